@@ -1,0 +1,44 @@
+# Every library from outside, one INTERFACE target each; docs/dependencies.md
+# says what each is for. HDF5 is the serial one: libnetcdf links it, and a
+# parallel libhdf5 may be installed beside it.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+
+function(ncg_pkg name)
+  pkg_check_modules(${name} REQUIRED IMPORTED_TARGET ${ARGN})
+  add_library(ncg_${name} INTERFACE)
+  target_link_libraries(ncg_${name} INTERFACE PkgConfig::${name})
+endfunction()
+
+ncg_pkg(netcdf netcdf)
+pkg_search_module(hdf5 REQUIRED IMPORTED_TARGET hdf5-serial hdf5)
+add_library(ncg_hdf5 INTERFACE)
+target_link_libraries(ncg_hdf5 INTERFACE PkgConfig::hdf5)
+ncg_pkg(blosc blosc)
+ncg_pkg(deflate libdeflate)
+ncg_pkg(zstd libzstd)
+ncg_pkg(lz4 liblz4)
+ncg_pkg(xxhash libxxhash)
+ncg_pkg(jansson jansson)
+if(NCG_TESTS)
+  ncg_pkg(cmocka cmocka)
+endif()
+
+# libaec and UDUNITS-2 ship no pkg-config file in Debian 12.
+function(ncg_lib name header library)
+  find_path(${name}_INCLUDE ${header} REQUIRED)
+  find_library(${name}_LIBRARY ${library} REQUIRED)
+  add_library(ncg_${name} INTERFACE)
+  target_include_directories(ncg_${name} SYSTEM INTERFACE ${${name}_INCLUDE})
+  target_link_libraries(ncg_${name} INTERFACE ${${name}_LIBRARY})
+endfunction()
+ncg_lib(aec libaec.h aec)
+ncg_lib(udunits udunits2.h udunits2)
+
+add_library(ncg_openmp INTERFACE)
+if(NCG_OPENMP)
+  find_package(OpenMP REQUIRED COMPONENTS C)
+  target_link_libraries(ncg_openmp INTERFACE OpenMP::OpenMP_C)
+endif()
+add_library(ncg_threads INTERFACE)
+target_link_libraries(ncg_threads INTERFACE Threads::Threads m)

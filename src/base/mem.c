@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/mem.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+static _Atomic int64_t fail_at;
+
+void nci_mem_fail_at(int64_t n)
+{
+    atomic_store(&fail_at, n);
+}
+
+static bool must_fail(void)
+{
+    if (atomic_load_explicit(&fail_at, memory_order_relaxed) <= 0)
+        return false;
+    return atomic_fetch_sub(&fail_at, 1) == 1;
+}
+
+void *nci_alloc(size_t nbytes)
+{
+    return must_fail() ? NULL : malloc(nbytes ? nbytes : 1);
+}
+
+void *nci_calloc(size_t count, size_t size)
+{
+    if (must_fail())
+        return NULL;
+    return count && size ? calloc(count, size) : calloc(1, 1);
+}
+
+void *nci_realloc(void *old, size_t nbytes)
+{
+    return must_fail() ? NULL : realloc(old, nbytes ? nbytes : 1);
+}
+
+void *nci_alloc_aligned(size_t nbytes)
+{
+    void *memory = NULL;
+    if (must_fail() || posix_memalign(&memory, 64, nbytes ? nbytes : 64))
+        return NULL;
+    return memory;
+}
+
+char *nci_strdup(const char *text)
+{
+    return nci_strndup(text, strlen(text));
+}
+
+char *nci_strndup(const char *text, size_t length)
+{
+    char *copy = nci_alloc(length + 1);
+    if (copy) {
+        memcpy(copy, text, length);
+        copy[length] = '\0';
+    }
+    return copy;
+}
+
+void nci_free(void *memory)
+{
+    free(memory);
+}
+
+bool nci_mul_size(size_t a, size_t b, size_t *out)
+{
+    return !__builtin_mul_overflow(a, b, out);
+}
+
+bool nci_mul_i64(int64_t a, int64_t b, int64_t *out)
+{
+    return a >= 0 && b >= 0 && !__builtin_mul_overflow(a, b, out);
+}
+
+bool nci_grow(void *items, size_t *capacity, size_t need, size_t size)
+{
+    if (need <= *capacity)
+        return true;
+    size_t more = *capacity ? 2 * *capacity : 8, nbytes;
+    if (more < need)
+        more = need;
+    void **slot = items, *grown = NULL;
+    if (nci_mul_size(more, size, &nbytes))
+        grown = nci_realloc(*slot, nbytes);
+    if (!grown)
+        return false;
+    *slot = grown;
+    *capacity = more;
+    return true;
+}
