@@ -1,0 +1,1 @@
+# list(APPEND dataset_sources NAME.c): roles, selection, reductions, groups, weights, output

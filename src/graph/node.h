@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_GRAPH_NODE_H
+#define NCI_GRAPH_NODE_H
+/*
+ * Lazy arrays: immutable, counted, named by content. A node is one operation
+ * on whole arrays; the passes (passes.h) rewrite nodes, lower.h turns them into
+ * the layers of a plan.
+ *
+ * Missing values: floating-point arrays mark them by NaN, integer arrays by
+ * the value `missing` when `has_missing`. Nothing here has files or threads;
+ * retain and release are atomic, all else is read-only.
+ */
+#include "base/buf.h"
+#include "base/grid.h"
+#include "base/hash.h"
+#include "base/source.h"
+
+typedef enum nci_node_kind {
+    NCI_NODE_SOURCE, /* variable of files, by source id */
+    NCI_NODE_CONST,  /* values in memory */
+    NCI_NODE_SELECT, /* positions of each axis */
+    NCI_NODE_MAP,    /* element-wise, inputs broadcast */
+    NCI_NODE_REDUCE  /* reduction, optionally by groups and with weights */
+} nci_node_kind;
+
+typedef enum nci_map_op {
+    NCI_MAP_CAST, /* one input, to the node's dtype */
+    NCI_MAP_ADD,
+    NCI_MAP_SUB,
+    NCI_MAP_MUL,
+    NCI_MAP_DIV
+} nci_map_op;
+
+/* Positions taken along one axis: start + i * step, or index[i]. */
+typedef struct nci_pick {
+    int64_t count;
+    int64_t start, step;  /* step != 0; used when index is NULL */
+    const int64_t *index; /* count positions, any order, repeats allowed */
+} nci_pick;
+
+typedef struct nci_node nci_node;
+
+/* An input and how its axes lie in the operation's axes: axis[d] is the
+ * input's axis for axis d, -1 where the input is broadcast along d. */
+typedef struct nci_operand {
+    nci_node *node;
+    int axis[NCG_MAX_RANK];
+} nci_operand;
+
+/* What a reduction does. `labels` puts each position of `label_axis` into one
+ * group 0..nlabels-1, or none (-1); other reduced axes collapse wholly. */
+typedef struct nci_reduce {
+    ncg_op op;
+    bool over[NCG_MAX_RANK]; /* axis is reduced (the label axis too) */
+    bool keep[NCG_MAX_RANK]; /* reduced axis stays, with size 1 */
+    int label_axis;          /* -1: no groups */
+    int32_t nlabels;
+    const int32_t *labels; /* one a position of the label axis */
+    bool skipna;
+    int64_t min_count;
+    int ddof;
+} nci_reduce;
+
+struct nci_node {
+    _Atomic int32_t refs;
+    nci_node_kind kind;
+    nci_token token;
+    ncg_dtype dtype;
+    int rank;
+    int64_t shape[NCG_MAX_RANK];
+    bool has_missing;
+    uint8_t missing[8]; /* integers only, of `dtype` */
+
+    int ninputs; /* reduce: input, then weights if any */
+    nci_operand inputs[2];
+
+    uint32_t source;     /* SOURCE: id the engine knows */
+    nci_grid grid;       /* SOURCE: storage chunks */
+    nci_buf *data;       /* CONST: row-major values */
+    nci_pick *picks;     /* SELECT: one an axis */
+    nci_map_op map;      /* MAP */
+    nci_reduce reduce;   /* REDUCE */
+    const char *name;    /* interned; what people know it by, may be NULL */
+};
+
+nci_node *nci_node_retain(nci_node *node);
+void nci_node_release(nci_node **node);
+
+/* nci_node_source makes the array of a source that the engine registered as
+ * `id`; shape, dtype, grid, token and missing rule come from `spec`. */
+ncg_status nci_node_source(uint32_t id, const nci_source_spec *spec,
+                           nci_node **out, ncg_error *err);
+/* nci_node_const makes an array of values in memory; retains `data`. `missing`
+ * may be NULL. */
+ncg_status nci_node_const(ncg_dtype dtype, int rank, const int64_t *shape,
+                          nci_buf *data, const void *missing, nci_node **out,
+                          ncg_error *err);
+/* nci_node_select takes picks[rank]; index lists are copied. A selection of a
+ * CONST is made at once. EINVAL: a position outside, an empty pick. */
+ncg_status nci_node_select(nci_node *input, const nci_pick *picks,
+                           nci_node **out, ncg_error *err);
+/* nci_node_map combines one or two operands over `shape`. Result dtype: F32
+ * when all inputs are at most F32 floats or integers below 32 bits, else F64;
+ * CAST: `dtype`. */
+ncg_status nci_node_map(nci_map_op op, ncg_dtype dtype, int rank,
+                        const int64_t *shape, const nci_operand *operands,
+                        int noperands, nci_node **out, ncg_error *err);
+/* nci_node_reduce reduces `input`; `weights` (may be NULL) lies in the input's
+ * axes. Labels are copied. Result shape: reduced axes dropped unless kept, the
+ * label axis has nlabels positions. Result dtype: mean, std, var, range: F32
+ * for F32 input, else F64; sum: I64 or U64 for integers, F32 for F32; min,
+ * max, first, last: the input's; count, argmin, argmax: I64; any, all: BOOL
+ * (I8 in files). EINVAL: weights with an operation other than mean, sum, std,
+ * var. */
+ncg_status nci_node_reduce(nci_node *input, const nci_reduce *reduce,
+                           const nci_operand *weights, nci_node **out,
+                           ncg_error *err);
+
+/* nci_node_axis_of_reduced maps output axes to input axes of a reduction;
+ * returns the output's rank. */
+int nci_reduce_axes(const nci_reduce *reduce, int rank, int *axis_of);
+
+#endif
