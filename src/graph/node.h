@@ -116,8 +116,10 @@ ncg_status nci_node_reduce(nci_node *input, const nci_reduce *reduce,
                            const nci_operand *weights, nci_node **out,
                            ncg_error *err);
 
-/* nci_node_axis_of_reduced maps output axes to input axes of a reduction;
+/* nci_reduce_axes maps output axes to input axes of a reduction;
  * returns the output's rank. */
 int nci_reduce_axes(const nci_reduce *reduce, int rank, int *axis_of);
+/* nci_op_takes_weights tells whether weights have a meaning for `op`. */
+bool nci_op_takes_weights(ncg_op op);
 
 #endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_GRAPH_NODE_INTERNAL_H
+#define NCI_GRAPH_NODE_INTERNAL_H
+/* What the files that make nodes share. */
+#include "graph/node.h"
+
+/* nci_node_alloc makes an empty node with one reference; NULL: no memory. */
+nci_node *nci_node_alloc(nci_node_kind kind, ncg_dtype dtype, int rank,
+                         ncg_error *err);
+void nci_node_set_missing(nci_node *node, const nci_node *from);
+/* nci_node_hash_common starts a token with what all kinds have. */
+void nci_node_hash_common(const nci_node *node, nci_hash *hash);
+
+#endif

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The operations: selection, element-wise maps, reductions. All checks of
+ * shapes and dtypes are here, before any byte is read. */
+#include <string.h>
+
+#include "base/dtype.h"
+#include "base/mem.h"
+#include "graph/node_internal.h"
+
+/* ---- selection ---------------------------------------------------------- */
+
+static int64_t pick_at(const nci_pick *pick, int64_t i)
+{
+    return pick->index ? pick->index[i] : pick->start + i * pick->step;
+}
+
+static ncg_status check_pick(const nci_pick *pick, int axis, int64_t size,
+                             ncg_error *err)
+{
+    if (pick->count <= 0)
+        return nci_fail(err, NCG_EINVAL, "empty selection of axis %d", axis);
+    int64_t first = pick_at(pick, 0), last = pick_at(pick, pick->count - 1);
+    bool outside = first < 0 || first >= size || last < 0 || last >= size;
+    for (int64_t i = 0; pick->index && i < pick->count && !outside; i++)
+        outside = pick->index[i] < 0 || pick->index[i] >= size;
+    if (outside)
+        return nci_fail(err, NCG_EINVAL,
+                        "position outside axis %d of size %lld", axis,
+                        (long long)size);
+    return NCG_OK;
+}
+
+static ncg_status copy_pick(const nci_pick *from, nci_pick *to, ncg_error *err)
+{
+    *to = *from;
+    to->index = NULL;
+    if (!from->index)
+        return NCG_OK;
+    size_t nbytes = (size_t)from->count * sizeof *from->index;
+    int64_t *index = nci_alloc(nbytes);
+    if (!index)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    memcpy(index, from->index, nbytes);
+    to->index = index;
+    return NCG_OK;
+}
+
+/* Values of a constant are few: select them at once. */
+static ncg_status select_const(const nci_node *input, const nci_pick *picks,
+                               nci_node **out, ncg_error *err)
+{
+    size_t size = ncg_dtype_size(input->dtype);
+    int64_t n = 1, shape[NCG_MAX_RANK], at[NCG_MAX_RANK] = {0};
+    for (int d = 0; d < input->rank; d++)
+        n *= shape[d] = picks[d].count;
+    nci_buf *buf = NULL;
+    NCI_TRY(nci_buf_create((size_t)n * size, &buf, err));
+    char *to = nci_buf_data(buf);
+    const char *from = nci_buf_data(input->data);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t offset = 0;
+        for (int d = 0; d < input->rank; d++)
+            offset = offset * input->shape[d] + pick_at(&picks[d], at[d]);
+        memcpy(to + (size_t)i * size, from + (size_t)offset * size, size);
+        for (int d = input->rank - 1; d >= 0 && ++at[d] == shape[d]; d--)
+            at[d] = 0;
+    }
+    ncg_status st = nci_node_const(
+        input->dtype, input->rank, shape, buf,
+        input->has_missing ? input->missing : NULL, out, err);
+    nci_buf_release(&buf);
+    return st;
+}
+
+static void hash_picks(const nci_node *node, nci_hash *hash)
+{
+    for (int d = 0; d < node->rank; d++) {
+        const nci_pick *pick = &node->picks[d];
+        nci_hash_i64(hash, pick->index ? -1 : pick->start);
+        nci_hash_i64(hash, pick->index ? 0 : pick->step);
+        if (pick->index)
+            nci_hash_bytes(hash, pick->index,
+                           (size_t)pick->count * sizeof *pick->index);
+    }
+}
+
+ncg_status nci_node_select(nci_node *input, const nci_pick *picks,
+                           nci_node **out, ncg_error *err)
+{
+    for (int d = 0; d < input->rank; d++)
+        NCI_TRY(check_pick(&picks[d], d, input->shape[d], err));
+    if (input->kind == NCI_NODE_CONST)
+        return select_const(input, picks, out, err);
+    nci_node *node =
+        nci_node_alloc(NCI_NODE_SELECT, input->dtype, input->rank, err);
+    if (!node)
+        return NCG_ENOMEM;
+    ncg_status st = NCG_OK;
+    node->ninputs = 1;
+    node->inputs[0].node = nci_node_retain(input);
+    node->name = input->name;
+    nci_node_set_missing(node, input);
+    node->picks = nci_calloc((size_t)input->rank + 1, sizeof *node->picks);
+    if (!node->picks)
+        st = nci_fail(err, NCG_ENOMEM, "out of memory");
+    for (int d = 0; !st && d < input->rank; d++) {
+        node->shape[d] = picks[d].count;
+        node->inputs[0].axis[d] = d;
+        st = copy_pick(&picks[d], &node->picks[d], err);
+    }
+    if (st) {
+        nci_node_release(&node);
+        return st;
+    }
+    nci_hash hash;
+    nci_node_hash_common(node, &hash);
+    hash_picks(node, &hash);
+    node->token = nci_hash_done(&hash);
+    *out = node;
+    return NCG_OK;
+}
+
+/* ---- element-wise ------------------------------------------------------- */
+
+static bool fits_f32(const nci_node *node)
+{
+    return node->dtype == NCG_DTYPE_F32 ||
+           (nci_dtype_is_integer(node->dtype) &&
+            ncg_dtype_size(node->dtype) < 4);
+}
+
+static ncg_status check_operand(const nci_operand *operand, int rank,
+                                const int64_t *shape, ncg_error *err)
+{
+    const nci_node *node = operand->node;
+    if (!nci_dtype_is_numeric(node->dtype))
+        return nci_fail(err, NCG_EINVAL, "arithmetic on %s values",
+                        ncg_dtype_name(node->dtype));
+    unsigned seen = 0;
+    for (int d = 0; d < rank; d++) {
+        int axis = operand->axis[d];
+        if (axis < 0)
+            continue;
+        if (axis >= node->rank || node->shape[axis] != shape[d])
+            return nci_fail(err, NCG_EINVAL, "shapes do not broadcast");
+        seen |= 1u << axis;
+    }
+    if (seen != (1u << node->rank) - 1)
+        return nci_fail(err, NCG_EINVAL, "an axis of an operand is not used");
+    return NCG_OK;
+}
+
+ncg_status nci_node_map(nci_map_op op, ncg_dtype dtype, int rank,
+                        const int64_t *shape, const nci_operand *operands,
+                        int noperands, nci_node **out, ncg_error *err)
+{
+    bool narrow = true;
+    for (int i = 0; i < noperands; i++) {
+        NCI_TRY(check_operand(&operands[i], rank, shape, err));
+        narrow = narrow && fits_f32(operands[i].node);
+    }
+    if (op != NCI_MAP_CAST)
+        dtype = narrow ? NCG_DTYPE_F32 : NCG_DTYPE_F64;
+    nci_node *node = nci_node_alloc(NCI_NODE_MAP, dtype, rank, err);
+    if (!node)
+        return NCG_ENOMEM;
+    memcpy(node->shape, shape, (size_t)rank * sizeof *shape);
+    node->map = op;
+    node->ninputs = noperands;
+    for (int i = 0; i < noperands; i++) {
+        node->inputs[i] = operands[i];
+        nci_node_retain(operands[i].node);
+    }
+    if (op == NCI_MAP_CAST && nci_dtype_is_integer(dtype)) {
+        const nci_node *from = operands[0].node;
+        node->has_missing = from->has_missing || nci_dtype_is_float(from->dtype);
+        nci_dtype_put(dtype, node->missing, nci_dtype_default_fill(dtype));
+    }
+    node->name = operands[0].node->name;
+    nci_hash hash;
+    nci_node_hash_common(node, &hash);
+    nci_hash_i64(&hash, op);
+    node->token = nci_hash_done(&hash);
+    *out = node;
+    return NCG_OK;
+}
+
+/* ---- reductions --------------------------------------------------------- */
+
+int nci_reduce_axes(const nci_reduce *reduce, int rank, int *axis_of)
+{
+    int n = 0;
+    for (int d = 0; d < rank; d++)
+        if (!reduce->over[d] || reduce->keep[d] || d == reduce->label_axis)
+            axis_of[n++] = d;
+    return n;
+}
+
+static ncg_dtype result_dtype(ncg_op op, ncg_dtype dtype)
+{
+    bool is_float = nci_dtype_is_float(dtype);
+    ncg_dtype real =
+        dtype == NCG_DTYPE_F32 ? NCG_DTYPE_F32 : NCG_DTYPE_F64;
+    switch (op) {
+    case NCG_OP_MEAN:
+    case NCG_OP_STD:
+    case NCG_OP_VAR:
+    case NCG_OP_RANGE:
+        return real;
+    case NCG_OP_SUM:
+        if (is_float)
+            return real;
+        return nci_dtype_is_signed(dtype) ? NCG_DTYPE_I64 : NCG_DTYPE_U64;
+    case NCG_OP_COUNT:
+    case NCG_OP_ARGMIN:
+    case NCG_OP_ARGMAX:
+        return NCG_DTYPE_I64;
+    case NCG_OP_ANY:
+    case NCG_OP_ALL:
+        return NCG_DTYPE_BOOL;
+    default:
+        return dtype;
+    }
+}
+
+bool nci_op_takes_weights(ncg_op op)
+{
+    return op == NCG_OP_MEAN || op == NCG_OP_SUM || op == NCG_OP_STD ||
+           op == NCG_OP_VAR;
+}
+
+static ncg_status check_reduce(const nci_node *input, const nci_reduce *reduce,
+                               const nci_operand *weights, ncg_error *err)
+{
+    if (!nci_dtype_is_numeric(input->dtype))
+        return nci_fail(err, NCG_EINVAL, "%s values cannot be reduced",
+                        ncg_dtype_name(input->dtype));
+    if ((unsigned)reduce->op >= NCG_OP_COUNT_)
+        return nci_fail(err, NCG_EINVAL, "unknown reduction %d", reduce->op);
+    if (weights && !nci_op_takes_weights(reduce->op))
+        return nci_fail(err, NCG_EINVAL,
+                        "weights have a meaning for mean, sum, std and var "
+                        "only");
+    if (reduce->label_axis >= 0 && !reduce->over[reduce->label_axis])
+        return nci_fail(err, NCG_EINVAL, "the grouped axis is not reduced");
+    for (int d = 0; d < input->rank; d++)
+        if (reduce->over[d] && input->shape[d] == 0)
+            return nci_fail(err, NCG_EINVAL, "axis %d is empty", d);
+    if (weights)
+        return check_operand(weights, input->rank, input->shape, err);
+    return NCG_OK;
+}
+
+/* Results of integer dtype need a value that says "missing": the input's own
+ * for those that keep its dtype, NetCDF's default fill for the others. */
+static void set_reduced_missing(nci_node *node, const nci_node *input)
+{
+    if (!nci_dtype_is_integer(node->dtype) || node->reduce.op == NCG_OP_COUNT)
+        return;
+    if (node->dtype == input->dtype && input->has_missing) {
+        nci_node_set_missing(node, input);
+        return;
+    }
+    node->has_missing = true;
+    if (node->dtype == NCG_DTYPE_I64)
+        nci_dtype_put_i64(NCG_DTYPE_I64, node->missing, -9223372036854775806);
+    else if (node->dtype == NCG_DTYPE_U64)
+        memcpy(node->missing, &(uint64_t){18446744073709551614u}, 8);
+    else if (node->dtype == NCG_DTYPE_BOOL)
+        nci_dtype_put(NCG_DTYPE_I8, node->missing, -127);
+    else
+        nci_dtype_put(node->dtype, node->missing,
+                      nci_dtype_default_fill(node->dtype));
+}
+
+static void hash_reduce(const nci_node *node, int rank, nci_hash *hash)
+{
+    const nci_reduce *r = &node->reduce;
+    nci_hash_i64(hash, r->op);
+    nci_hash_bytes(hash, r->over, (size_t)rank);
+    nci_hash_bytes(hash, r->keep, (size_t)rank);
+    nci_hash_i64(hash, r->label_axis);
+    nci_hash_i64(hash, r->skipna);
+    nci_hash_i64(hash, r->min_count);
+    nci_hash_i64(hash, r->ddof);
+    if (r->labels)
+        nci_hash_bytes(hash, r->labels,
+                       (size_t)node->inputs[0].node->shape[r->label_axis] *
+                           sizeof *r->labels);
+}
+
+static ncg_status copy_labels(nci_node *node, const nci_node *input,
+                              ncg_error *err)
+{
+    nci_reduce *r = &node->reduce;
+    if (r->label_axis < 0) {
+        r->labels = NULL;
+        return NCG_OK;
+    }
+    size_t nbytes = (size_t)input->shape[r->label_axis] * sizeof *r->labels;
+    int32_t *copy = nci_alloc(nbytes);
+    if (copy)
+        memcpy(copy, r->labels, nbytes);
+    r->labels = copy;
+    return copy ? NCG_OK : nci_fail(err, NCG_ENOMEM, "out of memory");
+}
+
+ncg_status nci_node_reduce(nci_node *input, const nci_reduce *reduce,
+                           const nci_operand *weights, nci_node **out,
+                           ncg_error *err)
+{
+    NCI_TRY(check_reduce(input, reduce, weights, err));
+    int axis_of[NCG_MAX_RANK];
+    int rank = nci_reduce_axes(reduce, input->rank, axis_of);
+    nci_node *node = nci_node_alloc(
+        NCI_NODE_REDUCE, result_dtype(reduce->op, input->dtype), rank, err);
+    if (!node)
+        return NCG_ENOMEM;
+    node->reduce = *reduce;
+    ncg_status st = copy_labels(node, input, err);
+    if (st)
+        goto done;
+    for (int i = 0; i < rank; i++) {
+        int d = axis_of[i];
+        node->shape[i] = d == reduce->label_axis ? reduce->nlabels
+                         : reduce->over[d]       ? 1
+                                                 : input->shape[d];
+    }
+    node->inputs[node->ninputs] = (nci_operand){.node = nci_node_retain(input)};
+    for (int d = 0; d < input->rank; d++)
+        node->inputs[0].axis[d] = d;
+    node->ninputs = 1;
+    if (weights) {
+        node->inputs[1] = *weights;
+        nci_node_retain(weights->node);
+        node->ninputs = 2;
+    }
+    node->name = input->name;
+    set_reduced_missing(node, input);
+    nci_hash hash;
+    nci_node_hash_common(node, &hash);
+    if (weights)
+        nci_hash_bytes(&hash, weights->axis,
+                       (size_t)input->rank * sizeof(int));
+    hash_reduce(node, input->rank, &hash);
+    node->token = nci_hash_done(&hash);
+    *out = node;
+    return NCG_OK;
+done:
+    nci_node_release(&node);
+    return st;
+}
