@@ -40,7 +40,8 @@ ncg_status nci_calendar_parse(const char *name, nci_calendar *out,
                               ncg_error *err);
 ncg_status nci_time_units_parse(const char *units, const char *calendar,
                                 nci_time_units *out, ncg_error *err);
-/* nci_time_is_units tells whether text has the form "UNIT since DATE". */
+/* nci_time_is_units tells whether text has the form "UNIT since DATE"; NULL
+ * does not. */
 bool nci_time_is_units(const char *units);
 int64_t nci_calendar_day_number(nci_calendar calendar, int64_t year, int month,
                                 int day);

@@ -50,6 +50,7 @@ typedef struct nci_variable {
     nci_storage storage;
     ncg_dtype stored;
     const char *note; /* interned: why it was skipped or what was assumed */
+    const char *missing_rule; /* interned, in words, for listings; or NULL */
 } nci_variable;
 
 typedef struct nci_model {

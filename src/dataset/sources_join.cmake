@@ -1,1 +1,3 @@
-# list(APPEND dataset_sources NAME.c): model, calendar, units, decoding, joining, listing
+# The model, calendars and units, decoding, joining of files, the listing.
+list(APPEND dataset_sources
+  model.c)
