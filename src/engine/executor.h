@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_ENGINE_EXECUTOR_H
+#define NCI_ENGINE_EXECUTOR_H
+/*
+ * The driver of the scheduler in one process: a clock, a pool of threads, a
+ * store of chunks. It carries out the scheduler's actions; decisions are the
+ * scheduler's alone.
+ */
+#include "engine/kernel/kernel.h"
+#include "engine/sched/sched.h"
+
+typedef struct nci_executor nci_executor; /* the pool; lives in a context */
+
+typedef struct nci_executor_options {
+    int threads;          /* > 0 */
+    int64_t memory_limit; /* > 0 */
+} nci_executor_options;
+
+/* What becomes of the chunks of STORE layers. encode: any thread, no lock
+ * held; put: serialised, in row-major chunk order within an output. Encoded
+ * chunks that wait for their turn are counted as managed bytes. */
+typedef struct nci_sink {
+    void *ctx;
+    ncg_status (*encode)(void *ctx, int output, const int64_t *index,
+                         const int64_t *count, nci_buf *chunk_take,
+                         nci_buf **out, ncg_error *err);
+    ncg_status (*put)(void *ctx, int output, const int64_t *index,
+                      const nci_buf *encoded, ncg_error *err);
+} nci_sink;
+
+typedef struct nci_run_stats {
+    int64_t tasks;
+    int64_t peak;     /* managed bytes, highest */
+    double seconds;
+} nci_run_stats;
+
+ncg_status nci_executor_create(const nci_executor_options *options,
+                               nci_executor **out, ncg_error *err);
+void nci_executor_destroy(nci_executor **executor);
+int nci_executor_threads(const nci_executor *executor);
+int64_t nci_executor_limit(const nci_executor *executor);
+/* nci_executor_parallel runs body(arg, i) for 0 <= i < n on the pool (dynamic),
+ * returns when all are done; first error wins. Not from inside the pool. */
+ncg_status nci_executor_parallel(nci_executor *executor, size_t n,
+                                 ncg_status (*body)(void *arg, size_t i,
+                                                    ncg_error *err),
+                                 void *arg, ncg_error *err);
+/* nci_executor_run runs a plan; returns when every output has been put, or
+ * with the first error, which cancels the rest. `progress` (may be NULL) is
+ * called about ten times a second from the calling thread, which does no
+ * tasks itself. `cancel` is looked at as well. EBUDGET states what is needed
+ * and what is allowed. After fork: EINVAL, never a hang. */
+ncg_status nci_executor_run(nci_executor *executor, const nci_plan *plan,
+                            const nci_source_table *sources,
+                            const nci_sink *sink, const _Atomic bool *cancel,
+                            void (*progress)(void *ctx, int64_t tasks_done,
+                                             int64_t managed),
+                            void *progress_ctx, nci_run_stats *stats,
+                            ncg_error *err);
+
+#endif

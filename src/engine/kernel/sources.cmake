@@ -1,0 +1,1 @@
+# list(APPEND engine_kernel_sources kernel/NAME.c)

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_ENGINE_SCHED_SCHED_H
+#define NCI_ENGINE_SCHED_SCHED_H
+/*
+ * The scheduler's state machine: events in, actions out. No clock, threads,
+ * sockets or files here; a driver carries the actions out (one process:
+ * engine/executor.c; tests: the simulator with virtual time).
+ *
+ *     waiting -> ready -> running -> memory -> released
+ *                           |-> erred (the run ends)
+ *
+ * Order. Tasks are pulled lazily from a depth-first walk of the plan
+ * (order.h): an output's inputs before the output, one output after the
+ * other. Only pulled, unfinished or still needed tasks have records: the
+ * frontier, not the graph.
+ *
+ * Memory. Every task's output and scratch are known before it starts and
+ * reserved when it is assigned. The lowest unfinished task in the order is
+ * always admitted; a task ahead of it only while all bytes held by tasks ahead
+ * of the order stay within limit - peak, where peak is that of running the
+ * plan in order on one thread. So nothing deadlocks when limit >= peak, and
+ * the sum of managed bytes never exceeds the limit.
+ *
+ * One owner at a time: the caller serialises events.
+ */
+#include "graph/plan.h"
+
+typedef struct nci_sched nci_sched;
+
+/* Sizes come from outside, so that the simulator can invent them. */
+typedef struct nci_sched_costs {
+    void *ctx;
+    int64_t (*scratch)(void *ctx, int64_t task, int threads);
+    int (*threads)(void *ctx, int64_t task, int available);
+} nci_sched_costs;
+
+typedef enum nci_event_kind {
+    NCI_EVENT_WORKER_JOINED, /* worker, threads, limit */
+    NCI_EVENT_TASK_DONE,     /* worker, task, attempt */
+    NCI_EVENT_TASK_FAILED,   /* worker, task, attempt, status */
+    NCI_EVENT_CANCEL
+} nci_event_kind;
+
+typedef struct nci_event {
+    nci_event_kind kind;
+    uint32_t worker;
+    int threads;
+    int64_t limit;
+    int64_t task;
+    uint32_t attempt;
+    ncg_status status;
+} nci_event;
+
+typedef enum nci_action_kind {
+    NCI_ACTION_RUN,     /* worker runs task (attempt) on `threads` cores */
+    NCI_ACTION_RELEASE, /* worker drops the task's output */
+    NCI_ACTION_DONE,    /* every output is made */
+    NCI_ACTION_FAILED   /* the run is over: status of the first error */
+} nci_action_kind;
+
+typedef struct nci_action {
+    nci_action_kind kind;
+    uint32_t worker;
+    int64_t task;
+    uint32_t attempt;
+    int threads;
+    ncg_status status;
+} nci_action;
+
+/* Actions are appended; the caller resets count and frees items. */
+typedef struct nci_actions {
+    nci_action *items;
+    size_t count, capacity;
+} nci_actions;
+
+typedef struct nci_sched_stats {
+    int64_t managed;   /* bytes reserved or held now */
+    int64_t peak;      /* highest of it */
+    int64_t records;   /* tasks with a record now */
+    int64_t finished;  /* tasks done */
+} nci_sched_stats;
+
+/* nci_sched_peak replays the plan in order on one thread and returns the bytes
+ * that needs: the least limit under which it runs. */
+ncg_status nci_sched_peak(const nci_plan *plan, const nci_sched_costs *costs,
+                          int64_t *out, ncg_error *err);
+
+/* nci_sched_create: `peak` from nci_sched_peak. EBUDGET is the answer to a
+ * worker whose limit is below it. */
+ncg_status nci_sched_create(const nci_plan *plan, const nci_sched_costs *costs,
+                            int64_t peak, nci_sched **out, ncg_error *err);
+void nci_sched_free(nci_sched **sched);
+/* nci_sched_handle takes one event and appends actions. */
+ncg_status nci_sched_handle(nci_sched *sched, const nci_event *event,
+                            nci_actions *actions, ncg_error *err);
+void nci_sched_get_stats(const nci_sched *sched, nci_sched_stats *out);
+/* nci_sched_check verifies the invariants (memory sum, counts, order); for
+ * tests and the simulator. False: *err says which one is broken. */
+bool nci_sched_check(const nci_sched *sched, ncg_error *err);
+
+#endif

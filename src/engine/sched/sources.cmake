@@ -1,0 +1,1 @@
+# list(APPEND engine_sched_sources sched/NAME.c)

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_ENGINE_SOURCE_H
+#define NCI_ENGINE_SOURCE_H
+/*
+ * Sources bound to files: where the graph's source ids become segments of open
+ * files. Adding is serialised by the owner of the table; reading is for any
+ * thread.
+ */
+#include "base/source.h"
+#include "io/io.h"
+
+typedef struct nci_source {
+    nci_source_spec *spec; /* owned */
+    nci_file **files;      /* one a segment, retained; NULL: all missing */
+    _Atomic int32_t refs;
+} nci_source;
+
+typedef struct nci_source_table nci_source_table;
+
+ncg_status nci_source_table_create(nci_source_table **out, ncg_error *err);
+void nci_source_table_free(nci_source_table **table);
+/* nci_source_table_add takes the spec; files[segment.file] are retained. */
+ncg_status nci_source_table_add(nci_source_table *table,
+                                nci_source_spec *spec_take,
+                                nci_file *const *files, uint32_t *id,
+                                ncg_error *err);
+/* nci_source_table_get: borrowed; lives as long as the table. */
+const nci_source *nci_source_table_get(const nci_source_table *table,
+                                       uint32_t id);
+
+/* nci_source_each_tile walks the tiles that a box of the source's positions
+ * touches, in index order: segment by segment along the join axis, storage
+ * chunks in row-major order. The tile's box is given in the array's positions
+ * (file positions shifted along the join axis); `wanted` is the part of it
+ * inside `box`. A segment whose variable is absent gives one tile with
+ * data == NULL and decode == NULL: all missing.
+ * A failing visit ends the walk. Reads into `scratch`. */
+typedef ncg_status (*nci_tile_fn)(void *ctx, const nci_tile *tile,
+                                  const nci_decode *decode,
+                                  const nci_box *wanted, ncg_error *err);
+ncg_status nci_source_each_tile(const nci_source *source, const nci_box *box,
+                                nci_scratch *scratch, nci_tile_fn visit,
+                                void *ctx, ncg_error *err);
+
+#endif

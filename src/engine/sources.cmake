@@ -1,0 +1,1 @@
+# list(APPEND engine_sources NAME.c)

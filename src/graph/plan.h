@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_GRAPH_PLAN_H
+#define NCI_GRAPH_PLAN_H
+/*
+ * What the engine runs: layers of tasks. A task is one chunk of a layer's
+ * grid; tasks of all layers share one numbering, layer->base + chunk number.
+ * Dependencies are computed from one relation for each axis, never stored task
+ * by task: a plan of a million tasks takes kilobytes.
+ *
+ *     FUSED    reads a source (or chunks of other layers) tile by tile, runs
+ *              the element-wise program over it, and either stores the result
+ *              or folds it into a reduction state for a group of chunks
+ *     COMBINE  merges states along one axis, a few at a time; the last level
+ *              finishes: state -> values
+ *     STORE    gathers one chunk of an output, converted to its final dtype
+ *
+ * Everything here is fixed by shapes, grids and operations: never by threads,
+ * memory limit or timing. A finished plan is read-only.
+ */
+#include "graph/state.h"
+
+/* Which chunks of an input's axis the chunks of an axis of ours need. */
+typedef struct nci_relation {
+    int64_t nout, nin;
+    int64_t *first, *items;   /* ours -> input: items[first[i]..first[i+1]) */
+    int64_t *rfirst, *ritems; /* input -> ours; both lists ascending */
+} nci_relation;
+
+typedef struct nci_layer_input {
+    int layer;                  /* index into the plan's layers */
+    int from[NCG_MAX_RANK];     /* our axis that input axis a depends on; -1:
+                                   every chunk of that axis is needed */
+    nci_relation relation[NCG_MAX_RANK]; /* one an input axis with from >= 0 */
+} nci_layer_input;
+
+typedef enum nci_layer_kind {
+    NCI_LAYER_FUSED,
+    NCI_LAYER_COMBINE,
+    NCI_LAYER_STORE
+} nci_layer_kind;
+
+/* ---- FUSED --------------------------------------------------------------- */
+
+enum { NCI_MAX_OPERANDS = 6, NCI_MAX_STEPS = 16 };
+
+typedef enum nci_operand_kind {
+    NCI_OPERAND_SOURCE, /* tiles of a source; at most one, then operand 0 */
+    NCI_OPERAND_LAYER,  /* chunks of another layer */
+    NCI_OPERAND_CONST   /* values in memory */
+} nci_operand_kind;
+
+/* Where the operand's value for a domain position lies: along operand axis a
+ * the position is picks[a] applied to the domain position of domain axis
+ * from[a]; from[a] == -1: position picks[a].start. */
+typedef struct nci_access {
+    nci_operand_kind kind;
+    uint32_t source;
+    int input; /* LAYER: which of the layer's inputs */
+    nci_buf *data;
+    ncg_dtype dtype;
+    bool has_missing;
+    uint8_t missing[8];
+    int rank;
+    int64_t shape[NCG_MAX_RANK];
+    int from[NCG_MAX_RANK];
+    nci_pick picks[NCG_MAX_RANK]; /* index lists owned by the access */
+} nci_access;
+
+/* Registers 0..noperands-1 hold the operands, the next ones the steps'
+ * results, all double with NaN for missing. */
+typedef struct nci_step {
+    nci_map_op op;
+    int a, b;        /* registers; b unused by CAST */
+    ncg_dtype dtype; /* result is rounded to F32 where this is F32; integer
+                        CAST: rounded to nearest */
+} nci_step;
+
+/* Labels present in each chunk of the label axis: labels[first[i]..first[i+1])
+ * ascending; one row of the state each. */
+typedef struct nci_rows {
+    int64_t nchunks;
+    int64_t *first;
+    int32_t *labels;
+} nci_rows;
+
+typedef struct nci_fused {
+    int rank; /* of the domain: the positions the program runs over */
+    int64_t shape[NCG_MAX_RANK];
+    nci_access operands[NCI_MAX_OPERANDS];
+    int noperands;
+    nci_step steps[NCI_MAX_STEPS];
+    int nsteps;
+    int result; /* register */
+    bool folds;
+    /* stores: one value of `out` a position, missing by NaN or `missing` */
+    ncg_dtype out;
+    bool has_missing;
+    uint8_t missing[8];
+    /* folds: */
+    nci_fold fold;
+    int weight; /* register, -1 none */
+    bool over[NCG_MAX_RANK];
+    int label_axis;
+    int32_t *labels; /* one a domain position of the label axis */
+    nci_rows rows;   /* by chunk of the label axis; empty without labels */
+} nci_fused;
+
+/* ---- COMBINE --------------------------------------------------------------
+ * Index space: the axes of the fused domain, collapsed axes having fewer
+ * chunks level by level. `axis` is the one this level merges, -1 where the
+ * only work is to finish. */
+typedef struct nci_combine {
+    nci_fold fold;
+    int axis;
+    int label_axis;
+    nci_rows in_rows, out_rows; /* empty without labels */
+    bool is_final;
+    int64_t *population; /* per label, where groups differ; NULL */
+    int rank;
+    bool over[NCG_MAX_RANK];
+    bool keep[NCG_MAX_RANK];
+} nci_combine;
+
+/* ---- STORE ---------------------------------------------------------------- */
+
+typedef struct nci_store {
+    int output; /* which output of the plan */
+    ncg_dtype from, to;
+    bool has_missing;   /* integers of `from` */
+    uint8_t missing[8]; /* of `from` */
+    bool has_fill;
+    uint8_t fill[16];   /* of `to`: what missing values become */
+} nci_store;
+
+typedef struct nci_layer {
+    nci_layer_kind kind;
+    const char *name; /* interned, for messages and drawings */
+    nci_token token;
+    int64_t base, ntasks; /* tasks base .. base + ntasks - 1 */
+    nci_grid grid; /* of tasks. FUSED: chunks of the domain. COMBINE: kept axes
+                      as in the domain, the others counted in chunks; a final
+                      one: still the domain's axes. STORE: the output. */
+    nci_grid array; /* grid of the array this layer makes, where it makes one
+                       (stored FUSED, final COMBINE); same task numbers */
+    ncg_dtype dtype; /* of that array */
+    nci_layer_input *inputs;
+    int ninputs;
+    nci_fused fused;
+    nci_combine combine;
+    nci_store store;
+} nci_layer;
+
+typedef struct nci_plan {
+    nci_layer *layers; /* inputs come before their users */
+    int nlayers, capacity;
+    int64_t ntasks;
+    int *outputs; /* STORE layer of each output, in the caller's order */
+    int noutputs;
+} nci_plan;
+
+/* An output: the array, its final dtype, what missing values become and the
+ * chunks it is wanted in. */
+typedef struct nci_output {
+    nci_node *node;
+    ncg_dtype dtype;
+    bool has_fill;
+    uint8_t fill[16];
+    const nci_grid *grid;
+} nci_output;
+
+/* nci_lower makes the plan of several outputs: common subexpressions once,
+ * selections pushed to the sources, reads fused with arithmetic and folding.
+ * Rank-0 arrays have a grid of one chunk. */
+ncg_status nci_lower(const nci_output *outputs, int noutputs, nci_plan **out,
+                     ncg_error *err);
+void nci_plan_free(nci_plan **plan);
+
+/* nci_plan_layer returns the layer of a task. */
+const nci_layer *nci_plan_layer(const nci_plan *plan, int64_t task);
+
+/* nci_plan_deps calls visit(ctx, input, task) for each task that `task` needs,
+ * input by input, in ascending order; a task is visited once an input.
+ * nci_plan_dependents visits each task that needs `task`, once for each of
+ * the inputs through which it does. */
+typedef void (*nci_dep_fn)(void *ctx, int input, int64_t task);
+void nci_plan_deps(const nci_plan *plan, int64_t task, nci_dep_fn visit,
+                   void *ctx);
+void nci_plan_dependents(const nci_plan *plan, int64_t task, nci_dep_fn visit,
+                         void *ctx);
+int64_t nci_plan_ndeps(const nci_plan *plan, int64_t task);
+int64_t nci_plan_ndependents(const nci_plan *plan, int64_t task);
+
+/* nci_plan_cells: cells of a state chunk: rows x kept positions. */
+int64_t nci_plan_cells(const nci_layer *layer, int64_t chunk);
+/* nci_plan_bytes: bytes of what a task leaves (its chunk or state). */
+int64_t nci_plan_bytes(const nci_plan *plan, int64_t task);
+
+#endif
