@@ -1,1 +1,8 @@
-# Appended to by this folder: list(APPEND io_write_sources write/NAME.c)
+list(APPEND io_write_sources
+  write/attrs.c
+  write/define.c
+  write/encode.c
+  write/layout.c
+  write/store.c
+  write/target.c
+  write/writer.c)
