@@ -349,6 +349,10 @@ NCG_API const char *ncg_dataset_var_name(const ncg_dataset *ds, size_t var);
 /* ncg_dataset_var_is_data tells a data variable from coordinates, bounds, grid
  * mappings and other variables that describe. */
 NCG_API bool ncg_dataset_var_is_data(const ncg_dataset *ds, size_t var);
+/* ncg_dataset_var_rank and ncg_dataset_var_dim tell a variable's dimensions:
+ * how many, and the index in the data set of each. */
+NCG_API int ncg_dataset_var_rank(const ncg_dataset *ds, size_t var);
+NCG_API int ncg_dataset_var_dim(const ncg_dataset *ds, size_t var, int axis);
 /* ncg_dataset_find returns the index of a variable, or -1. */
 NCG_API int ncg_dataset_find(const ncg_dataset *ds, const char *name);
 /* ncg_dataset_attr_text returns a text attribute of a variable (of the data
