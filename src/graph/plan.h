@@ -145,6 +145,8 @@ typedef struct nci_layer {
     ncg_dtype dtype; /* of that array */
     nci_layer_input *inputs;
     int ninputs;
+    int *users; /* layers that have this one as an input, ascending */
+    int nusers;
     nci_fused fused;
     nci_combine combine;
     nci_store store;

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "graph/block.h"
+
+#include "base/mem.h"
+#include "graph/fuse.h"
+
+enum {
+    FOLD_TARGET = 16 << 20,  /* bytes decoded by one folding task */
+    STORE_TARGET = 4 << 20,  /* bytes made by one storing task */
+    STATE_LIMIT = 8 << 20,   /* kept axes are not merged beyond this state */
+    MOST_GROUPS = 256        /* more groups than this make larger ones */
+};
+static const int64_t FOLD_MOST = (int64_t)256 << 20;
+
+ncg_status nci_block_axis(const nci_pick *pick, const nci_axis *input,
+                          nci_axis *out, ncg_error *err)
+{
+    size_t capacity = 0;
+    int64_t n = 0, *edge = NULL, current = -1;
+    ncg_status st = NCG_OK;
+    for (int64_t i = 0; i < pick->count;) {
+        int64_t position = nci_pick_at(pick, i);
+        int64_t chunk = nci_axis_find(input, position);
+        if (chunk != current) {
+            if (!nci_grow(&edge, &capacity, (size_t)n + 2, sizeof *edge)) {
+                st = nci_fail(err, NCG_ENOMEM, "out of memory");
+                goto done;
+            }
+            edge[n++] = i;
+            current = chunk;
+        }
+        bool is_run = !pick->index && pick->step == 1;
+        i += is_run ? input->edge[chunk + 1] - position : 1;
+    }
+    if (n == 0) {
+        st = nci_axis_regular(0, 1, out, err);
+        goto done;
+    }
+    edge[n] = pick->count;
+    st = nci_axis_from_edges(edge, n, out, err);
+done:
+    nci_free(edge);
+    return st;
+}
+
+/* The mean length of an axis's chunks, at least 1. */
+static int64_t chunk_length(const nci_axis *axis)
+{
+    int64_t n = axis->nchunks ? axis->nchunks : 1;
+    int64_t length = (nci_axis_size(axis) + n - 1) / n;
+    return length > 0 ? length : 1;
+}
+
+typedef struct blocker {
+    const nci_grid *fine;
+    int64_t every[NCG_MAX_RANK]; /* chunks merged along each axis */
+    int64_t bytes;               /* of a block so far */
+    int64_t cells_bytes;         /* of its state so far */
+} blocker;
+
+static void merge_axis(blocker *b, int d, int64_t target, bool is_kept)
+{
+    int64_t n = b->fine->axis[d].nchunks;
+    int64_t every = b->bytes > 0 ? target / b->bytes : 1;
+    if (is_kept && b->cells_bytes > 0 && every > STATE_LIMIT / b->cells_bytes)
+        every = STATE_LIMIT / b->cells_bytes;
+    every = every > n ? n : every;
+    every = every < 1 ? 1 : every;
+    b->every[d] = every;
+    b->bytes *= every;
+    if (is_kept)
+        b->cells_bytes *= every;
+}
+
+/* So many groups that their tree would be deep make larger groups. */
+static int64_t fold_target(const nci_grid *fine, const bool *over,
+                           int64_t block_bytes)
+{
+    int64_t target = FOLD_TARGET, chunks = 1;
+    for (int d = 0; d < fine->rank; d++)
+        if (over[d])
+            chunks *= fine->axis[d].nchunks;
+    while (target < FOLD_MOST &&
+           chunks / (target / (block_bytes < 1 ? 1 : block_bytes) + 1) >
+               MOST_GROUPS)
+        target *= 2;
+    return target;
+}
+
+ncg_status nci_block_grid(const nci_grid *fine, const bool *over, int64_t item,
+                          int64_t cell_bytes, nci_grid *out, ncg_error *err)
+{
+    blocker b = {.fine = fine, .bytes = item, .cells_bytes = cell_bytes};
+    for (int d = 0; d < fine->rank; d++) {
+        b.every[d] = 1;
+        b.bytes *= chunk_length(&fine->axis[d]);
+        if (over && !over[d])
+            b.cells_bytes *= chunk_length(&fine->axis[d]);
+    }
+    int64_t target = over ? fold_target(fine, over, b.bytes) : STORE_TARGET;
+    for (int d = fine->rank - 1; over && d >= 0; d--)
+        if (over[d])
+            merge_axis(&b, d, target, false);
+    for (int d = fine->rank - 1; d >= 0; d--)
+        if (!over || !over[d])
+            merge_axis(&b, d, target, over != NULL);
+    nci_grid grid = {.rank = fine->rank};
+    for (int d = 0; d < fine->rank; d++) {
+        ncg_status st =
+            nci_axis_merge(&fine->axis[d], b.every[d], &grid.axis[d], err);
+        if (st) {
+            nci_grid_fini(&grid);
+            return st;
+        }
+    }
+    *out = grid;
+    return NCG_OK;
+}

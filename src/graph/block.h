@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_GRAPH_BLOCK_H
+#define NCI_GRAPH_BLOCK_H
+/*
+ * The grid of a FUSED layer: runs of storage chunks, fixed by grid and
+ * operation alone. These runs are the groups within which values are added in
+ * index order, so nothing here may depend on threads or memory.
+ */
+#include "graph/plan.h"
+
+/* nci_block_axis gives the chunks of a domain axis that follows `pick` through
+ * the chunks of an input's axis: a new chunk wherever the input's changes. */
+ncg_status nci_block_axis(const nci_pick *pick, const nci_axis *input,
+                          nci_axis *out, ncg_error *err);
+
+/* nci_block_grid merges chunks of `fine` into blocks of about the target size:
+ * for folds (over != NULL) reduced axes first, innermost first, then kept
+ * axes as long as the state stays small; for stores innermost first.
+ * `item` is the bytes of one position. */
+ncg_status nci_block_grid(const nci_grid *fine, const bool *over, int64_t item,
+                          int64_t cell_bytes, nci_grid *out, ncg_error *err);
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The builder walks the expression with a view: for each axis of the node in
+ * hand the domain axis it follows and the positions taken. Registers of steps
+ * are numbered from STEP_BASE while operands are still being found, and get
+ * their final numbers at the end.
+ */
+#include "graph/fuse.h"
+
+#include <string.h>
+
+#include "base/dtype.h"
+#include "base/mem.h"
+
+enum { STEP_BASE = 1000 };
+
+typedef struct view {
+    int from[NCG_MAX_RANK]; /* domain axis of each node axis, -1: fixed */
+    nci_pick picks[NCG_MAX_RANK]; /* domain position -> node position */
+} view;
+
+typedef struct builder {
+    nci_program *program;
+    bool has_source;
+} builder;
+
+int64_t nci_pick_at(const nci_pick *pick, int64_t i)
+{
+    return pick->index ? pick->index[i] : pick->start + i * pick->step;
+}
+
+ncg_status nci_pick_compose(const nci_pick *outer, const nci_pick *inner,
+                            nci_pick *out, ncg_error *err)
+{
+    nci_pick pick = {.count = outer->count};
+    if (!outer->index && !inner->index) {
+        pick.start = inner->start + outer->start * inner->step;
+        pick.step = outer->step * inner->step;
+        *out = pick;
+        return NCG_OK;
+    }
+    int64_t *index = nci_alloc((size_t)outer->count * sizeof *index);
+    if (!index)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    for (int64_t i = 0; i < outer->count; i++)
+        index[i] = nci_pick_at(inner, nci_pick_at(outer, i));
+    pick.index = index;
+    *out = pick;
+    return NCG_OK;
+}
+
+static void view_fini(view *v, int rank)
+{
+    for (int a = 0; a < rank; a++)
+        nci_free((void *)v->picks[a].index);
+}
+
+static ncg_status pick_copy(const nci_pick *from, nci_pick *to, ncg_error *err)
+{
+    static const nci_pick identity = {.step = 1};
+    if (from->index)
+        return nci_pick_compose(from, &identity, to, err);
+    *to = *from;
+    return NCG_OK;
+}
+
+/* ---- operands ------------------------------------------------------------ */
+
+/* A source is read tile by tile only where it spans the domain: then each
+ * position of the domain belongs to exactly one tile. */
+static bool spans_domain(const nci_node *node, const view *v,
+                         const nci_fused *fused)
+{
+    unsigned seen = 0;
+    for (int a = 0; a < node->rank; a++)
+        if (v->from[a] >= 0)
+            seen |= 1u << v->from[a];
+    for (int d = 0; d < fused->rank; d++)
+        if (!(seen & 1u << d) && fused->shape[d] != 1)
+            return false;
+    return true;
+}
+
+static ncg_status add_operand(builder *b, nci_node *node, const view *v,
+                              int *reg, ncg_error *err)
+{
+    nci_fused *fused = &b->program->fused;
+    if (fused->noperands == NCI_MAX_OPERANDS)
+        return NCG_EUNSUPPORTED;
+    nci_access *access = &fused->operands[fused->noperands];
+    *access = (nci_access){.kind = NCI_OPERAND_LAYER,
+                           .input = -1,
+                           .dtype = node->dtype,
+                           .has_missing = node->has_missing,
+                           .rank = node->rank};
+    memcpy(access->missing, node->missing, sizeof access->missing);
+    memcpy(access->shape, node->shape, sizeof access->shape);
+    b->program->nodes[fused->noperands] = node;
+    *reg = fused->noperands++;
+    for (int a = 0; a < node->rank; a++) {
+        access->from[a] = v->from[a];
+        NCI_TRY(pick_copy(&v->picks[a], &access->picks[a], err));
+    }
+    if (node->kind == NCI_NODE_CONST) {
+        access->kind = NCI_OPERAND_CONST;
+        access->data = nci_buf_retain(node->data);
+    } else if (node->kind == NCI_NODE_SOURCE && !b->has_source &&
+               spans_domain(node, v, fused)) {
+        access->kind = NCI_OPERAND_SOURCE;
+        access->source = node->source;
+        b->has_source = true;
+    }
+    return NCG_OK;
+}
+
+/* ---- expressions --------------------------------------------------------- */
+
+static ncg_status build(builder *b, nci_node *node, const view *v, int *reg,
+                        ncg_error *err);
+
+static ncg_status build_select(builder *b, nci_node *node, const view *v,
+                               int *reg, ncg_error *err)
+{
+    view inner = {{0}, {{0}}};
+    ncg_status st = NCG_OK;
+    for (int a = 0; !st && a < node->rank; a++) {
+        inner.from[a] = v->from[a];
+        st = nci_pick_compose(&v->picks[a], &node->picks[a], &inner.picks[a],
+                              err);
+    }
+    if (!st)
+        st = build(b, node->inputs[0].node, &inner, reg, err);
+    view_fini(&inner, node->rank);
+    return st;
+}
+
+static ncg_status build_input(builder *b, const nci_operand *operand, int rank,
+                              const view *v, int *reg, ncg_error *err)
+{
+    view inner;
+    memset(&inner, 0, sizeof inner);
+    for (int d = 0; d < rank; d++) {
+        int a = operand->axis[d];
+        if (a < 0)
+            continue;
+        inner.from[a] = v->from[d];
+        inner.picks[a] = v->picks[d]; /* borrowed: index lists are v's */
+    }
+    return build(b, operand->node, &inner, reg, err);
+}
+
+static ncg_status build_map(builder *b, nci_node *node, const view *v, int *reg,
+                            ncg_error *err)
+{
+    nci_fused *fused = &b->program->fused;
+    int in[2] = {0, 0};
+    for (int i = 0; i < node->ninputs; i++)
+        NCI_TRY(build_input(b, &node->inputs[i], node->rank, v, &in[i], err));
+    if (fused->nsteps == NCI_MAX_STEPS)
+        return NCG_EUNSUPPORTED;
+    *reg = STEP_BASE + fused->nsteps;
+    fused->steps[fused->nsteps++] =
+        (nci_step){node->map, in[0], in[1], node->dtype};
+    return NCG_OK;
+}
+
+/* Forgets the operands and steps that a failed attempt added. */
+static void roll_back(builder *b, int noperands, int nsteps)
+{
+    nci_fused *fused = &b->program->fused;
+    for (int i = noperands; i < fused->noperands; i++) {
+        nci_access *access = &fused->operands[i];
+        if (access->kind == NCI_OPERAND_SOURCE)
+            b->has_source = false;
+        nci_buf_release(&access->data);
+        for (int a = 0; a < access->rank; a++)
+            nci_free((void *)access->picks[a].index);
+        *access = (nci_access){0};
+    }
+    fused->noperands = noperands;
+    fused->nsteps = nsteps;
+}
+
+/* An element-wise node that does not fit into this program becomes a layer of
+ * its own, as an operand. */
+static ncg_status build(builder *b, nci_node *node, const view *v, int *reg,
+                        ncg_error *err)
+{
+    int noperands = b->program->fused.noperands;
+    int nsteps = b->program->fused.nsteps;
+    ncg_status st;
+    switch (node->kind) {
+    case NCI_NODE_SELECT:
+        return build_select(b, node, v, reg, err);
+    case NCI_NODE_MAP:
+        st = build_map(b, node, v, reg, err);
+        if (st != NCG_EUNSUPPORTED)
+            return st;
+        roll_back(b, noperands, nsteps);
+        return add_operand(b, node, v, reg, err);
+    default:
+        return add_operand(b, node, v, reg, err);
+    }
+}
+
+/* ---- the whole program ---------------------------------------------------- */
+
+static int final_register(const nci_fused *fused, int reg, int source)
+{
+    if (reg >= STEP_BASE)
+        return reg - STEP_BASE + fused->noperands;
+    if (reg == source)
+        return 0;
+    return reg == 0 ? source : reg;
+}
+
+/* The source becomes operand 0; registers get their final numbers. */
+static void number_registers(nci_program *program)
+{
+    nci_fused *fused = &program->fused;
+    int source = 0;
+    for (int i = 0; i < fused->noperands; i++)
+        if (fused->operands[i].kind == NCI_OPERAND_SOURCE)
+            source = i;
+    nci_access access = fused->operands[0];
+    fused->operands[0] = fused->operands[source];
+    fused->operands[source] = access;
+    nci_node *node = program->nodes[0];
+    program->nodes[0] = program->nodes[source];
+    program->nodes[source] = node;
+    for (int i = 0; i < fused->nsteps; i++) {
+        nci_step *step = &fused->steps[i];
+        step->a = final_register(fused, step->a, source);
+        step->b = final_register(fused, step->b, source);
+    }
+    fused->result = final_register(fused, fused->result, source);
+    if (program->weight >= 0)
+        program->weight = final_register(fused, program->weight, source);
+    fused->weight = program->weight;
+}
+
+static view whole_view(const nci_node *node)
+{
+    view v;
+    memset(&v, 0, sizeof v);
+    for (int a = 0; a < node->rank; a++) {
+        v.from[a] = a;
+        v.picks[a] = (nci_pick){.count = node->shape[a], .step = 1};
+    }
+    return v;
+}
+
+void nci_program_fini(nci_program *program)
+{
+    builder b = {program, false};
+    roll_back(&b, 0, 0);
+}
+
+ncg_status nci_fuse(nci_node *root, const nci_operand *weights,
+                    nci_program *out, ncg_error *err)
+{
+    nci_program program = {.weight = -1};
+    builder b = {&program, false};
+    program.fused.rank = root->rank;
+    program.fused.label_axis = -1;
+    memcpy(program.fused.shape, root->shape, sizeof program.fused.shape);
+    view v = whole_view(root);
+    ncg_status st = build(&b, root, &v, &program.fused.result, err);
+    if (!st && weights)
+        st = build_input(&b, weights, root->rank, &v, &program.weight, err);
+    if (st) {
+        nci_program_fini(&program);
+        return st == NCG_EUNSUPPORTED
+                   ? nci_fail(err, NCG_EBUG, "expression too large")
+                   : st;
+    }
+    number_registers(&program);
+    *out = program;
+    return NCG_OK;
+}

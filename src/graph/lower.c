@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * From nodes to layers. Each array that has to exist as chunks gets its layers
+ * once: a table from token to layer makes common subexpressions common work.
+ * Tasks that no output needs are never pulled from the plan, so nothing has to
+ * be culled beyond layers that nobody asked for.
+ */
+#include "graph/lower.h"
+
+#include <string.h>
+
+#include "base/dtype.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "graph/block.h"
+#include "graph/pass_slice.h"
+#include "graph/relation.h"
+#include "graph/tree.h"
+
+nci_layer *nci_lower_add_layer(nci_lowering *lw, nci_layer_kind kind,
+                               const nci_node *node, const char *what,
+                               ncg_error *err)
+{
+    nci_plan *plan = lw->plan;
+    size_t capacity = (size_t)plan->capacity;
+    if (!nci_grow(&plan->layers, &capacity, (size_t)plan->nlayers + 1,
+                  sizeof *plan->layers)) {
+        nci_fail(err, NCG_ENOMEM, "out of memory");
+        return NULL;
+    }
+    plan->capacity = (int)capacity;
+    nci_layer *layer = &plan->layers[plan->nlayers++];
+    *layer = (nci_layer){.kind = kind, .dtype = node->dtype};
+    nci_text name = {0};
+    nci_text_add(&name, "%s %s", what, node->name ? node->name : "array");
+    char *text = nci_text_take(&name);
+    layer->name = text ? nci_intern(text) : "layer";
+    nci_free(text);
+    nci_hash hash;
+    nci_hash_init(&hash, "ncgraph.layer/1");
+    nci_hash_i64(&hash, kind);
+    nci_hash_text(&hash, what);
+    nci_hash_token(&hash, node->token);
+    layer->token = nci_hash_done(&hash);
+    layer->fused.label_axis = layer->combine.label_axis = -1;
+    layer->fused.weight = -1;
+    return layer;
+}
+
+nci_layer_input *nci_lower_add_input(nci_layer *layer, int from_layer,
+                                     ncg_error *err)
+{
+    size_t n = (size_t)layer->ninputs + 1;
+    nci_layer_input *inputs =
+        nci_realloc(layer->inputs, n * sizeof *layer->inputs);
+    if (!inputs) {
+        nci_fail(err, NCG_ENOMEM, "out of memory");
+        return NULL;
+    }
+    layer->inputs = inputs;
+    nci_layer_input *input = &inputs[layer->ninputs++];
+    *input = (nci_layer_input){.layer = from_layer};
+    for (int a = 0; a < NCG_MAX_RANK; a++)
+        input->from[a] = -1;
+    return input;
+}
+
+/* ---- memo of arrays ------------------------------------------------------- */
+
+static int find_array(const nci_lowering *lw, nci_token token)
+{
+    for (size_t i = 0; i < lw->narrays; i++)
+        if (nci_token_equal(lw->arrays[i].token, token))
+            return lw->arrays[i].layer;
+    return -1;
+}
+
+static ncg_status remember_array(nci_lowering *lw, nci_token token, int layer,
+                                 ncg_error *err)
+{
+    if (!nci_grow(&lw->arrays, &lw->arrays_capacity, lw->narrays + 1,
+                  sizeof *lw->arrays))
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    lw->arrays[lw->narrays].token = token;
+    lw->arrays[lw->narrays++].layer = layer;
+    return NCG_OK;
+}
+
+/* ---- the grid of a program's domain ---------------------------------------- */
+
+static const nci_grid *grid_of_operand(const nci_lowering *lw,
+                                       const nci_program *program, int i)
+{
+    const nci_access *access = &program->fused.operands[i];
+    if (access->kind == NCI_OPERAND_SOURCE)
+        return &program->nodes[i]->grid;
+    if (access->kind == NCI_OPERAND_LAYER)
+        return &lw->plan->layers[lw->operand_layer[i]].array;
+    return NULL;
+}
+
+/* Domain axes that no chunked operand spans are cut into pieces like these. */
+enum { PLAIN_PIECE = 1 << 20 };
+
+static ncg_status domain_axis(const nci_lowering *lw,
+                              const nci_program *program, int d, nci_axis *out,
+                              ncg_error *err)
+{
+    for (int i = 0; i < program->fused.noperands; i++) {
+        const nci_access *access = &program->fused.operands[i];
+        const nci_grid *grid = grid_of_operand(lw, program, i);
+        for (int a = 0; grid && a < access->rank; a++)
+            if (access->from[a] == d)
+                return nci_block_axis(&access->picks[a], &grid->axis[a], out,
+                                      err);
+    }
+    return nci_axis_regular(program->fused.shape[d], PLAIN_PIECE, out, err);
+}
+
+static int64_t item_bytes(const nci_program *program)
+{
+    size_t most = 1;
+    for (int i = 0; i < program->fused.noperands; i++) {
+        const nci_access *access = &program->fused.operands[i];
+        size_t size = ncg_dtype_size(access->dtype);
+        if (access->kind != NCI_OPERAND_CONST && size > most)
+            most = size;
+    }
+    return (int64_t)most;
+}
+
+static ncg_status fused_grid(const nci_lowering *lw, const nci_program *program,
+                             int64_t cell_bytes, nci_grid *out, ncg_error *err)
+{
+    nci_grid fine = {.rank = program->fused.rank};
+    ncg_status st = NCG_OK;
+    for (int d = 0; !st && d < fine.rank; d++)
+        st = domain_axis(lw, program, d, &fine.axis[d], err);
+    const bool *over = program->fused.folds ? program->fused.over : NULL;
+    if (!st)
+        st = nci_block_grid(&fine, over, item_bytes(program), cell_bytes, out,
+                            err);
+    nci_grid_fini(&fine);
+    return st;
+}
+
+/* ---- FUSED ----------------------------------------------------------------- */
+
+/* Layers for the operands that need one, before the layer itself exists. */
+static ncg_status lower_operands(nci_lowering *lw, const nci_program *program,
+                                 int *layers, ncg_error *err)
+{
+    for (int i = 0; i < program->fused.noperands; i++) {
+        layers[i] = -1;
+        if (program->fused.operands[i].kind == NCI_OPERAND_LAYER)
+            NCI_TRY(nci_lower_array(lw, program->nodes[i], &layers[i], err));
+    }
+    return NCG_OK;
+}
+
+static ncg_status relate_operand(const nci_lowering *lw, nci_layer *layer,
+                                 const nci_access *access, int from_layer,
+                                 ncg_error *err)
+{
+    nci_layer_input *input = nci_lower_add_input(layer, from_layer, err);
+    if (!input)
+        return NCG_ENOMEM;
+    const nci_layer *from = &lw->plan->layers[from_layer];
+    /* The tasks of a final COMBINE have one chunk along the axes that its
+     * array has lost: those stay unrelated, the others follow in order. */
+    int axes[NCG_MAX_RANK];
+    int n = nci_layer_array_axes(from, axes);
+    for (int a = 0; a < n; a++) {
+        int d = access->from[a];
+        if (d < 0)
+            continue;
+        input->from[axes[a]] = d;
+        NCI_TRY(nci_relation_from_pick(&layer->grid.axis[d], &access->picks[a],
+                                       &from->array.axis[a],
+                                       &input->relation[axes[a]], err));
+    }
+    return NCG_OK;
+}
+
+int nci_layer_array_axes(const nci_layer *layer, int *axes)
+{
+    int n = 0;
+    bool combines = layer->kind == NCI_LAYER_COMBINE;
+    for (int d = 0; d < layer->grid.rank; d++)
+        if (!combines || !layer->combine.over[d] || layer->combine.keep[d] ||
+            d == layer->combine.label_axis)
+            axes[n++] = d;
+    return n;
+}
+
+/* nci_lower_fused adds the layer of a program; takes the program on success. */
+ncg_status nci_lower_fused(nci_lowering *lw, nci_program *program,
+                           const nci_node *node, int64_t cell_bytes, int *out,
+                           ncg_error *err)
+{
+    int layers[NCI_MAX_OPERANDS];
+    NCI_TRY(lower_operands(lw, program, layers, err));
+    memcpy(lw->operand_layer, layers, sizeof layers);
+    nci_grid grid;
+    NCI_TRY(fused_grid(lw, program, cell_bytes, &grid, err));
+    nci_layer *layer = nci_lower_add_layer(
+        lw, NCI_LAYER_FUSED, node, program->fused.folds ? "fold" : "read", err);
+    if (!layer) {
+        nci_grid_fini(&grid);
+        return NCG_ENOMEM;
+    }
+    layer->grid = grid;
+    layer->fused = program->fused;
+    *out = lw->plan->nlayers - 1;
+    program->fused = (nci_fused){0};
+    for (int i = 0; i < layer->fused.noperands; i++) {
+        nci_access *access = &layer->fused.operands[i];
+        if (access->kind != NCI_OPERAND_LAYER)
+            continue;
+        access->input = layer->ninputs;
+        NCI_TRY(relate_operand(lw, layer, access, layers[i], err));
+    }
+    if (layer->fused.folds)
+        return NCG_OK;
+    return nci_grid_copy(&layer->grid, &layer->array, err);
+}
+
+static ncg_status lower_stored(nci_lowering *lw, nci_node *node, int *out,
+                               ncg_error *err)
+{
+    nci_program program;
+    NCI_TRY(nci_fuse(node, NULL, &program, err));
+    nci_fused *fused = &program.fused;
+    fused->out = node->dtype;
+    fused->has_missing = node->has_missing;
+    memcpy(fused->missing, node->missing, sizeof fused->missing);
+    ncg_status st = nci_lower_fused(lw, &program, node, 0, out, err);
+    nci_program_fini(&program);
+    return st;
+}
+
+ncg_status nci_lower_array(nci_lowering *lw, nci_node *node, int *out,
+                           ncg_error *err)
+{
+    int layer = find_array(lw, node->token);
+    if (layer < 0) {
+        NCI_TRY(node->kind == NCI_NODE_REDUCE
+                    ? nci_lower_reduce(lw, node, &layer, err)
+                    : lower_stored(lw, node, &layer, err));
+        NCI_TRY(remember_array(lw, node->token, layer, err));
+    }
+    *out = layer;
+    return NCG_OK;
+}
+
+/* ---- outputs ---------------------------------------------------------------- */
+
+static ncg_status relate_store(const nci_lowering *lw, nci_layer *layer,
+                               int from_layer, ncg_error *err)
+{
+    nci_access whole = {.rank = layer->grid.rank};
+    for (int a = 0; a < whole.rank; a++) {
+        whole.from[a] = a;
+        whole.picks[a].step = 1;
+    }
+    return relate_operand(lw, layer, &whole, from_layer, err);
+}
+
+static ncg_status lower_output(nci_lowering *lw, const nci_output *output,
+                               int number, ncg_error *err)
+{
+    nci_node *node = NULL;
+    int from = 0;
+    NCI_TRY(nci_pass_slice(output->node, &node, err));
+    ncg_status st = nci_lower_array(lw, node, &from, err);
+    nci_layer *layer = NULL;
+    if (!st && !(layer = nci_lower_add_layer(lw, NCI_LAYER_STORE, node, "store",
+                                             err)))
+        st = NCG_ENOMEM;
+    if (!st) {
+        lw->plan->outputs[number] = lw->plan->nlayers - 1;
+        nci_store *store = &layer->store;
+        store->output = number;
+        store->from = node->dtype;
+        store->to = output->dtype;
+        store->has_missing = node->has_missing;
+        memcpy(store->missing, node->missing, sizeof store->missing);
+        store->has_fill = output->has_fill;
+        memcpy(store->fill, output->fill, sizeof store->fill);
+        layer->dtype = output->dtype;
+        st = nci_grid_copy(output->grid, &layer->grid, err);
+    }
+    if (!st)
+        st = relate_store(lw, layer, from, err);
+    nci_node_release(&node);
+    return st;
+}
+
+static ncg_status add_users(nci_plan *plan, ncg_error *err)
+{
+    for (int u = 0; u < plan->nlayers; u++)
+        for (int i = 0; i < plan->layers[u].ninputs; i++) {
+            nci_layer *from = &plan->layers[plan->layers[u].inputs[i].layer];
+            if (from->nusers && from->users[from->nusers - 1] == u)
+                continue;
+            size_t n = (size_t)from->nusers + 1;
+            int *users = nci_realloc(from->users, n * sizeof *users);
+            if (!users)
+                return nci_fail(err, NCG_ENOMEM, "out of memory");
+            from->users = users;
+            from->users[from->nusers++] = u;
+        }
+    return NCG_OK;
+}
+
+static void number_tasks(nci_plan *plan)
+{
+    for (int i = 0; i < plan->nlayers; i++) {
+        nci_layer *layer = &plan->layers[i];
+        layer->base = plan->ntasks;
+        layer->ntasks = nci_grid_nchunks(&layer->grid);
+        plan->ntasks += layer->ntasks;
+    }
+}
+
+ncg_status nci_lower(const nci_output *outputs, int noutputs, nci_plan **out,
+                     ncg_error *err)
+{
+    nci_lowering lw = {.plan = nci_calloc(1, sizeof *lw.plan)};
+    ncg_status st = NCG_OK;
+    if (lw.plan)
+        lw.plan->outputs = nci_calloc((size_t)noutputs + 1, sizeof(int));
+    if (!lw.plan || !lw.plan->outputs)
+        st = nci_fail(err, NCG_ENOMEM, "out of memory");
+    for (int i = 0; !st && i < noutputs; i++, lw.plan->noutputs++)
+        st = lower_output(&lw, &outputs[i], i, err);
+    if (!st)
+        st = add_users(lw.plan, err);
+    nci_free(lw.arrays);
+    if (st) {
+        nci_plan_free(&lw.plan);
+        return st;
+    }
+    number_tasks(lw.plan);
+    *out = lw.plan;
+    return NCG_OK;
+}

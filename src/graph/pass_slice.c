@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "graph/pass_slice.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "graph/fuse.h"
+
+static bool is_whole(const nci_pick *pick, int64_t size)
+{
+    return !pick->index && pick->start == 0 && pick->step == 1 &&
+           pick->count == size;
+}
+
+/* Splits the picks of a selection over a reduction: `below` for the axes of
+ * the reduction's input that it keeps, `above` for the rest. True when there
+ * is something to push. */
+static bool split(const nci_pick *picks, const nci_node *reduction,
+                  nci_pick *below, nci_pick *above)
+{
+    const nci_node *input = reduction->inputs[0].node;
+    int axis_of[NCG_MAX_RANK];
+    int rank = nci_reduce_axes(&reduction->reduce, input->rank, axis_of);
+    bool any = false;
+    for (int d = 0; d < input->rank; d++)
+        below[d] = (nci_pick){.count = input->shape[d], .step = 1};
+    for (int i = 0; i < rank; i++) {
+        int d = axis_of[i];
+        above[i] = picks[i];
+        if (reduction->reduce.over[d])
+            continue;
+        any = any || !is_whole(&picks[i], input->shape[d]);
+        below[d] = picks[i];
+        above[i] = (nci_pick){.count = picks[i].count, .step = 1};
+    }
+    return any;
+}
+
+/* Weights follow their input: the same picks on the axes they share. */
+static ncg_status select_weights(const nci_node *reduction,
+                                 const nci_pick *below, nci_operand *out,
+                                 ncg_error *err)
+{
+    const nci_operand *weights = &reduction->inputs[1];
+    nci_pick picks[NCG_MAX_RANK];
+    memset(picks, 0, sizeof picks); /* axes shared by nobody do not exist */
+    for (int d = 0; d < reduction->inputs[0].node->rank; d++)
+        if (weights->axis[d] >= 0)
+            picks[weights->axis[d]] = below[d];
+    *out = *weights;
+    return nci_node_select(weights->node, picks, &out->node, err);
+}
+
+static ncg_status push(const nci_pick *picks, const nci_node *reduction,
+                       nci_node **out, ncg_error *err)
+{
+    nci_pick below[NCG_MAX_RANK], above[NCG_MAX_RANK];
+    nci_node *input = NULL, *reduced = NULL;
+    nci_operand weights = {0};
+    ncg_status st;
+    split(picks, reduction, below, above);
+    st = nci_node_select(reduction->inputs[0].node, below, &input, err);
+    if (!st && reduction->ninputs > 1)
+        st = select_weights(reduction, below, &weights, err);
+    if (!st)
+        st = nci_node_reduce(input, &reduction->reduce,
+                             weights.node ? &weights : NULL, &reduced, err);
+    if (!st)
+        st = nci_node_select(reduced, above, out, err);
+    nci_node_release(&input);
+    nci_node_release(&weights.node);
+    nci_node_release(&reduced);
+    return st;
+}
+
+static ncg_status rewrite_select(const nci_pick *picks, nci_node *input,
+                                 nci_node **out, ncg_error *err);
+
+/* Select of select: one select of composed picks. */
+static ncg_status compose(const nci_pick *picks, nci_node *inner,
+                          nci_node **out, ncg_error *err)
+{
+    nci_pick both[NCG_MAX_RANK];
+    memset(both, 0, sizeof both);
+    ncg_status st = NCG_OK;
+    for (int d = 0; !st && d < inner->rank; d++)
+        st = nci_pick_compose(&picks[d], &inner->picks[d], &both[d], err);
+    if (!st)
+        st = rewrite_select(both, inner->inputs[0].node, out, err);
+    for (int d = 0; d < inner->rank; d++)
+        nci_free((void *)both[d].index);
+    return st;
+}
+
+/* Select of an element-wise node: the same on the selected operands. */
+static ncg_status distribute(const nci_pick *picks, nci_node *map,
+                             nci_node **out, ncg_error *err)
+{
+    nci_operand operands[2];
+    int64_t shape[NCG_MAX_RANK];
+    ncg_status st = NCG_OK;
+    int n = 0;
+    for (int d = 0; d < map->rank; d++)
+        shape[d] = picks[d].count;
+    for (; n < map->ninputs; n++) {
+        nci_pick own[NCG_MAX_RANK];
+        operands[n] = map->inputs[n];
+        for (int d = 0; d < map->rank; d++)
+            if (operands[n].axis[d] >= 0)
+                own[operands[n].axis[d]] = picks[d];
+        st = rewrite_select(own, map->inputs[n].node, &operands[n].node, err);
+        if (st)
+            break;
+    }
+    if (!st)
+        st = nci_node_map(map->map, map->dtype, map->rank, shape, operands, n,
+                          out, err);
+    for (int i = 0; i < n; i++)
+        nci_node_release(&operands[i].node);
+    return st;
+}
+
+static ncg_status rewrite_select(const nci_pick *picks, nci_node *input,
+                                 nci_node **out, ncg_error *err)
+{
+    nci_pick below[NCG_MAX_RANK], above[NCG_MAX_RANK];
+    bool whole = true;
+    for (int d = 0; d < input->rank; d++)
+        whole = whole && is_whole(&picks[d], input->shape[d]);
+    if (whole) {
+        *out = nci_node_retain(input);
+        return NCG_OK;
+    }
+    if (input->kind == NCI_NODE_SELECT)
+        return compose(picks, input, out, err);
+    if (input->kind == NCI_NODE_MAP)
+        return distribute(picks, input, out, err);
+    if (input->kind != NCI_NODE_REDUCE || !split(picks, input, below, above))
+        return nci_node_select(input, picks, out, err);
+    nci_node *pushed = NULL;
+    NCI_TRY(push(picks, input, &pushed, err));
+    ncg_status st = nci_pass_slice(pushed, out, err);
+    nci_node_release(&pushed);
+    return st;
+}
+
+static ncg_status rebuild(nci_node *node, nci_operand *inputs, nci_node **out,
+                          ncg_error *err)
+{
+    switch (node->kind) {
+    case NCI_NODE_SELECT:
+        return rewrite_select(node->picks, inputs[0].node, out, err);
+    case NCI_NODE_MAP:
+        return nci_node_map(node->map, node->dtype, node->rank, node->shape,
+                            inputs, node->ninputs, out, err);
+    case NCI_NODE_REDUCE:
+        return nci_node_reduce(inputs[0].node, &node->reduce,
+                               node->ninputs > 1 ? &inputs[1] : NULL, out, err);
+    default:
+        *out = nci_node_retain(node);
+        return NCG_OK;
+    }
+}
+
+ncg_status nci_pass_slice(nci_node *root, nci_node **out, ncg_error *err)
+{
+    nci_operand inputs[2];
+    ncg_status st = NCG_OK;
+    int n = 0;
+    for (; !st && n < root->ninputs; n++) {
+        inputs[n] = root->inputs[n];
+        st = nci_pass_slice(root->inputs[n].node, &inputs[n].node, err);
+        if (st)
+            break;
+    }
+    if (!st)
+        st = rebuild(root, inputs, out, err);
+    for (int i = 0; i < n; i++)
+        nci_node_release(&inputs[i].node);
+    return st;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Walking a plan. The inputs of a task are a product of one list an axis; so
+ * are its dependents. Nothing is stored a task.
+ */
+#include "graph/plan.h"
+
+#include "base/dtype.h"
+#include "base/mem.h"
+#include "graph/relation.h"
+
+static void free_inputs(nci_layer *layer)
+{
+    for (int i = 0; i < layer->ninputs; i++)
+        for (int a = 0; a < NCG_MAX_RANK; a++)
+            nci_relation_fini(&layer->inputs[i].relation[a]);
+    nci_free(layer->inputs);
+}
+
+static void rows_fini(nci_rows *rows)
+{
+    nci_free(rows->first);
+    nci_free(rows->labels);
+    *rows = (nci_rows){0};
+}
+
+static void fused_fini(nci_fused *fused)
+{
+    for (int i = 0; i < fused->noperands; i++) {
+        nci_access *access = &fused->operands[i];
+        nci_buf_release(&access->data);
+        for (int a = 0; a < access->rank; a++)
+            nci_free((void *)access->picks[a].index);
+    }
+    nci_free(fused->labels);
+    rows_fini(&fused->rows);
+}
+
+static void combine_fini(nci_combine *combine)
+{
+    rows_fini(&combine->in_rows);
+    rows_fini(&combine->out_rows);
+    nci_free(combine->population);
+}
+
+void nci_plan_free(nci_plan **slot)
+{
+    nci_plan *plan = *slot;
+    *slot = NULL;
+    if (!plan)
+        return;
+    for (int i = 0; i < plan->nlayers; i++) {
+        nci_layer *layer = &plan->layers[i];
+        free_inputs(layer);
+        nci_grid_fini(&layer->grid);
+        nci_grid_fini(&layer->array);
+        nci_free(layer->users);
+        fused_fini(&layer->fused);
+        combine_fini(&layer->combine);
+    }
+    nci_free(plan->layers);
+    nci_free(plan->outputs);
+    nci_free(plan);
+}
+
+const nci_layer *nci_plan_layer(const nci_plan *plan, int64_t task)
+{
+    int low = 0, high = plan->nlayers;
+    while (high - low > 1) {
+        int middle = (low + high) / 2;
+        if (plan->layers[middle].base <= task)
+            low = middle;
+        else
+            high = middle;
+    }
+    return &plan->layers[low];
+}
+
+/* One list of chunk indices an axis; the tasks are their product. */
+typedef struct product {
+    int rank;
+    const int64_t *items[NCG_MAX_RANK]; /* NULL: 0 .. count-1 */
+    int64_t count[NCG_MAX_RANK];
+} product;
+
+static int64_t product_size(const product *p)
+{
+    int64_t n = 1;
+    for (int d = 0; d < p->rank; d++)
+        n *= p->count[d];
+    return n;
+}
+
+static void product_visit(const product *p, const nci_layer *layer, int input,
+                          nci_dep_fn visit, void *ctx)
+{
+    int64_t at[NCG_MAX_RANK] = {0}, n = product_size(p);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t chunk = 0;
+        for (int d = 0; d < p->rank; d++)
+            chunk = chunk * layer->grid.axis[d].nchunks +
+                    (p->items[d] ? p->items[d][at[d]] : at[d]);
+        visit(ctx, input, layer->base + chunk);
+        for (int d = p->rank - 1; d >= 0 && ++at[d] == p->count[d]; d--)
+            at[d] = 0;
+    }
+}
+
+static void deps_of(const nci_plan *plan, const int64_t *index,
+                    const nci_layer_input *input, product *p)
+{
+    const nci_layer *from = &plan->layers[input->layer];
+    p->rank = from->grid.rank;
+    for (int a = 0; a < p->rank; a++) {
+        const nci_relation *r = &input->relation[a];
+        int d = input->from[a];
+        if (d < 0) {
+            p->items[a] = NULL;
+            p->count[a] = from->grid.axis[a].nchunks;
+        } else {
+            int64_t begin = r->first[index[d]];
+            p->items[a] = r->items + begin;
+            p->count[a] = r->first[index[d] + 1] - begin;
+        }
+    }
+}
+
+static void dependents_of(const nci_layer *user, const nci_layer_input *input,
+                          const int64_t *index, int rank, product *p)
+{
+    p->rank = user->grid.rank;
+    for (int d = 0; d < p->rank; d++) {
+        p->items[d] = NULL;
+        p->count[d] = user->grid.axis[d].nchunks;
+    }
+    for (int a = 0; a < rank; a++) {
+        const nci_relation *r = &input->relation[a];
+        int d = input->from[a];
+        if (d < 0)
+            continue;
+        int64_t begin = r->rfirst[index[a]];
+        p->items[d] = r->ritems + begin;
+        p->count[d] = r->rfirst[index[a] + 1] - begin;
+    }
+}
+
+void nci_plan_deps(const nci_plan *plan, int64_t task, nci_dep_fn visit,
+                   void *ctx)
+{
+    const nci_layer *layer = nci_plan_layer(plan, task);
+    int64_t index[NCG_MAX_RANK];
+    nci_grid_index(&layer->grid, task - layer->base, index);
+    for (int i = 0; i < layer->ninputs; i++) {
+        product p;
+        deps_of(plan, index, &layer->inputs[i], &p);
+        product_visit(&p, &plan->layers[layer->inputs[i].layer], i, visit, ctx);
+    }
+}
+
+int64_t nci_plan_ndeps(const nci_plan *plan, int64_t task)
+{
+    const nci_layer *layer = nci_plan_layer(plan, task);
+    int64_t index[NCG_MAX_RANK], n = 0;
+    nci_grid_index(&layer->grid, task - layer->base, index);
+    for (int i = 0; i < layer->ninputs; i++) {
+        product p;
+        deps_of(plan, index, &layer->inputs[i], &p);
+        n += product_size(&p);
+    }
+    return n;
+}
+
+typedef void (*user_fn)(void *ctx, const product *p, const nci_layer *user,
+                        int input);
+
+static void each_user(const nci_plan *plan, int64_t task, user_fn fn, void *ctx)
+{
+    const nci_layer *layer = nci_plan_layer(plan, task);
+    int self = (int)(layer - plan->layers);
+    int64_t index[NCG_MAX_RANK];
+    nci_grid_index(&layer->grid, task - layer->base, index);
+    for (int u = 0; u < layer->nusers; u++) {
+        const nci_layer *user = &plan->layers[layer->users[u]];
+        for (int i = 0; i < user->ninputs; i++) {
+            if (user->inputs[i].layer != self)
+                continue;
+            product p;
+            dependents_of(user, &user->inputs[i], index, layer->grid.rank, &p);
+            fn(ctx, &p, user, i);
+        }
+    }
+}
+
+typedef struct visit_ctx {
+    nci_dep_fn visit;
+    void *ctx;
+    int64_t count;
+} visit_ctx;
+
+static void visit_users(void *ctx, const product *p, const nci_layer *user,
+                        int input)
+{
+    visit_ctx *v = ctx;
+    product_visit(p, user, input, v->visit, v->ctx);
+}
+
+static void count_users(void *ctx, const product *p, const nci_layer *user,
+                        int input)
+{
+    (void)user;
+    (void)input;
+    ((visit_ctx *)ctx)->count += product_size(p);
+}
+
+void nci_plan_dependents(const nci_plan *plan, int64_t task, nci_dep_fn visit,
+                         void *ctx)
+{
+    visit_ctx v = {visit, ctx, 0};
+    each_user(plan, task, visit_users, &v);
+}
+
+int64_t nci_plan_ndependents(const nci_plan *plan, int64_t task)
+{
+    visit_ctx v = {0};
+    each_user(plan, task, count_users, &v);
+    return v.count;
+}
+
+static int64_t rows_of(const nci_rows *rows, int64_t chunk)
+{
+    return rows->first ? rows->first[chunk + 1] - rows->first[chunk] : 1;
+}
+
+static bool is_over(const nci_layer *layer, int d)
+{
+    return layer->kind == NCI_LAYER_FUSED ? layer->fused.over[d]
+                                          : layer->combine.over[d];
+}
+
+int64_t nci_plan_cells(const nci_layer *layer, int64_t chunk)
+{
+    bool is_fused = layer->kind == NCI_LAYER_FUSED;
+    const nci_rows *rows =
+        is_fused ? &layer->fused.rows : &layer->combine.out_rows;
+    int axis = is_fused ? layer->fused.label_axis : layer->combine.label_axis;
+    int64_t index[NCG_MAX_RANK], cells = 1;
+    nci_box box = nci_grid_box(&layer->grid, chunk);
+    nci_grid_index(&layer->grid, chunk, index);
+    for (int d = 0; d < layer->grid.rank; d++)
+        if (!is_over(layer, d))
+            cells *= box.count[d];
+    return axis < 0 ? cells : cells * rows_of(rows, index[axis]);
+}
+
+int64_t nci_plan_bytes(const nci_plan *plan, int64_t task)
+{
+    const nci_layer *layer = nci_plan_layer(plan, task);
+    int64_t chunk = task - layer->base;
+    bool is_state =
+        layer->kind == NCI_LAYER_FUSED
+            ? layer->fused.folds
+            : layer->kind == NCI_LAYER_COMBINE && !layer->combine.is_final;
+    if (is_state) {
+        const nci_fold *fold = layer->kind == NCI_LAYER_FUSED
+                                   ? &layer->fused.fold
+                                   : &layer->combine.fold;
+        return (int64_t)nci_state_layout_of(fold, nci_plan_cells(layer, chunk))
+            .nbytes;
+    }
+    const nci_grid *grid =
+        layer->kind == NCI_LAYER_STORE ? &layer->grid : &layer->array;
+    nci_box box = nci_grid_box(grid, chunk);
+    ncg_dtype dtype =
+        layer->kind == NCI_LAYER_STORE ? layer->store.to : layer->dtype;
+    return nci_box_size(&box) * (int64_t)ncg_dtype_size(dtype);
+}
