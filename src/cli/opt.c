@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Options: one table, which the parser and the help both read. Long options
+ * take their value after "=" or as the next word, short ones attached or as
+ * the next word; "--" ends the options.
+ */
+#include "cli/opt.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef ncg_status setter(nci_options *, const char *name, const char *value,
+                          ncg_error *);
+
+/* One of `flag`, `text`, `set` says where the value goes. */
+typedef struct option_def {
+    char letter;
+    const char *name;
+    const char *arg; /* NULL: the option takes no value */
+    const char *help;
+    size_t flag; /* offset of a bool in nci_options, 0: none */
+    size_t text; /* offset of a const char * plus one, 0: none */
+    setter *set;
+} option_def;
+
+/* Finds `value` among words separated by '|'; -1 when it is none of them. */
+static int find_choice(const char *choices, const char *value)
+{
+    size_t n = strlen(value);
+    for (int i = 0;; i++) {
+        size_t length = strcspn(choices, "|");
+        if (length == n && !strncmp(choices, value, n))
+            return i;
+        if (!choices[length])
+            return -1;
+        choices += length + 1;
+    }
+}
+
+static ncg_status parse_choice(const char *name, const char *choices,
+                               const char *value, int *out, ncg_error *err)
+{
+    int which = find_choice(choices, value);
+    if (which < 0)
+        return nci_usage(err, "%s takes %s, not '%s'", name, choices, value);
+    *out = which;
+    return NCG_OK;
+}
+
+static ncg_status set_variables(nci_options *o, const char *name,
+                                const char *value, ncg_error *err)
+{
+    if (!*value)
+        return nci_usage(err, "%s takes names of variables, not ''", name);
+    char *before = o->variables;
+    o->variables =
+        before ? nci_xformat("%s,%s", before, value) : nci_xstrdup(value);
+    free(before);
+    return NCG_OK;
+}
+
+static ncg_status set_format(nci_options *o, const char *name,
+                             const char *value, ncg_error *err)
+{
+    int which;
+    o->format = value;
+    return parse_choice(name, "nc4|nc4c|nc3|nc64|nc5", value, &which, err);
+}
+
+static ncg_status set_dtype(nci_options *o, const char *name, const char *value,
+                            ncg_error *err)
+{
+    int which;
+    o->dtype = value;
+    return parse_choice(name, "f4|f8|in", value, &which, err);
+}
+
+static ncg_status set_deflate(nci_options *o, const char *name,
+                              const char *value, ncg_error *err)
+{
+    int64_t level = 0;
+    if (strcmp(value, "none") && !nci_parse_int64(value, 0, 9, &level))
+        return nci_usage(err, "%s takes 0 to 9 or none, not '%s'", name, value);
+    o->deflate = (int)level;
+    return NCG_OK;
+}
+
+static ncg_status set_threads(nci_options *o, const char *name,
+                              const char *value, ncg_error *err)
+{
+    int64_t n;
+    if (!nci_parse_int64(value, 1, 65536, &n))
+        return nci_usage(err,
+                         "%s takes a number of threads, 1 or more, not "
+                         "'%s'",
+                         name, value);
+    o->threads = (int)n;
+    return NCG_OK;
+}
+
+static ncg_status set_memory(nci_options *o, const char *name,
+                             const char *value, ncg_error *err)
+{
+    if (!nci_parse_bytes(value, &o->memory))
+        return nci_usage(err, "%s takes a size such as 512M or 4G, not '%s'",
+                         name, value);
+    return NCG_OK;
+}
+
+static ncg_status set_overlap(nci_options *o, const char *name,
+                              const char *value, ncg_error *err)
+{
+    int which = 0;
+    ncg_status st = parse_choice(name, "error|first|last", value, &which, err);
+    o->overlap = (ncg_overlap)which;
+    return st;
+}
+
+static ncg_status set_join(nci_options *o, const char *name, const char *value,
+                           ncg_error *err)
+{
+    int which = 0;
+    ncg_status st = parse_choice(name, "exact|inner", value, &which, err);
+    o->join = (ncg_join)which;
+    return st;
+}
+
+static ncg_status set_missing(nci_options *o, const char *name,
+                              const char *value, ncg_error *err)
+{
+    int which = 0;
+    ncg_status st = parse_choice(name, "error|fill", value, &which, err);
+    o->missing_fill = which == 1;
+    return st;
+}
+
+static ncg_status set_progress(nci_options *o, const char *name,
+                               const char *value, ncg_error *err)
+{
+    int which = 0;
+    ncg_status st =
+        parse_choice(name, "auto|bar|json|none", value, &which, err);
+    o->progress = (nci_progress_mode)which;
+    return st;
+}
+
+static ncg_status set_stamp(nci_options *o, const char *name, const char *value,
+                            ncg_error *err)
+{
+    int which = 0;
+    ncg_status st = parse_choice(name, "mid|first|last", value, &which, err);
+    o->stamp = (ncg_time_stamp)which;
+    return st;
+}
+
+#define FLAG(letter, name, field, help)                                        \
+    {                                                                          \
+        letter, name, NULL, help, offsetof(nci_options, field), 0, NULL        \
+    }
+#define TEXT(letter, name, arg, field, help)                                   \
+    {                                                                          \
+        letter, name, arg, help, 0, offsetof(nci_options, field) + 1, NULL     \
+    }
+#define CALL(letter, name, arg, function, help)                                \
+    {                                                                          \
+        letter, name, arg, help, 0, 0, function                                \
+    }
+
+static const option_def defs[] = {
+    TEXT('o', "output", "FILE", output,
+         "write to FILE; - prints a small result"),
+    FLAG('O', "overwrite", overwrite, "replace FILE when it exists"),
+    CALL('V', "variables", "A,B", set_variables,
+         "use these variables (default: every numeric one)"),
+    CALL('f', "format", "FMT", set_format,
+         "nc4 nc4c nc3 nc64 nc5 (default nc4)"),
+    CALL('z', "deflate", "N", set_deflate,
+         "compression 0 to 9 or none (default 1)"),
+    CALL(0, "dtype", "TYPE", set_dtype,
+         "f4, f8, or in: the input's type (default: the result's own)"),
+    FLAG(0, "keepdims", keepdims, "keep every reduced dimension with size 1"),
+    CALL(0, "time-stamp", "WHERE", set_stamp,
+         "time of a reduced period: mid first last"),
+    FLAG(0, "no-history", no_history, "leave the history attribute as it is"),
+    FLAG(0, "json", json, "with -o -: print JSON"),
+    TEXT(0, "glob", "PATTERN", glob, "which files of a directory"),
+    CALL(0, "overlap", "HOW", set_overlap,
+         "two files hold the same step: error first last"),
+    CALL(0, "join", "HOW", set_join, "coordinates that differ: exact inner"),
+    CALL(0, "missing", "HOW", set_missing,
+         "a variable that a file lacks: error fill"),
+    FLAG(0, "no-default-fill", no_default_fill,
+         "NetCDF's default fill values are data"),
+    FLAG(0, "no-checksum", no_checksum, "do not verify checksums"),
+    FLAG(0, "force-library", force_library,
+         "read through NetCDF-C only (slow, for comparison)"),
+    CALL('j', "threads", "N", set_threads, "cores to use (default: all)"),
+    CALL(0, "mem", "SIZE", set_memory,
+         "memory limit: 512M, 4G (default: 60 % of the machine's)"),
+    FLAG(0, "explain", explain, "print the plan, do not run it"),
+    TEXT(0, "graph", "FILE.svg", graph, "draw the task graph with Graphviz"),
+    FLAG(0, "dry-run", dry_run, "check everything, run nothing"),
+    CALL(0, "progress", "HOW", set_progress, "auto bar json none"),
+    TEXT(0, "stats", "FILE", stats, "write counters as JSON"),
+    FLAG(0, "strict", strict, "notes are errors"),
+    FLAG('q', "quiet", quiet, "errors only"),
+    FLAG('v', "verbose", verbose, "say what is done"),
+    FLAG('h', "help", help, "this help; after a verb, the verb's"),
+    FLAG(0, "version", version, "print the version"),
+};
+#define NDEFS (sizeof defs / sizeof *defs)
+
+static const option_def *find_long(const char *name, size_t length)
+{
+    for (size_t i = 0; i < NDEFS; i++)
+        if (strlen(defs[i].name) == length &&
+            !strncmp(defs[i].name, name, length))
+            return &defs[i];
+    return NULL;
+}
+
+static const option_def *find_short(char letter)
+{
+    for (size_t i = 0; i < NDEFS; i++)
+        if (defs[i].letter == letter)
+            return &defs[i];
+    return NULL;
+}
+
+static ncg_status apply(const option_def *def, const char *name,
+                        const char *value, nci_options *o, ncg_error *err)
+{
+    if (def->set)
+        return def->set(o, name, value, err);
+    if (def->text)
+        *(const char **)((char *)o + def->text - 1) = value;
+    else
+        *(bool *)((char *)o + def->flag) = true;
+    return NCG_OK;
+}
+
+static ncg_status unknown_long(const char *name, size_t length, ncg_error *err)
+{
+    const char *names[NDEFS + 1];
+    char word[64];
+    for (size_t i = 0; i < NDEFS; i++)
+        names[i] = defs[i].name;
+    names[NDEFS] = NULL;
+    snprintf(word, sizeof word, "%.*s", (int)length, name);
+    const char *near = nci_suggest(word, names);
+    if (near)
+        return nci_usage(err, "unknown option --%s; did you mean --%s?", word,
+                         near);
+    return nci_usage(err, "unknown option --%s; ncgraph --help lists them",
+                     word);
+}
+
+/* Takes argv[*i] ("--name" or "--name=value") and perhaps the next word. */
+static ncg_status parse_long(int argc, char **argv, int *i, nci_options *o,
+                             ncg_error *err)
+{
+    const char *name = argv[*i] + 2;
+    size_t length = strcspn(name, "=");
+    const char *value = name[length] ? name + length + 1 : NULL;
+    const option_def *def = find_long(name, length);
+    if (!def)
+        return unknown_long(name, length, err);
+    if (!def->arg && value)
+        return nci_usage(err, "--%s takes no value", def->name);
+    if (def->arg && !value) {
+        if (*i + 1 >= argc)
+            return nci_usage(err, "--%s needs a value: %s", def->name,
+                             def->arg);
+        value = argv[++*i];
+    }
+    char shown[64];
+    snprintf(shown, sizeof shown, "--%s", def->name);
+    return apply(def, shown, value, o, err);
+}
+
+/* Takes "-x", "-xyz" (flags) or "-xVALUE" and perhaps the next word. */
+static ncg_status parse_short(int argc, char **argv, int *i, nci_options *o,
+                              ncg_error *err)
+{
+    for (const char *p = argv[*i] + 1; *p; p++) {
+        const option_def *def = find_short(*p);
+        char shown[3] = {'-', *p, '\0'};
+        if (!def)
+            return nci_usage(err,
+                             "unknown option %s in '%s'; ncgraph --help "
+                             "lists them",
+                             shown, argv[*i]);
+        const char *value = NULL;
+        if (def->arg && p[1])
+            value = p + 1;
+        else if (def->arg && *i + 1 < argc)
+            value = argv[++*i];
+        else if (def->arg)
+            return nci_usage(err, "%s needs a value: %s", shown, def->arg);
+        ncg_status st = apply(def, shown, value, o, err);
+        if (st || value)
+            return st;
+    }
+    return NCG_OK;
+}
+
+static ncg_status parse_environment(nci_options *o, ncg_error *err)
+{
+    const char *threads = getenv("NCGRAPH_THREADS");
+    const char *memory = getenv("NCGRAPH_MEM");
+    ncg_status st = NCG_OK;
+    if (threads && *threads && !o->threads)
+        st = set_threads(o, "NCGRAPH_THREADS", threads, err);
+    if (!st && memory && *memory && !o->memory)
+        st = set_memory(o, "NCGRAPH_MEM", memory, err);
+    return st;
+}
+
+ncg_status nci_opt_parse(int argc, char **argv, nci_options *options,
+                         nci_words *words, ncg_error *err)
+{
+    ncg_status st = NCG_OK;
+    bool ended = false;
+    memset(options, 0, sizeof *options);
+    options->deflate = -1;
+    words->items = nci_xalloc((size_t)argc, sizeof *words->items);
+    words->n = 0;
+    for (int i = 1; !st && i < argc; i++) {
+        const char *word = argv[i];
+        if (ended || word[0] != '-' || !word[1])
+            words->items[words->n++] = argv[i];
+        else if (!strcmp(word, "--"))
+            ended = true;
+        else if (word[1] == '-')
+            st = parse_long(argc, argv, &i, options, err);
+        else
+            st = parse_short(argc, argv, &i, options, err);
+    }
+    return st ? st : parse_environment(options, err);
+}
+
+void nci_opt_fini(nci_options *options, nci_words *words)
+{
+    free(options->variables);
+    options->variables = NULL;
+    free(words->items);
+    words->items = NULL;
+}
+
+void nci_opt_list(FILE *to)
+{
+    for (size_t i = 0; i < NDEFS; i++) {
+        char left[64], letter[5] = "    ";
+        if (defs[i].letter)
+            snprintf(letter, sizeof letter, "-%c, ", defs[i].letter);
+        snprintf(left, sizeof left, "%s--%s%s%s", letter, defs[i].name,
+                 defs[i].arg ? " " : "", defs[i].arg ? defs[i].arg : "");
+        fprintf(to, "  %-26s %s\n", left, defs[i].help);
+    }
+}

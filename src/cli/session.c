@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * From options and a pipeline to a lazy data set. Nothing but headers and
+ * coordinates is read here.
+ */
+#include "cli/session.h"
+
+#include "cli/console.h"
+#include "cli/signals.h"
+
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double nci_session_elapsed(const nci_session *s)
+{
+    return now() - s->started;
+}
+
+static void on_progress(const ncg_progress *progress, void *payload)
+{
+    nci_signals_repeat();
+    nci_console_progress(progress, payload);
+}
+
+static ncg_status create_context(nci_session *s, ncg_error *err)
+{
+    ncg_context_options how = NCG_CONTEXT_OPTIONS_INIT;
+    how.threads = s->options->threads;
+    how.memory_limit = s->options->memory;
+    how.progress = on_progress;
+    how.note = nci_console_note;
+    how.note_payload = &s->ctx;
+    how.no_checksum = s->options->no_checksum;
+    how.force_library = s->options->force_library;
+    return ncg_context_create(&how, &s->ctx, err);
+}
+
+/* A verb among the inputs that is no file: the user left out the colon. */
+static ncg_status check_inputs(const nci_pipeline *p, ncg_error *err)
+{
+    if (!p->ninputs)
+        return nci_usage(err, "no input; ncgraph INPUT... : VERB ... -o OUT.nc"
+                              " (ncgraph --help)");
+    for (size_t i = 0; i < p->ninputs; i++) {
+        const char *name = p->inputs[i];
+        if (!strcmp(name, "-"))
+            return nci_usage(err, "NetCDF files cannot be read from standard "
+                                  "input");
+        if (nci_verb_find(name) && access(name, F_OK)) {
+            if (i == 0)
+                return nci_usage(
+                    err, "inputs come first: ncgraph INPUT... : %s ...", name);
+            return nci_usage(err,
+                             "'%s' is a verb and no file: put ':' before "
+                             "it",
+                             name);
+        }
+    }
+    return NCG_OK;
+}
+
+static ncg_status open_inputs(nci_session *s, const nci_pipeline *p,
+                              ncg_dataset **out, ncg_error *err)
+{
+    ncg_open_options how = NCG_OPEN_OPTIONS_INIT;
+    how.variables = s->options->variables;
+    how.glob = s->options->glob;
+    how.overlap = s->options->overlap;
+    how.join = s->options->join;
+    how.missing_fill = s->options->missing_fill;
+    how.no_default_fill = s->options->no_default_fill;
+    return ncg_dataset_open(s->ctx, (const char *const *)p->inputs, p->ninputs,
+                            &how, out, err);
+}
+
+ncg_status nci_session_open(nci_session *s, const nci_options *options,
+                            const nci_pipeline *p, ncg_error *err)
+{
+    ncg_dataset *in = NULL;
+    memset(s, 0, sizeof *s);
+    s->options = options;
+    s->started = now();
+    ncg_status st = check_inputs(p, err);
+    if (!st)
+        st = create_context(s, err);
+    if (!st)
+        st = open_inputs(s, p, &in, err);
+    if (!st)
+        nci_console_say("opened the inputs in %.2f s", nci_session_elapsed(s));
+    if (!st)
+        st = nci_pipeline_apply(p, options, in, &s->result, err);
+    ncg_dataset_release(&in);
+    return st ? st : nci_console_strict(err);
+}
+
+void nci_session_close(nci_session *s)
+{
+    nci_signals_guard(NULL);
+    ncg_dataset_release(&s->result);
+    ncg_context_destroy(&s->ctx);
+}
