@@ -80,8 +80,8 @@ static nci_header *make_header(bool is_classic)
     p->storage.has_fill = true;
     memcpy(p->storage.fill, &(int16_t){-5}, 2);
     nci_header_add_var(h, "scalar", NCG_DTYPE_I32, 0, NULL);
-    nci_var *c = nci_header_add_var(h, "letters", NCG_DTYPE_CHAR, 1,
-                                    (int[]){2});
+    nci_var *c =
+        nci_header_add_var(h, "letters", NCG_DTYPE_CHAR, 1, (int[]){2});
     c->storage.chunk[0] = NX;
     if (!is_classic)
         nci_attrs_put(&h->attrs, "words", NCG_DTYPE_STRING, 2,
@@ -182,8 +182,9 @@ static void expect_doubles(int ncid, const char *name, ncg_dtype dtype,
     assert_int_equal(nc_inq_varid(ncid, name, &id), 0);
     assert_int_equal(nc_get_var_double(ncid, id, got), 0);
     for (int64_t i = 0; i < n; i++)
-        assert_true(got[i] == nci_dtype_get(dtype, want + (size_t)i *
-                                                       ncg_dtype_size(dtype)));
+        assert_true(
+            got[i] ==
+            nci_dtype_get(dtype, want + (size_t)i * ncg_dtype_size(dtype)));
     free(got);
     free(want);
 }
@@ -273,10 +274,10 @@ static void groups_strings_and_names(void **state)
     float t[] = {1, 2, 3, 4, 5, 6};
     nci_buf *buf = NULL;
     for (int64_t i = 0; i < 6; i++) {
-        CHECK_OK(nci_writer_encode(writer, 0, (int64_t[]){1, 1}, &t[i], &buf,
-                                   &err));
-        CHECK_OK(nci_writer_put(writer, 0, (int64_t[]){i / 3, i % 3}, buf,
-                                &err));
+        CHECK_OK(
+            nci_writer_encode(writer, 0, (int64_t[]){1, 1}, &t[i], &buf, &err));
+        CHECK_OK(
+            nci_writer_put(writer, 0, (int64_t[]){i / 3, i % 3}, buf, &err));
         nci_buf_release(&buf);
     }
     CHECK_OK(nci_writer_put_var(writer, 1, words, &err));
@@ -350,8 +351,8 @@ static void refuse(const nci_header *h, const char *format, const char *part)
 {
     nci_write_options options = {format, 1, true};
     nci_writer *writer = NULL;
-    CHECK_STATUS(NCG_EUNSUPPORTED, nci_writer_create(in_dir("r.nc"), h,
-                                                     &options, &writer, &err));
+    CHECK_STATUS(NCG_EUNSUPPORTED,
+                 nci_writer_create(in_dir("r.nc"), h, &options, &writer, &err));
     CHECK_MESSAGE(part);
     assert_null(writer);
     assert_int_equal(count_files(), 0);
@@ -378,8 +379,8 @@ static void refuses_what_a_format_lacks(void **state)
     refuse(h, "nc3", "must come first");
     nci_writer *writer = NULL;
     nci_write_options options = {"nc7", 1, true};
-    CHECK_STATUS(NCG_EINVAL, nci_writer_create(in_dir("r.nc"), h, &options,
-                                               &writer, &err));
+    CHECK_STATUS(NCG_EINVAL,
+                 nci_writer_create(in_dir("r.nc"), h, &options, &writer, &err));
     CHECK_MESSAGE("nc7");
     nci_header_free(&h);
 }
@@ -509,13 +510,13 @@ static void order_is_checked(void **state)
     CHECK_OK(nci_writer_create(in_dir("b.nc"), h, &options, &writer, &err));
     CHECK_OK(nci_writer_encode(writer, 1, (int64_t[]){3, 20, NX}, values, &buf,
                                &err));
-    CHECK_STATUS(NCG_EBUG, nci_writer_put(writer, 1, (int64_t[]){0, 1, 0}, buf,
-                                          &err));
+    CHECK_STATUS(NCG_EBUG,
+                 nci_writer_put(writer, 1, (int64_t[]){0, 1, 0}, buf, &err));
     CHECK_OK(nci_writer_put(writer, 1, (int64_t[]){0, 0, 0}, buf, &err));
-    CHECK_STATUS(NCG_EBUG, nci_writer_put(writer, 1, (int64_t[]){0, 0, 0}, buf,
-                                          &err));
-    CHECK_STATUS(NCG_EBUG, nci_writer_put(writer, 1, (int64_t[]){0, 9, 0}, buf,
-                                          &err));
+    CHECK_STATUS(NCG_EBUG,
+                 nci_writer_put(writer, 1, (int64_t[]){0, 0, 0}, buf, &err));
+    CHECK_STATUS(NCG_EBUG,
+                 nci_writer_put(writer, 1, (int64_t[]){0, 9, 0}, buf, &err));
     CHECK_STATUS(NCG_EBUG, nci_writer_put_var(writer, 1, values, &err));
     nci_buf_release(&buf);
     CHECK_STATUS(NCG_EBUG, nci_writer_encode(writer, 1, (int64_t[]){4, 1, 1},
@@ -535,8 +536,8 @@ static void memory_may_run_out(void **state)
     for (int64_t n = 1; !is_done; n++) {
         nci_writer *writer = NULL;
         nci_mem_fail_at(n);
-        ncg_status st = nci_writer_create(in_dir("n.nc"), h, &options, &writer,
-                                          &err);
+        ncg_status st =
+            nci_writer_create(in_dir("n.nc"), h, &options, &writer, &err);
         nci_mem_fail_at(0);
         is_done = !st;
         if (st)
@@ -596,8 +597,8 @@ static void threads_encode_alike(void **state)
     nci_buf *got[4];
     CHECK_OK(nci_writer_create(in_dir("p.nc"), h, &options, &writer, &err));
     for (int i = 0; i < 4; i++)
-        assert_int_equal(
-            pthread_create(&threads[i], NULL, encode_many, writer), 0);
+        assert_int_equal(pthread_create(&threads[i], NULL, encode_many, writer),
+                         0);
     for (int i = 0; i < 4; i++)
         pthread_join(threads[i], (void **)&got[i]);
     for (int i = 0; i < 4; i++) {

@@ -16,10 +16,18 @@
 /* Names that NetCDF-C keeps for itself in HDF5 files; _FillValue is set with
  * the variable. */
 static const char *const reserved[] = {
-    "_NCProperties", "_Netcdf4Coordinates", "_Netcdf4Dimid",
-    "_nc3_strict",   "_Format",             "_IsNetcdf4",
-    "_SuperblockVersion", "_NCCOPY",        "_Codecs",
-    "CLASS",         "NAME",                "DIMENSION_LIST",
+    "_NCProperties",
+    "_Netcdf4Coordinates",
+    "_Netcdf4Dimid",
+    "_nc3_strict",
+    "_Format",
+    "_IsNetcdf4",
+    "_SuperblockVersion",
+    "_NCCOPY",
+    "_Codecs",
+    "CLASS",
+    "NAME",
+    "DIMENSION_LIST",
     "REFERENCE_LIST",
 };
 
@@ -46,8 +54,8 @@ static int put_joined(const nci_attr *attr, int group, int varid)
     char *joined = nci_text_take(&text);
     if (!joined)
         return NC_ENOMEM;
-    int code = nc_put_att_text(group, varid, attr->name, strlen(joined),
-                               joined);
+    int code =
+        nc_put_att_text(group, varid, attr->name, strlen(joined), joined);
     nci_free(joined);
     return code;
 }
@@ -94,8 +102,7 @@ static int put_attr(const nci_write_definition *def, const nci_attr *attr,
     case NCG_DTYPE_STRING:
         if (!format->has_groups)
             return put_joined(attr, group, varid);
-        return nc_put_att_string(group, varid, attr->name, count,
-                                 attr->values);
+        return nc_put_att_string(group, varid, attr->name, count, attr->values);
     case NCG_DTYPE_U8:
     case NCG_DTYPE_U16:
     case NCG_DTYPE_U32:
@@ -107,8 +114,8 @@ static int put_attr(const nci_write_definition *def, const nci_attr *attr,
     default:
         break;
     }
-    return nc_put_att(group, varid, attr->name, nci_nc_type(attr->dtype),
-                      count, attr->values);
+    return nc_put_att(group, varid, attr->name, nci_nc_type(attr->dtype), count,
+                      attr->values);
 }
 
 ncg_status nci_define_attrs(const nci_write_definition *def,

@@ -91,8 +91,7 @@ ncg_status nci_fail_write(ncg_error *err, int code, const char *path,
 }
 
 static ncg_status fail_named(const nci_write_definition *def, int code,
-                             const char *kind, const char *name,
-                             ncg_error *err)
+                             const char *kind, const char *name, ncg_error *err)
 {
     char what[300];
     snprintf(what, sizeof what, "%s %.200s", kind, name);
@@ -103,9 +102,8 @@ static ncg_status fail_named(const nci_write_definition *def, int code,
 
 /* Splits "/a/b/T" into the group's id, made where it is not there yet, and
  * "T"; a plain name belongs to the root group. */
-static ncg_status enter_group(const nci_write_definition *def,
-                              const char *path, int *group, const char **name,
-                              ncg_error *err)
+static ncg_status enter_group(const nci_write_definition *def, const char *path,
+                              int *group, const char **name, ncg_error *err)
 {
     const char *from = path;
     *group = def->ncid;
@@ -138,10 +136,9 @@ static ncg_status define_dim(const nci_write_definition *def, size_t index,
     const char *name;
     int group;
     NCI_TRY(enter_group(def, dim->name, &group, &name, err));
-    int code = nc_def_dim(group, name,
-                          nci_write_dim_is_unlimited(dim) ? NC_UNLIMITED
-                                                          : (size_t)dim->size,
-                          id);
+    int code = nc_def_dim(
+        group, name,
+        nci_write_dim_is_unlimited(dim) ? NC_UNLIMITED : (size_t)dim->size, id);
     return code ? fail_named(def, code, "dimension", dim->name, err) : NCG_OK;
 }
 

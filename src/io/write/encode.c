@@ -194,12 +194,11 @@ static ncg_status deflate_chunk(const nci_write_var *var, int level,
         data = own->bytes + padded;
     }
     uint8_t *packed = own->bytes + padded + shuffled;
-    size_t size = libdeflate_zlib_compress(own->compressor, data, nbytes,
-                                           packed, bound);
-    ncg_status st =
-        size ? nci_buf_create(size, out, err)
-             : nci_fail(err, NCG_EBUG, "variable %s: deflate failed",
-                        var->name);
+    size_t size =
+        libdeflate_zlib_compress(own->compressor, data, nbytes, packed, bound);
+    ncg_status st = size ? nci_buf_create(size, out, err)
+                         : nci_fail(err, NCG_EBUG,
+                                    "variable %s: deflate failed", var->name);
     if (!st)
         memcpy(nci_buf_data(*out), packed, size);
     scratch_trim(own);

@@ -21,8 +21,8 @@ static const nci_write_format formats[] = {
 };
 enum { NFORMATS = sizeof formats / sizeof formats[0] };
 
-ncg_status nci_write_format_find(const char *name,
-                                 const nci_write_format **out, ncg_error *err)
+ncg_status nci_write_format_find(const char *name, const nci_write_format **out,
+                                 ncg_error *err)
 {
     for (int i = 0; i < NFORMATS; i++)
         if (!name || !strcmp(name, formats[i].name)) {
@@ -255,10 +255,9 @@ ncg_status nci_write_var_init(const nci_header *header, int index,
                           .rank = var->rank,
                           .dataset = -1};
     /* Strings lie in HDF5's heap: deflate would pack their addresses. */
-    plan.is_chunked = format->is_hdf5 && var->rank > 0 &&
-                      var->dtype != NCG_DTYPE_STRING &&
-                      !is_small(header, var) &&
-                      (deflate > 0 || is_split(header, var));
+    plan.is_chunked =
+        format->is_hdf5 && var->rank > 0 && var->dtype != NCG_DTYPE_STRING &&
+        !is_small(header, var) && (deflate > 0 || is_split(header, var));
     plan.is_deflated = plan.is_chunked && deflate > 0;
     plan.is_shuffled = plan.is_deflated && plan.elem > 1;
     NCI_TRY(plan_grid(header, var, &plan, err));

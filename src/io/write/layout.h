@@ -9,9 +9,9 @@
 
 typedef struct nci_write_format {
     const char *name;
-    int mode;         /* of nc_create */
-    bool is_hdf5;     /* chunks, filters */
-    bool has_groups;  /* and strings, several unlimited dimensions */
+    int mode;          /* of nc_create */
+    bool is_hdf5;      /* chunks, filters */
+    bool has_groups;   /* and strings, several unlimited dimensions */
     bool has_integers; /* unsigned and 64-bit ones */
 } nci_write_format;
 
@@ -21,7 +21,7 @@ typedef struct nci_write_var {
     size_t elem;
     int rank;
     int64_t shape[NCG_MAX_RANK];
-    int64_t chunk[NCG_MAX_RANK];   /* clipped to the shape of fixed dims */
+    int64_t chunk[NCG_MAX_RANK]; /* clipped to the shape of fixed dims */
     int64_t nchunks[NCG_MAX_RANK];
     int64_t chunk_values;
     bool is_chunked, is_deflated, is_shuffled, is_unlimited;
@@ -33,8 +33,8 @@ typedef struct nci_write_var {
 } nci_write_var;
 
 /* nci_write_format_find returns the format of a name (NULL: nc4). */
-ncg_status nci_write_format_find(const char *name,
-                                 const nci_write_format **out, ncg_error *err);
+ncg_status nci_write_format_find(const char *name, const nci_write_format **out,
+                                 ncg_error *err);
 /* nci_write_check refuses what the format cannot hold: dtypes, groups,
  * unlimited dimensions. */
 ncg_status nci_write_check(const nci_header *header,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "io/write/store.h"
 
+#include <errno.h>
 #include <hdf5.h>
 #include <netcdf.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "io/write/target.h"
 
 static ncg_status fail_var(const nci_write_store *store,
                            const nci_write_var *var, int code, ncg_error *err)
@@ -113,6 +115,19 @@ ncg_status nci_store_define(nci_write_store *store, const nci_header *header,
 
 /* ---- data -------------------------------------------------------------- */
 
+/* HDF5 keeps metadata back until it closes the file, for which there must
+ * still be room: a limit (ulimit -f) is checked before it is met. */
+static ncg_status check_limit(const nci_write_store *store, int64_t nbytes,
+                              ncg_error *err)
+{
+    enum { METADATA = 16384 };
+    hsize_t size = 0;
+    if (H5Fget_filesize(store->file, &size) < 0 ||
+        nci_target_has_room((int64_t)size + nbytes + METADATA))
+        return NCG_OK;
+    return nci_fail_write(err, EFBIG, store->path, "limit of file sizes");
+}
+
 static herr_t write_box(const nci_write_var *var, const int64_t *start,
                         const int64_t *count, const void *data)
 {
@@ -128,8 +143,8 @@ static herr_t write_box(const nci_write_var *var, const int64_t *start,
                        : H5Screate(H5S_SCALAR);
     if (type < 0 || file < 0 || memory < 0)
         goto done;
-    if (var->rank && H5Sselect_hyperslab(file, H5S_SELECT_SET, from, NULL,
-                                         size, NULL) < 0)
+    if (var->rank &&
+        H5Sselect_hyperslab(file, H5S_SELECT_SET, from, NULL, size, NULL) < 0)
         goto done;
     code = H5Dwrite(var->dataset, type, memory, file, H5P_DEFAULT, data);
 done:
@@ -147,11 +162,16 @@ ncg_status nci_store_put_box(nci_write_store *store, nci_write_var *var,
                              const void *data, ncg_error *err)
 {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    if (store->is_hdf5)
+    size_t from[NCG_MAX_RANK], size[NCG_MAX_RANK];
+    if (store->is_hdf5) {
+        int64_t nbytes = (int64_t)var->elem;
+        for (int d = 0; d < var->rank; d++)
+            nbytes *= count[d];
+        NCI_TRY(check_limit(store, nbytes, err));
         return write_box(var, start, count, data) < 0
                    ? fail_var(store, var, NC_EHDFERR, err)
                    : NCG_OK;
-    size_t from[NCG_MAX_RANK], size[NCG_MAX_RANK];
+    }
     for (int d = 0; d < var->rank; d++) {
         from[d] = (size_t)start[d];
         size[d] = (size_t)count[d];
@@ -166,6 +186,7 @@ ncg_status nci_store_put_chunk(nci_write_store *store, nci_write_var *var,
 {
     hsize_t from[NCG_MAX_RANK];
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    NCI_TRY(check_limit(store, (int64_t)nbytes, err));
     for (int d = 0; d < var->rank; d++)
         from[d] = (hsize_t)start[d];
     if (H5Dwrite_chunk(var->dataset, H5P_DEFAULT, 0, from, nbytes, data) < 0)

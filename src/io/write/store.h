@@ -10,11 +10,11 @@
 #include "io/write/define.h"
 
 typedef struct nci_write_store {
-    const char *path;  /* for messages */
-    const char *temp;  /* the file itself */
+    const char *path; /* for messages */
+    const char *temp; /* the file itself */
     bool is_hdf5;
-    int ncid;          /* NetCDF-C's, -1: not open */
-    int64_t file;      /* HDF5's, -1: not open */
+    int ncid;     /* NetCDF-C's, -1: not open */
+    int64_t file; /* HDF5's, -1: not open */
     nci_write_var *vars;
     size_t nvars;
 } nci_write_store;

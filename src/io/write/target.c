@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -59,8 +60,8 @@ static ncg_status fail_errno(ncg_error *err, int code, const char *path,
                              const char *what)
 {
     return nci_fail_sys(err, code == ENOMEM ? NCG_ENOMEM : NCG_EOUTPUT, code,
-                        "cannot write %s: %s%s%s", path, what, *what ? ": " : "",
-                        strerror(code));
+                        "cannot write %s: %s%s%s", path, what,
+                        *what ? ": " : "", strerror(code));
 }
 
 /* An existing target: may it be replaced, and by a file of which mode? */
@@ -118,8 +119,8 @@ static ncg_status follow_link(nci_target *target, ncg_error *err)
     if (!realpath(target->final, resolved))
         return fail_errno(err, errno, target->path, "symbolic link");
     char *final = nci_strdup(resolved);
-    char *dir = nci_strndup(resolved, (size_t)(strrchr(resolved, '/') -
-                                               resolved));
+    char *dir =
+        nci_strndup(resolved, (size_t)(strrchr(resolved, '/') - resolved));
     if (!final || !dir) {
         nci_free(final);
         nci_free(dir);
@@ -154,8 +155,7 @@ static ncg_status resolve(nci_target *target, ncg_error *err)
         NCI_TRY(follow_link(target, err));
     if (!stat(target->final, &info))
         return check_existing(target, &info, err);
-    return errno == ENOENT ? NCG_OK
-                           : fail_errno(err, errno, target->path, "");
+    return errno == ENOENT ? NCG_OK : fail_errno(err, errno, target->path, "");
 }
 
 /* ---- the temporary file ------------------------------------------------ */
@@ -186,8 +186,8 @@ static ncg_status create_temp(nci_target *target, ncg_error *err)
         target->temp = temp_name(target, atomic_fetch_add(&counter, 1));
         if (!target->temp)
             return nci_fail(err, NCG_ENOMEM, "out of memory");
-        int fd = open(target->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                      0666);
+        int fd =
+            open(target->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (fd >= 0) {
             target->slot = slot_claim(target->temp);
             if (target->mode >= 0)
@@ -217,6 +217,31 @@ ncg_status nci_target_open(const char *path, bool overwrite, nci_target *out,
     else
         *out = target;
     return st;
+}
+
+bool nci_target_has_room(int64_t nbytes)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) || limit.rlim_cur == RLIM_INFINITY ||
+           (uint64_t)nbytes <= (uint64_t)limit.rlim_cur;
+}
+
+ncg_status nci_target_reserve(const nci_target *target, int64_t nbytes,
+                              ncg_error *err)
+{
+    if (!nci_target_has_room(nbytes))
+        return fail_errno(err, EFBIG, target->path, "limit of file sizes");
+    int fd = open(target->temp, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return fail_create(target, errno, err);
+    int code = posix_fallocate(fd, 0, (off_t)nbytes);
+    if (ftruncate(fd, 0) && !code)
+        code = errno;
+    close(fd);
+    /* Other codes tell of a file system that cannot reserve. */
+    if (code == ENOSPC || code == EDQUOT || code == EFBIG || code == EIO)
+        return fail_errno(err, code, target->path, "");
+    return NCG_OK;
 }
 
 /* ---- the end ----------------------------------------------------------- */

@@ -25,6 +25,13 @@ typedef struct nci_target {
  * can be written. Zero-initialise; on failure nothing is left. */
 ncg_status nci_target_open(const char *path, bool overwrite, nci_target *out,
                            ncg_error *err);
+/* nci_target_reserve checks that the file may grow to `nbytes` from here on, so
+ * that the first write of a library meets no full disk. EOUTPUT otherwise. */
+ncg_status nci_target_reserve(const nci_target *target, int64_t nbytes,
+                              ncg_error *err);
+/* nci_target_has_room tells whether the process may write a file of `nbytes`
+ * (ulimit -f); a write beyond would end it by a signal. */
+bool nci_target_has_room(int64_t nbytes);
 /* nci_target_commit synchronises the temporary file and gives it its name. A
  * file that appeared meanwhile is kept, unless `overwrite`: EEXISTS. */
 ncg_status nci_target_commit(nci_target *target, ncg_error *err);

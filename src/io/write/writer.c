@@ -52,6 +52,26 @@ static ncg_status plan_vars(nci_writer *writer, const nci_header *header,
     return NCG_OK;
 }
 
+static int64_t attrs_bytes(const nci_attrs *attrs)
+{
+    int64_t nbytes = 0;
+    for (size_t i = 0; i < attrs->count; i++)
+        nbytes += 256 + attrs->items[i].count *
+                            (int64_t)ncg_dtype_size(attrs->items[i].dtype);
+    return nbytes;
+}
+
+/* Room that HDF5 may take for the definition. A full disk must show before it
+ * begins: HDF5 cannot close a file whose definition it cannot write. */
+static int64_t definition_bytes(const nci_header *header)
+{
+    int64_t nbytes = 32768 + attrs_bytes(&header->attrs) +
+                     (int64_t)(header->ndims + header->nvars) * 4096;
+    for (size_t i = 0; i < header->nvars; i++)
+        nbytes += attrs_bytes(&header->vars[i].attrs);
+    return nbytes;
+}
+
 static ncg_status open_store(nci_writer *writer, const nci_header *header,
                              ncg_error *err)
 {
@@ -62,6 +82,9 @@ static ncg_status open_store(nci_writer *writer, const nci_header *header,
                                       .file = -1,
                                       .vars = writer->vars,
                                       .nvars = writer->nvars};
+    if (writer->format->is_hdf5)
+        NCI_TRY(
+            nci_target_reserve(&writer->target, definition_bytes(header), err));
     nci_library_lock();
     ncg_status st = nci_store_define(&writer->store, header, writer->format,
                                      writer->deflate, err);
@@ -70,8 +93,8 @@ static ncg_status open_store(nci_writer *writer, const nci_header *header,
 }
 
 ncg_status nci_writer_create(const char *path, const nci_header *header,
-                             const nci_write_options *options,
-                             nci_writer **out, ncg_error *err)
+                             const nci_write_options *options, nci_writer **out,
+                             ncg_error *err)
 {
     const nci_write_format *format;
     NCI_TRY(nci_write_format_find(options->format, &format, err));
@@ -225,10 +248,9 @@ static ncg_status check_complete(const nci_writer *writer, ncg_error *err)
     for (size_t i = 0; i < writer->nvars; i++) {
         const nci_write_var *var = &writer->vars[i];
         if (var->next != var->total)
-            return nci_fail(err, NCG_EBUG,
-                            "variable %s: %lld of %lld chunks were written",
-                            var->name, (long long)var->next,
-                            (long long)var->total);
+            return nci_fail(
+                err, NCG_EBUG, "variable %s: %lld of %lld chunks were written",
+                var->name, (long long)var->next, (long long)var->total);
     }
     return NCG_OK;
 }

@@ -26,8 +26,8 @@ typedef struct nci_write_options {
  * must then be written whole. A dtype the format lacks (int64 in nc3) is
  * EUNSUPPORTED and names variable, dtype and the format to use. */
 ncg_status nci_writer_create(const char *path, const nci_header *header,
-                             const nci_write_options *options,
-                             nci_writer **out, ncg_error *err);
+                             const nci_write_options *options, nci_writer **out,
+                             ncg_error *err);
 /* nci_writer_put_var writes a whole variable from memory (small ones:
  * coordinates, strings), in any order. Data of char variables: bytes; of
  * STRING: interned pointers. */
