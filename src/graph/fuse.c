@@ -21,7 +21,10 @@ typedef struct view {
 
 typedef struct builder {
     nci_program *program;
+    const nci_node *root;
+    int limit; /* operands; one place is kept for the weights */
     bool has_source;
+    bool is_flat; /* inputs of element-wise nodes are operands, not built */
 } builder;
 
 int64_t nci_pick_at(const nci_pick *pick, int64_t i)
@@ -85,7 +88,7 @@ static ncg_status add_operand(builder *b, nci_node *node, const view *v,
                               int *reg, ncg_error *err)
 {
     nci_fused *fused = &b->program->fused;
-    if (fused->noperands == NCI_MAX_OPERANDS)
+    if (fused->noperands == b->limit)
         return NCG_EUNSUPPORTED;
     nci_access *access = &fused->operands[fused->noperands];
     *access = (nci_access){.kind = NCI_OPERAND_LAYER,
@@ -146,6 +149,8 @@ static ncg_status build_input(builder *b, const nci_operand *operand, int rank,
         inner.from[a] = v->from[d];
         inner.picks[a] = v->picks[d]; /* borrowed: index lists are v's */
     }
+    if (b->is_flat)
+        return add_operand(b, operand->node, &inner, reg, err);
     return build(b, operand->node, &inner, reg, err);
 }
 
@@ -182,7 +187,7 @@ static void roll_back(builder *b, int noperands, int nsteps)
 }
 
 /* An element-wise node that does not fit into this program becomes a layer of
- * its own, as an operand. */
+ * its own, as an operand; where it is the whole program, its inputs do. */
 static ncg_status build(builder *b, nci_node *node, const view *v, int *reg,
                         ncg_error *err)
 {
@@ -197,7 +202,10 @@ static ncg_status build(builder *b, nci_node *node, const view *v, int *reg,
         if (st != NCG_EUNSUPPORTED)
             return st;
         roll_back(b, noperands, nsteps);
-        return add_operand(b, node, v, reg, err);
+        if (node != b->root)
+            return add_operand(b, node, v, reg, err);
+        b->is_flat = true;
+        return build_map(b, node, v, reg, err);
     default:
         return add_operand(b, node, v, reg, err);
     }
@@ -252,7 +260,7 @@ static view whole_view(const nci_node *node)
 
 void nci_program_fini(nci_program *program)
 {
-    builder b = {program, false};
+    builder b = {.program = program};
     roll_back(&b, 0, 0);
 }
 
@@ -260,12 +268,15 @@ ncg_status nci_fuse(nci_node *root, const nci_operand *weights,
                     nci_program *out, ncg_error *err)
 {
     nci_program program = {.weight = -1};
-    builder b = {&program, false};
+    builder b = {
+        .program = &program, .root = root, .limit = NCI_MAX_OPERANDS - 1};
     program.fused.rank = root->rank;
     program.fused.label_axis = -1;
     memcpy(program.fused.shape, root->shape, sizeof program.fused.shape);
     view v = whole_view(root);
     ncg_status st = build(&b, root, &v, &program.fused.result, err);
+    b.limit = NCI_MAX_OPERANDS;
+    b.is_flat = true; /* weights are few: computed once, not in every tile */
     if (!st && weights)
         st = build_input(&b, weights, root->rank, &v, &program.weight, err);
     if (st) {
