@@ -36,7 +36,9 @@ typedef struct cursor {
 
 static ncg_status fail_at(cursor *c, const char *what)
 {
-    return nci_fail(c->err, NCG_ECORRUPT, "damaged header: %s at byte %" PRIu64,
+    return nci_fail(c->err, NCG_ECORRUPT,
+                    "truncated or damaged header: %s at byte "
+                    "%" PRIu64,
                     what, c->at);
 }
 

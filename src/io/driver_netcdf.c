@@ -63,17 +63,18 @@ static ncg_status find_var(int ncid, const char *name, int *grpid, int *varid,
                 : NCG_OK;
 }
 
-/* The library can undo a filter that we do not know where its plugin is
- * installed. */
+/* The library can undo a filter where its plugin is installed. */
 static ncg_status check_filters(const nci_storage *storage, ncg_error *err)
 {
     for (int i = 0; i < storage->nfilters; i++) {
         uint32_t id = storage->filters[i].id;
-        if (!nci_filter_is_built_in(id) && H5Zfilter_avail((int)id) <= 0)
-            return nci_fail(err, NCG_EUNSUPPORTED,
-                            "%s (%u) filter not built in; install its HDF5 "
-                            "plugin or repack with h5repack -f NONE",
-                            nci_filter_name(id), (unsigned)id);
+        if (H5Zfilter_avail((int)id) > 0)
+            continue;
+        return nci_fail(err, NCG_EUNSUPPORTED,
+                        "%s (%u) filter not built in%s; install its HDF5 "
+                        "plugin or repack with h5repack -f NONE",
+                        nci_filter_name(id), (unsigned)id,
+                        nci_filter_is_built_in(id) ? " to NetCDF-C" : "");
     }
     return NCG_OK;
 }
