@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "api/handles.h"
+#include "base/mem.h"
+#include "graph/plan.h"
+
+const char *ncg_version(void)
+{
+    return NCG_VERSION_STRING;
+}
+
+void ncg_free(void *text)
+{
+    nci_free(text);
+}
+
+/* ---- what the machine has --------------------------------------------------- */
+
+static int machine_threads(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
+        return CPU_COUNT(&set);
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (int)n : 1;
+}
+
+/* A limit that a control group sets; 0: none. Version 2, then 1. */
+static int64_t cgroup_memory(void)
+{
+    static const char *const files[] = {
+        "/sys/fs/cgroup/memory.max",
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        FILE *file = fopen(files[i], "r");
+        long long bytes = 0;
+        int n = file ? fscanf(file, "%lld", &bytes) : 0;
+        if (file)
+            fclose(file);
+        if (n == 1 && bytes > 0)
+            return bytes;
+    }
+    return 0;
+}
+
+static int64_t machine_memory(void)
+{
+    int64_t bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+    int64_t limit = cgroup_memory();
+    if (limit > 0 && limit < bytes)
+        bytes = limit;
+    return bytes / 10 * 6;
+}
+
+/* ---- create, destroy ---------------------------------------------------------- */
+
+static ncg_status start_engine(ncg_context *ctx, ncg_error *err)
+{
+    nci_io_options io = {ctx->options.no_checksum, ctx->options.force_library};
+    nci_executor_options executor = {ctx->options.threads,
+                                     ctx->options.memory_limit};
+    NCI_TRY(nci_io_create(&io, &ctx->io, err));
+    NCI_TRY(nci_source_table_create(&ctx->sources, err));
+    return nci_executor_create(&executor, &ctx->executor, err);
+}
+
+ncg_status ncg_context_create(const ncg_context_options *options,
+                              ncg_context **out, ncg_error *err)
+{
+    static const ncg_context_options defaults = NCG_CONTEXT_OPTIONS_INIT;
+    if (!out)
+        return nci_fail(err, NCG_EINVAL, "no place for the context");
+    if (options && options->struct_size < sizeof *options)
+        return nci_fail(err, NCG_EINVAL, "options were not initialised");
+    if (options && (options->threads < 0 || options->memory_limit < 0))
+        return nci_fail(err, NCG_EINVAL, "negative threads or memory limit");
+    ncg_context *ctx = nci_calloc(1, sizeof *ctx);
+    if (!ctx)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    atomic_init(&ctx->refs, 1);
+    ctx->options = options ? *options : defaults;
+    if (!ctx->options.threads)
+        ctx->options.threads = machine_threads();
+    if (!ctx->options.memory_limit)
+        ctx->options.memory_limit = machine_memory();
+    pthread_mutex_init(&ctx->run, NULL);
+    pthread_mutex_init(&ctx->lock, NULL);
+    ncg_status st = start_engine(ctx, err);
+    if (st) {
+        ncg_context_destroy(&ctx);
+        return st;
+    }
+    *out = ctx;
+    return NCG_OK;
+}
+
+ncg_context *nci_context_retain(ncg_context *ctx)
+{
+    atomic_fetch_add_explicit(&ctx->refs, 1, memory_order_relaxed);
+    return ctx;
+}
+
+void nci_context_release(ncg_context **slot)
+{
+    ncg_context *ctx = *slot;
+    *slot = NULL;
+    if (!ctx ||
+        atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    nci_source_table_free(&ctx->sources);
+    nci_io_destroy(&ctx->io);
+    pthread_mutex_destroy(&ctx->run);
+    pthread_mutex_destroy(&ctx->lock);
+    nci_free(ctx);
+}
+
+void ncg_context_destroy(ncg_context **slot)
+{
+    if (!slot || !*slot)
+        return;
+    pthread_mutex_lock(&(*slot)->run);
+    nci_executor_destroy(&(*slot)->executor);
+    pthread_mutex_unlock(&(*slot)->run);
+    nci_context_release(slot);
+}
+
+void ncg_context_cancel(ncg_context *ctx)
+{
+    if (ctx)
+        atomic_store(&ctx->cancel, true);
+}
+
+/* ---- notes, statistics --------------------------------------------------------- */
+
+void nci_context_note_text(const char *note, void *payload)
+{
+    ncg_context *ctx = payload;
+    if (!ctx->options.note)
+        return;
+    pthread_mutex_lock(&ctx->lock);
+    ctx->options.note(note, ctx->options.note_payload);
+    pthread_mutex_unlock(&ctx->lock);
+}
+
+void nci_context_note(void *ctx, const char *format, ...)
+{
+    char text[500];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    nci_context_note_text(text, ctx);
+}
+
+void ncg_context_stats(const ncg_context *ctx, ncg_stats *out)
+{
+    nci_io_stats io;
+    nci_io_get_stats(ctx->io, &io);
+    pthread_mutex_lock((pthread_mutex_t *)&ctx->lock);
+    size_t size = out->struct_size;
+    *out = ctx->stats;
+    out->struct_size = size;
+    pthread_mutex_unlock((pthread_mutex_t *)&ctx->lock);
+    out->headers_direct = io.headers_direct;
+    out->headers_library = io.headers_library;
+    out->chunks_direct = io.chunks_direct;
+    out->chunks_library = io.chunks_library;
+    out->bytes_disk = io.bytes_disk;
+    out->bytes_decoded = io.bytes_decoded;
+}
+
+/* ---- running --------------------------------------------------------------------- */
+
+typedef struct run_progress {
+    ncg_context *ctx;
+    ncg_progress now;
+    int64_t bytes_before;
+    struct timespec start;
+} run_progress;
+
+static double seconds_since(const struct timespec *start)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - start->tv_sec) +
+           1e-9 * (double)(now.tv_nsec - start->tv_nsec);
+}
+
+static void report(void *payload, int64_t tasks_done, int64_t managed)
+{
+    run_progress *p = payload;
+    nci_io_stats io;
+    nci_io_get_stats(p->ctx->io, &io);
+    p->now.tasks_done = tasks_done;
+    p->now.bytes_done = io.bytes_decoded - p->bytes_before;
+    p->now.seconds = seconds_since(&p->start);
+    p->now.memory = managed;
+    p->ctx->options.progress(&p->now, p->ctx->options.progress_payload);
+}
+
+static void start_progress(run_progress *p, ncg_context *ctx,
+                           const nci_plan *plan)
+{
+    nci_io_stats io;
+    ncg_plan_info info = {.struct_size = sizeof info};
+    clock_gettime(CLOCK_MONOTONIC, &p->start);
+    p->ctx = ctx;
+    if (!ctx->options.progress)
+        return;
+    nci_io_get_stats(ctx->io, &io);
+    p->bytes_before = io.bytes_decoded;
+    p->now.tasks_total = plan->ntasks;
+    if (nci_measure_reads(ctx, plan, &info, NULL) == NCG_OK)
+        p->now.bytes_total = info.bytes_decoded;
+}
+
+static void count_run(ncg_context *ctx, const nci_run_stats *run)
+{
+    pthread_mutex_lock(&ctx->lock);
+    ctx->stats.tasks += run->tasks;
+    ctx->stats.seconds += run->seconds;
+    if (run->peak > ctx->stats.peak_memory)
+        ctx->stats.peak_memory = run->peak;
+    pthread_mutex_unlock(&ctx->lock);
+}
+
+static ncg_status run_plan(ncg_context *ctx, const nci_plan *plan,
+                           const nci_sink *sink, ncg_error *err)
+{
+    run_progress progress = {0};
+    nci_run_stats run = {0};
+    start_progress(&progress, ctx, plan);
+    ncg_status st = nci_executor_run(
+        ctx->executor, plan, ctx->sources, sink, &ctx->cancel,
+        ctx->options.progress ? report : NULL, &progress, &run, err);
+    count_run(ctx, &run);
+    if (!st && ctx->options.progress)
+        report(&progress, run.tasks, 0);
+    return st;
+}
+
+ncg_status nci_context_run(ncg_context *ctx, const nci_output *outputs,
+                           int noutputs, const nci_sink *sink, ncg_error *err)
+{
+    nci_plan *plan = NULL;
+    NCI_TRY(nci_lower(outputs, noutputs, &plan, err));
+    pthread_mutex_lock(&ctx->run);
+    ncg_status st =
+        ctx->executor ? run_plan(ctx, plan, sink, err)
+                      : nci_fail(err, NCG_EINVAL, "the context was destroyed");
+    pthread_mutex_unlock(&ctx->run);
+    nci_plan_free(&plan);
+    return st;
+}

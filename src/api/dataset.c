@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Handles of data sets, and the operations that make new ones. */
+#include <stdatomic.h>
+
+#include "api/handles.h"
+#include "base/mem.h"
+
+ncg_status nci_dataset_wrap(ncg_context *ctx, nci_model *model_take,
+                            ncg_dataset **out, ncg_error *err)
+{
+    ncg_dataset *ds = nci_alloc(sizeof *ds);
+    if (!ds)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    atomic_init(&ds->refs, 1);
+    ds->ctx = nci_context_retain(ctx);
+    ds->model = model_take;
+    *out = ds;
+    return NCG_OK;
+}
+
+ncg_dataset *ncg_dataset_retain(ncg_dataset *ds)
+{
+    if (ds)
+        atomic_fetch_add_explicit(&ds->refs, 1, memory_order_relaxed);
+    return ds;
+}
+
+void ncg_dataset_release(ncg_dataset **slot)
+{
+    ncg_dataset *ds = slot ? *slot : NULL;
+    if (!ds)
+        return;
+    *slot = NULL;
+    if (atomic_fetch_sub_explicit(&ds->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    nci_model_release(&ds->model);
+    nci_context_release(&ds->ctx);
+    nci_free(ds);
+}
+
+/* Each operation: a new model, wrapped. */
+static ncg_status wrap_or_drop(ncg_dataset *ds, ncg_status st,
+                               nci_model *model, ncg_dataset **out,
+                               ncg_error *err)
+{
+    if (!st)
+        st = nci_dataset_wrap(ds->ctx, model, out, err);
+    if (st)
+        nci_model_release(&model);
+    return st;
+}
+
+static ncg_status check(const void *ds, const void *what, void *out,
+                        ncg_error *err)
+{
+    return ds && what && out ? NCG_OK
+                             : nci_fail(err, NCG_EINVAL, "an argument is NULL");
+}
+
+ncg_status ncg_dataset_isel(ncg_dataset *ds, const char *const *what,
+                            size_t nwhat, ncg_dataset **out, ncg_error *err)
+{
+    nci_model *model = NULL;
+    NCI_TRY(check(ds, what, out, err));
+    ncg_status st = nci_model_isel(ds->model, what, nwhat, &model, err);
+    return wrap_or_drop(ds, st, model, out, err);
+}
+
+ncg_status ncg_dataset_sel(ncg_dataset *ds, const char *const *what,
+                           size_t nwhat, ncg_dataset **out, ncg_error *err)
+{
+    nci_model *model = NULL;
+    NCI_TRY(check(ds, what, out, err));
+    ncg_status st = nci_model_sel(ds->model, what, nwhat, &model, err);
+    return wrap_or_drop(ds, st, model, out, err);
+}
+
+ncg_status ncg_dataset_reduce(ncg_dataset *ds,
+                              const ncg_reduce_options *options,
+                              ncg_dataset **out, ncg_error *err)
+{
+    nci_model *model = NULL;
+    NCI_TRY(check(ds, options, out, err));
+    ncg_status st = nci_model_reduce(ds->model, options, nci_context_note_text,
+                                     ds->ctx, &model, err);
+    return wrap_or_drop(ds, st, model, out, err);
+}
+
+ncg_status ncg_dataset_anomaly(ncg_dataset *ds, const char *by,
+                               ncg_dataset **out, ncg_error *err)
+{
+    nci_model *model = NULL;
+    NCI_TRY(check(ds, ds, out, err));
+    ncg_status st = nci_model_anomaly(ds->model, by, nci_context_note_text,
+                                      ds->ctx, &model, err);
+    return wrap_or_drop(ds, st, model, out, err);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_API_HANDLES_H
+#define NCI_API_HANDLES_H
+/*
+ * What the public handles are. A context is counted: data sets and arrays hold
+ * it, so that they can be released after ncg_context_destroy, which stops the
+ * engine at once.
+ */
+#include <pthread.h>
+
+#include "base/text.h"
+#include "dataset/model.h"
+#include "engine/executor.h"
+#include "engine/source.h"
+#include "io/io.h"
+
+struct ncg_context {
+    _Atomic int32_t refs;
+    ncg_context_options options;
+    nci_io *io;
+    nci_source_table *sources;
+    nci_executor *executor; /* NULL once destroyed */
+    _Atomic bool cancel;
+    pthread_mutex_t run;    /* one computation at a time */
+    pthread_mutex_t lock;   /* guards: sources being added, stats */
+    ncg_stats stats;        /* what io does not count */
+};
+
+struct ncg_dataset {
+    _Atomic int32_t refs;
+    ncg_context *ctx;
+    nci_model *model;
+};
+
+struct ncg_array {
+    _Atomic int32_t refs;
+    ncg_context *ctx;
+    nci_node *node;
+};
+
+ncg_context *nci_context_retain(ncg_context *ctx);
+void nci_context_release(ncg_context **ctx);
+/* nci_context_note tells the user one sentence, if somebody listens. */
+void nci_context_note(void *ctx, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* nci_context_note_text is the same as a callback. */
+void nci_context_note_text(const char *note, void *ctx);
+
+/* nci_context_run lowers outputs and runs them into `sink`: the one way from
+ * arrays to values. Serialised in a context; counts statistics; ECANCELED. */
+ncg_status nci_context_run(ncg_context *ctx, const nci_output *outputs,
+                           int noutputs, const nci_sink *sink, ncg_error *err);
+
+/* nci_dataset_wrap makes a handle; takes the model on success. */
+ncg_status nci_dataset_wrap(ncg_context *ctx, nci_model *model_take,
+                            ncg_dataset **out, ncg_error *err);
+ncg_status nci_array_wrap(ncg_context *ctx, nci_node *node_take,
+                          ncg_array **out, ncg_error *err);
+
+/* nci_paths_expand turns files, patterns, @lists and directories into paths,
+ * in the order given, each pattern's matches sorted. */
+ncg_status nci_paths_expand(const char *const *paths, size_t npaths,
+                            const char *pattern, nci_strings *out,
+                            ncg_error *err);
+
+/* nci_save_plan makes the plan that saving would run, without a file. */
+ncg_status nci_save_plan(ncg_dataset *ds, const ncg_save_options *options,
+                         nci_plan **out, int64_t *bytes_output,
+                         ncg_error *err);
+
+/* nci_measure_reads does the first half only, without loading chunk tables:
+ * bytes_disk is left alone. */
+ncg_status nci_measure_reads(ncg_context *ctx, const nci_plan *plan,
+                             ncg_plan_info *info, ncg_error *err);
+/* nci_measure sums what a plan reads and predicts its memory. */
+ncg_status nci_measure(ncg_context *ctx, const nci_plan *plan,
+                       ncg_plan_info *info, ncg_error *err);
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Getters of data sets: nothing here can fail but for memory. */
+#include <string.h>
+
+#include "api/handles.h"
+#include "base/dtype.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+size_t ncg_dataset_ndims(const ncg_dataset *ds)
+{
+    return ds->model->ndims;
+}
+
+const char *ncg_dataset_dim_name(const ncg_dataset *ds, size_t dim)
+{
+    return dim < ds->model->ndims ? ds->model->dims[dim].name : NULL;
+}
+
+int64_t ncg_dataset_dim_size(const ncg_dataset *ds, size_t dim)
+{
+    return dim < ds->model->ndims ? ds->model->dims[dim].size : -1;
+}
+
+size_t ncg_dataset_nvars(const ncg_dataset *ds)
+{
+    return ds->model->nvars;
+}
+
+const char *ncg_dataset_var_name(const ncg_dataset *ds, size_t var)
+{
+    return var < ds->model->nvars ? ds->model->vars[var].name : NULL;
+}
+
+bool ncg_dataset_var_is_data(const ncg_dataset *ds, size_t var)
+{
+    return var < ds->model->nvars &&
+           ds->model->vars[var].kind == NCI_KIND_DATA;
+}
+
+int ncg_dataset_var_rank(const ncg_dataset *ds, size_t var)
+{
+    return var < ds->model->nvars ? ds->model->vars[var].rank : -1;
+}
+
+int ncg_dataset_var_dim(const ncg_dataset *ds, size_t var, int axis)
+{
+    if (var >= ds->model->nvars || axis < 0 ||
+        axis >= ds->model->vars[var].rank)
+        return -1;
+    return ds->model->vars[var].dims[axis];
+}
+
+int ncg_dataset_find(const ncg_dataset *ds, const char *name)
+{
+    return nci_model_find_var(ds->model, name);
+}
+
+static void add_number(nci_text *text, const nci_attr *attr, int64_t i)
+{
+    const char *value = (const char *)attr->values +
+                        (size_t)i * ncg_dtype_size(attr->dtype);
+    if (nci_dtype_is_integer(attr->dtype))
+        nci_text_add(text, "%s%lld", i ? " " : "",
+                     (long long)nci_dtype_get_i64(attr->dtype, value));
+    else
+        nci_text_add(text, "%s%.*g", i ? " " : "",
+                     attr->dtype == NCG_DTYPE_F32 ? 9 : 17,
+                     nci_dtype_get(attr->dtype, value));
+}
+
+/* Interned, because a getter's text outlives the call. */
+static const char *numbers_as_text(const nci_attr *attr)
+{
+    nci_text text = {0};
+    for (int64_t i = 0; i < attr->count; i++)
+        add_number(&text, attr, i);
+    const char *result = text.data ? nci_intern(text.data) : "";
+    nci_text_fini(&text);
+    return result;
+}
+
+const char *ncg_dataset_attr_text(const ncg_dataset *ds, int var,
+                                  const char *name)
+{
+    if (var >= (int)ds->model->nvars)
+        return NULL;
+    const nci_attrs *attrs =
+        var < 0 ? &ds->model->attrs : &ds->model->vars[var].attrs;
+    const nci_attr *attr = nci_attrs_find(attrs, name);
+    if (!attr || !attr->values)
+        return NULL;
+    const char *text = nci_attrs_text(attrs, name);
+    return text ? text : numbers_as_text(attr);
+}
+
+ncg_status ncg_dataset_describe(ncg_dataset *ds, char **text, ncg_error *err)
+{
+    if (!ds || !text)
+        return nci_fail(err, NCG_EINVAL, "an argument is NULL");
+    return nci_model_describe(ds->model, text, err);
+}

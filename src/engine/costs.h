@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_ENGINE_COSTS_H
+#define NCI_ENGINE_COSTS_H
+/* What a task takes beside its inputs and its output: the kernel's scratch,
+ * and for stored chunks that of encoding. One place, used for running and for
+ * predicting. The functions have the shape of nci_sched_costs. */
+#include "engine/kernel/kernel.h"
+
+typedef struct nci_costs {
+    const nci_plan *plan;
+    const nci_source_table *sources;
+    bool encodes; /* the sink encodes chunks */
+} nci_costs;
+
+int64_t nci_costs_scratch(void *costs, int64_t task, int threads);
+int nci_costs_threads(void *costs, int64_t task, int available);
+/* nci_costs_encode bounds what encoding a chunk of a STORE layer takes: padded
+ * to the shape of the output's first chunk, filtered, deflated. */
+int64_t nci_costs_encode(const nci_layer *layer);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_ENGINE_PREDICT_H
+#define NCI_ENGINE_PREDICT_H
+/* What a plan will take, before it runs. */
+#include "engine/executor.h"
+
+typedef struct nci_prediction {
+    int64_t least; /* managed bytes in order on one thread: the least limit */
+    int64_t peak;  /* managed bytes with the executor's threads and limit, at
+                      most */
+} nci_prediction;
+
+/* nci_predict replays the plan in order; no task runs. */
+ncg_status nci_predict(const nci_executor *executor, const nci_plan *plan,
+                       const nci_source_table *sources, nci_prediction *out,
+                       ncg_error *err);
+
+#endif
