@@ -47,6 +47,8 @@ static ncg_status check_output(const nci_options *o, const nci_pipeline *p,
         return nci_usage(err, "--json goes with -o -");
     if (o->graph && nci_graph_check(o->graph, err))
         return err->status;
+    if (!p->ninputs)
+        return NCG_OK; /* said when the inputs are opened */
     if (!o->output) {
         if (o->explain || o->dry_run || o->graph)
             return NCG_OK;

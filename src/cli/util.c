@@ -109,7 +109,7 @@ const char *nci_suggest(const char *word, const char *const *names)
 {
     const char *best = NULL;
     int length = (int)strlen(word);
-    int limit = length <= 2 ? 1 : length <= 5 ? 2 : 3;
+    int limit = length <= 2 ? 1 : length <= 6 ? 2 : 3;
     for (; *names; names++) {
         int far = distance(word, *names);
         if (far <= limit && far < length) {

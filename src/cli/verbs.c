@@ -32,7 +32,7 @@ const nci_key nci_keys[] = {
 
 const nci_verb nci_verbs[] = {
     {"sel", NCI_VERB_SEL, NCG_OP_MEAN, 0,
-     "sel NAME=FIRST..LAST | NAME=VALUE[,VALUE...] ... [nearest]",
+     "sel NAME=FIRST..LAST | NAME=A,B ... [nearest]",
      "select by coordinate value, date or variable name",
      "A range includes both ends. Dates may have any precision: 1990 is the\n"
      "whole year, 1990-06 the month. `nearest` takes the points nearest to\n"
