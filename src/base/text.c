@@ -101,26 +101,34 @@ void nci_strings_fini(nci_strings *list)
 
 enum { SUGGEST_MAX = 64 };
 
-/* Levenshtein distance with two rows; long words count as far. */
+static size_t least_of(size_t a, size_t b, size_t c)
+{
+    size_t least = a < b ? a : b;
+    return least < c ? least : c;
+}
+
+/* Edit distance where swapping neighbours counts as one edit (optimal string
+ * alignment), with three rows; long words count as far. */
 static size_t distance(const char *a, const char *b)
 {
     size_t n = strlen(a), m = strlen(b);
     if (n > SUGGEST_MAX || m > SUGGEST_MAX)
         return SUGGEST_MAX;
-    size_t row[SUGGEST_MAX + 1];
+    size_t rows[3][SUGGEST_MAX + 1];
     for (size_t j = 0; j <= m; j++)
-        row[j] = j;
+        rows[0][j] = j;
     for (size_t i = 1; i <= n; i++) {
-        size_t diagonal = row[0];
+        size_t *row = rows[i % 3], *up = rows[(i + 2) % 3];
         row[0] = i;
         for (size_t j = 1; j <= m; j++) {
-            size_t best = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            best = row[j] + 1 < best ? row[j] + 1 : best;
-            row[j] = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+            row[j] = least_of(up[j - 1] + (a[i - 1] != b[j - 1]), up[j] + 1,
+                              row[j - 1] + 1);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
+                a[i - 2] == b[j - 1] && rows[(i + 1) % 3][j - 2] + 1 < row[j])
+                row[j] = rows[(i + 1) % 3][j - 2] + 1;
         }
     }
-    return row[m];
+    return rows[n % 3][m];
 }
 
 const char *nci_suggest(const char *wrong, const char *const *words,
