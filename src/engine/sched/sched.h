@@ -7,6 +7,7 @@
  * engine/executor.c; tests: the simulator with virtual time).
  *
  *     waiting -> ready -> running -> memory -> released
+ *                           |-> stored -> putting -> released   (STORE tasks)
  *                           |-> erred (the run ends)
  *
  * Order. Tasks are pulled lazily from a depth-first walk of the plan
@@ -20,6 +21,11 @@
  * of the order stay within limit - peak, where peak is that of running the
  * plan in order on one thread. So nothing deadlocks when limit >= peak, and
  * the sum of managed bytes never exceeds the limit.
+ *
+ * Outputs. What a STORE task leaves is held until it has been put. Puts happen
+ * one at a time and in row-major order within an output; the scheduler says
+ * when. A task finishes when its result is in memory, a STORE task when it has
+ * been put.
  *
  * One owner at a time: the caller serialises events.
  */
@@ -36,8 +42,9 @@ typedef struct nci_sched_costs {
 
 typedef enum nci_event_kind {
     NCI_EVENT_WORKER_JOINED, /* worker, threads, limit */
-    NCI_EVENT_TASK_DONE,     /* worker, task, attempt */
-    NCI_EVENT_TASK_FAILED,   /* worker, task, attempt, status */
+    NCI_EVENT_TASK_DONE,     /* worker, task, attempt, bytes (STORE) */
+    NCI_EVENT_PUT_DONE,      /* worker, task, attempt */
+    NCI_EVENT_TASK_FAILED,   /* worker, task, attempt, status; also of a put */
     NCI_EVENT_CANCEL
 } nci_event_kind;
 
@@ -48,11 +55,13 @@ typedef struct nci_event {
     int64_t limit;
     int64_t task;
     uint32_t attempt;
+    int64_t bytes; /* what a STORE task left, encoded */
     ncg_status status;
 } nci_event;
 
 typedef enum nci_action_kind {
     NCI_ACTION_RUN,     /* worker runs task (attempt) on `threads` cores */
+    NCI_ACTION_PUT,     /* worker puts what a STORE task left, then drops it */
     NCI_ACTION_RELEASE, /* worker drops the task's output */
     NCI_ACTION_DONE,    /* every output is made */
     NCI_ACTION_FAILED   /* the run is over: status of the first error */
@@ -74,10 +83,12 @@ typedef struct nci_actions {
 } nci_actions;
 
 typedef struct nci_sched_stats {
-    int64_t managed;   /* bytes reserved or held now */
-    int64_t peak;      /* highest of it */
-    int64_t records;   /* tasks with a record now */
-    int64_t finished;  /* tasks done */
+    int64_t managed;  /* bytes reserved or held now */
+    int64_t peak;     /* highest of it */
+    int64_t records;  /* tasks with a record now */
+    int64_t finished; /* tasks done */
+    int running;      /* tasks and puts under way */
+    int threads;      /* cores that they take */
 } nci_sched_stats;
 
 /* nci_sched_peak replays the plan in order on one thread and returns the bytes
@@ -90,7 +101,13 @@ ncg_status nci_sched_peak(const nci_plan *plan, const nci_sched_costs *costs,
 ncg_status nci_sched_create(const nci_plan *plan, const nci_sched_costs *costs,
                             int64_t peak, nci_sched **out, ncg_error *err);
 void nci_sched_free(nci_sched **sched);
-/* nci_sched_handle takes one event and appends actions. */
+/* nci_sched_handle takes one event and appends actions. Events of tasks that
+ * do not run, or of an older attempt, change nothing. A failure (also memory
+ * that runs out in here) stops new work; FAILED follows when all that runs has
+ * ended. The status is not OK only where an event cannot be taken at all: a
+ * worker that does not fit (EBUDGET, EINVAL), no memory to begin with. Use one
+ * nci_actions for all events of a run: FAILED and DONE then always have room.
+ */
 ncg_status nci_sched_handle(nci_sched *sched, const nci_event *event,
                             nci_actions *actions, ncg_error *err);
 void nci_sched_get_stats(const nci_sched *sched, nci_sched_stats *out);

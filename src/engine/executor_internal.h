@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_ENGINE_EXECUTOR_INTERNAL_H
+#define NCI_ENGINE_EXECUTOR_INTERNAL_H
+/* The executor's parts, and the run with kernels from outside (for tests). */
+#include <pthread.h>
+#include <sys/types.h>
+
+#include "engine/executor.h"
+#include "engine/pool.h"
+
+/* What one pool thread keeps between tasks; only that thread touches it. */
+typedef struct nci_lane {
+    nci_scratch *scratch;
+    nci_dep *deps;
+    size_t ndeps, deps_capacity;
+    nci_buf **drops; /* outputs to let go when no lock is held */
+    size_t ndrops, drops_capacity;
+    bool failed; /* memory ran out while deps were gathered */
+} nci_lane;
+
+struct nci_executor {
+    pid_t pid; /* of the process that owns the threads */
+    int threads;
+    int64_t limit;
+    pthread_mutex_t turn; /* guards the pool: one run or loop at a time */
+    nci_pool *pool;
+    nci_lane *lanes; /* one a thread */
+};
+
+/* How a task is run and what it costs (nci_sched_costs); the kernels and
+ * nci_costs_* in production. */
+typedef struct nci_work {
+    void *ctx;
+    ncg_status (*run)(void *ctx, const nci_task_env *env, int64_t task,
+                      const nci_dep *deps, int64_t ndeps, nci_buf **out,
+                      ncg_error *err);
+    int64_t (*scratch)(void *ctx, int64_t task, int threads);
+    int (*threads)(void *ctx, int64_t task, int available);
+} nci_work;
+
+/* nci_executor_check refuses after fork: EINVAL. */
+ncg_status nci_executor_check(const nci_executor *executor, ncg_error *err);
+
+ncg_status nci_executor_run_work(
+    nci_executor *executor, const nci_plan *plan,
+    const nci_source_table *sources, const nci_work *work, const nci_sink *sink,
+    const _Atomic bool *cancel,
+    void (*progress)(void *ctx, int64_t tasks_done, int64_t managed),
+    void *progress_ctx, nci_run_stats *stats, ncg_error *err);
+
+/* nci_deadline adds milliseconds to the monotonic clock. */
+void nci_deadline(struct timespec *out, int64_t milliseconds);
+/* nci_cond_init makes a condition that waits by the monotonic clock. */
+void nci_cond_init(pthread_cond_t *cond);
+
+#endif

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One run of a plan. A pool thread that ends a task takes the run's lock,
+ * stores the result, tells the scheduler, and carries out what it answers: it
+ * goes on with the first task itself and hands the others to the pool, so a
+ * chain of small tasks costs no hand-over. The calling thread only waits, looks
+ * at `cancel` and reports progress.
+ *
+ * What runs without the lock: kernels, encoding, putting, freeing of buffers.
+ * Inputs of a running task stay in the store until the scheduler releases
+ * them, which it does not before the task has ended.
+ */
+#include <stdatomic.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "engine/costs.h"
+#include "engine/executor_internal.h"
+#include "engine/kernel/team.h"
+#include "engine/sched/task_map.h"
+
+enum { POLL_MS = 50 }; /* how often the caller looks at `cancel` */
+
+typedef struct run {
+    nci_executor *executor;
+    const nci_plan *plan;
+    const nci_source_table *sources;
+    const nci_work *work;
+    const nci_sink *sink;
+    _Atomic bool stopping; /* kernels look at it between tiles */
+
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t ended;
+    nci_sched *sched;
+    nci_actions actions;
+    nci_task_map store; /* task -> what it left */
+    int active;         /* jobs queued or on a thread */
+    bool over;
+    ncg_status status;
+    bool has_error;
+    ncg_error error; /* of the first failure */
+} run;
+
+/* ---- actions ----------------------------------------------------------------
+ */
+
+static void run_job(const nci_job *job, int thread);
+
+static void drop_locked(run *r, nci_lane *lane, int64_t task)
+{
+    nci_buf *buf = nci_task_map_remove(&r->store, task);
+    if (!buf)
+        return;
+    if (nci_grow(&lane->drops, &lane->drops_capacity, lane->ndrops + 1,
+                 sizeof *lane->drops))
+        lane->drops[lane->ndrops++] = buf;
+    else
+        nci_buf_release(&buf);
+}
+
+static void drop_all(nci_lane *lane)
+{
+    while (lane->ndrops)
+        nci_buf_release(&lane->drops[--lane->ndrops]);
+}
+
+static void submit_locked(run *r, int thread, const nci_action *action)
+{
+    nci_job job = {.run = run_job,
+                   .ctx = r,
+                   .task = action->task,
+                   .attempt = action->attempt,
+                   .threads = action->threads,
+                   .kind = (int)action->kind};
+    r->active++;
+    nci_pool_submit(r->executor->pool, thread, &job);
+}
+
+static void end_locked(run *r, ncg_status status)
+{
+    r->over = true;
+    r->status = status;
+    atomic_store(&r->stopping, true);
+    pthread_cond_signal(&r->ended);
+}
+
+/* Carries out the scheduler's actions. With `mine` (on a pool thread) the
+ * first task stays with the caller; true when there is one. */
+static bool apply_locked(run *r, int thread, nci_lane *lane, nci_action *mine)
+{
+    bool has_mine = false;
+    for (size_t i = 0; i < r->actions.count; i++) {
+        const nci_action *action = &r->actions.items[i];
+        switch (action->kind) {
+        case NCI_ACTION_RUN:
+        case NCI_ACTION_PUT:
+            if (mine && !has_mine) {
+                *mine = *action;
+                has_mine = true;
+            } else {
+                submit_locked(r, thread, action);
+            }
+            break;
+        case NCI_ACTION_RELEASE:
+            drop_locked(r, lane, action->task);
+            break;
+        case NCI_ACTION_DONE:
+            end_locked(r, NCG_OK);
+            break;
+        case NCI_ACTION_FAILED:
+            end_locked(r, action->status);
+            break;
+        }
+    }
+    r->actions.count = 0;
+    return has_mine;
+}
+
+/* ---- a task -----------------------------------------------------------------
+ */
+
+typedef struct gather_ctx {
+    run *run;
+    nci_lane *lane;
+} gather_ctx;
+
+static void gather_dep(void *ctx, int input, int64_t task)
+{
+    gather_ctx *g = ctx;
+    nci_lane *lane = g->lane;
+    if (lane->failed || !nci_grow(&lane->deps, &lane->deps_capacity,
+                                  lane->ndeps + 1, sizeof *lane->deps)) {
+        lane->failed = true;
+        return;
+    }
+    lane->deps[lane->ndeps++] =
+        (nci_dep){input, task, nci_task_map_get(&g->run->store, task)};
+}
+
+/* Finds what the action works on: the inputs of a task, a stored chunk. */
+static void prepare_locked(run *r, nci_lane *lane, const nci_action *action,
+                           nci_buf **stored)
+{
+    gather_ctx g = {r, lane};
+    lane->ndeps = 0;
+    lane->failed = false;
+    *stored = NULL;
+    if (action->kind == NCI_ACTION_PUT)
+        *stored = nci_task_map_remove(&r->store, action->task);
+    else
+        nci_plan_deps(r->plan, action->task, gather_dep, &g);
+}
+
+static ncg_status encode(run *r, const nci_layer *layer, int64_t task,
+                         nci_buf **chunk, ncg_error *err)
+{
+    int64_t index[NCG_MAX_RANK] = {0};
+    nci_box box = nci_grid_box(&layer->grid, task - layer->base);
+    nci_buf *encoded = NULL;
+    nci_grid_index(&layer->grid, task - layer->base, index);
+    ncg_status st = r->sink->encode(r->sink->ctx, layer->store.output, index,
+                                    box.count, *chunk, &encoded, err);
+    if (!st)
+        *chunk = encoded; /* the sink has taken the old one */
+    return st;
+}
+
+static ncg_status run_task(run *r, nci_lane *lane, const nci_action *action,
+                           nci_buf **out, ncg_error *err)
+{
+    const nci_layer *layer = nci_plan_layer(r->plan, action->task);
+    nci_task_env env = {.plan = r->plan,
+                        .sources = r->sources,
+                        .scratch = lane->scratch,
+                        .threads = action->threads,
+                        .cancelled = &r->stopping};
+    if (lane->failed)
+        return nci_fail(err, NCG_ENOMEM, "out of memory (inputs of a task)");
+    ncg_status st = r->work->run(r->work->ctx, &env, action->task, lane->deps,
+                                 (int64_t)lane->ndeps, out, err);
+    nci_team_end(action->threads);
+    if (!st && layer->kind == NCI_LAYER_STORE && r->sink->encode)
+        st = encode(r, layer, action->task, out, err);
+    return st;
+}
+
+static ncg_status put_chunk(run *r, const nci_action *action,
+                            const nci_buf *stored, ncg_error *err)
+{
+    const nci_layer *layer = nci_plan_layer(r->plan, action->task);
+    int64_t index[NCG_MAX_RANK] = {0};
+    nci_grid_index(&layer->grid, action->task - layer->base, index);
+    return r->sink->put(r->sink->ctx, layer->store.output, index, stored, err);
+}
+
+/* Does the work of an action; *event tells how it ended. The output moves into
+ * *out, what was put is let go. */
+static void execute(run *r, nci_lane *lane, const nci_action *action,
+                    nci_buf *stored, nci_buf **out, nci_event *event,
+                    ncg_error *err)
+{
+    bool is_put = action->kind == NCI_ACTION_PUT;
+    *event =
+        (nci_event){.kind = is_put ? NCI_EVENT_PUT_DONE : NCI_EVENT_TASK_DONE,
+                    .task = action->task,
+                    .attempt = action->attempt};
+    nci_error_clear(err);
+    event->status = is_put ? put_chunk(r, action, stored, err)
+                           : run_task(r, lane, action, out, err);
+    if (event->status) {
+        event->kind = NCI_EVENT_TASK_FAILED;
+        nci_buf_release(out);
+    }
+    event->bytes = (int64_t)nci_buf_size(*out);
+    nci_buf_release(&stored);
+}
+
+static void keep_error_locked(run *r, const nci_event *event,
+                              const ncg_error *err)
+{
+    if (r->has_error)
+        return;
+    r->error = *err;
+    r->error.status = event->status;
+    r->has_error = true;
+    atomic_store(&r->stopping, true);
+}
+
+static void report_locked(run *r, nci_event *event, nci_buf **out,
+                          ncg_error *err)
+{
+    if (event->kind == NCI_EVENT_TASK_DONE) {
+        if (nci_task_map_reserve(&r->store)) {
+            nci_task_map_put(&r->store, event->task, *out);
+            *out = NULL;
+        } else {
+            event->kind = NCI_EVENT_TASK_FAILED;
+            event->status = nci_fail(err, NCG_ENOMEM, "out of memory");
+        }
+    }
+    if (event->kind == NCI_EVENT_TASK_FAILED)
+        keep_error_locked(r, event, err);
+    nci_sched_handle(r->sched, event, &r->actions, NULL);
+}
+
+/* Runs tasks until the scheduler has none for this thread. */
+static void run_job(const nci_job *job, int thread)
+{
+    run *r = job->ctx;
+    nci_lane *lane = &r->executor->lanes[thread];
+    nci_action action = {.kind = (nci_action_kind)job->kind,
+                         .task = job->task,
+                         .attempt = job->attempt,
+                         .threads = job->threads};
+    nci_buf *stored = NULL, *out = NULL;
+    nci_event event;
+    ncg_error err;
+    bool go_on = true;
+    pthread_mutex_lock(&r->lock);
+    prepare_locked(r, lane, &action, &stored);
+    pthread_mutex_unlock(&r->lock);
+    while (go_on) {
+        execute(r, lane, &action, stored, &out, &event, &err);
+        pthread_mutex_lock(&r->lock);
+        report_locked(r, &event, &out, &err);
+        go_on = apply_locked(r, thread, lane, &action);
+        if (go_on)
+            prepare_locked(r, lane, &action, &stored);
+        pthread_mutex_unlock(&r->lock);
+        nci_buf_release(&out);
+        drop_all(lane);
+    }
+    pthread_mutex_lock(&r->lock);
+    if (--r->active == 0)
+        pthread_cond_signal(&r->ended);
+    pthread_mutex_unlock(&r->lock);
+}
+
+/* ---- the run ----------------------------------------------------------------
+ */
+
+static void cancel_locked(run *r)
+{
+    const nci_event event = {.kind = NCI_EVENT_CANCEL};
+    if (!r->has_error) {
+        nci_fail(&r->error, NCG_ECANCELED, "canceled");
+        r->has_error = true;
+    }
+    atomic_store(&r->stopping, true);
+    nci_sched_handle(r->sched, &event, &r->actions, NULL);
+    apply_locked(r, -1, NULL, NULL);
+}
+
+typedef struct watch {
+    const _Atomic bool *cancel;
+    void (*progress)(void *ctx, int64_t tasks_done, int64_t managed);
+    void *ctx;
+} watch;
+
+/* Waits for the end; the lock is held except while `progress` runs. */
+static void watch_locked(run *r, const watch *w)
+{
+    bool canceled = false;
+    int rounds = 0;
+    while (!r->over || r->active > 0) {
+        struct timespec until;
+        nci_deadline(&until, POLL_MS);
+        pthread_cond_timedwait(&r->ended, &r->lock, &until);
+        if (!canceled && !r->over && w->cancel && atomic_load(w->cancel)) {
+            canceled = true;
+            cancel_locked(r);
+        }
+        if (!w->progress || r->over || ++rounds % 2)
+            continue;
+        nci_sched_stats now;
+        nci_sched_get_stats(r->sched, &now);
+        pthread_mutex_unlock(&r->lock);
+        w->progress(w->ctx, now.finished, now.managed);
+        pthread_mutex_lock(&r->lock);
+    }
+}
+
+static ncg_status check_budget(const run *r, int64_t peak, ncg_error *err)
+{
+    char need[32], limit[32];
+    if (peak <= r->executor->limit)
+        return NCG_OK;
+    return nci_fail(err, NCG_EBUDGET,
+                    "this needs at least %s of memory (%lld bytes), the limit "
+                    "is %s: raise it (--mem)",
+                    nci_format_bytes((double)peak, need), (long long)peak,
+                    nci_format_bytes((double)r->executor->limit, limit));
+}
+
+static ncg_status start_sched(run *r, ncg_error *err)
+{
+    nci_sched_costs costs = {r->work->ctx, r->work->scratch, r->work->threads};
+    int64_t peak = 0;
+    NCI_TRY(nci_sched_peak(r->plan, &costs, &peak, err));
+    NCI_TRY(check_budget(r, peak, err));
+    return nci_sched_create(r->plan, &costs, peak, &r->sched, err);
+}
+
+/* Hands the plan to the threads and waits. */
+static ncg_status drive(run *r, const watch *w, ncg_error *err)
+{
+    const nci_event joined = {.kind = NCI_EVENT_WORKER_JOINED,
+                              .threads = r->executor->threads,
+                              .limit = r->executor->limit};
+    pthread_mutex_lock(&r->lock);
+    ncg_status st = nci_sched_handle(r->sched, &joined, &r->actions, err);
+    if (!st) {
+        apply_locked(r, -1, NULL, NULL);
+        watch_locked(r, w);
+        st = r->status;
+        if (st && err) {
+            if (r->has_error)
+                *err = r->error;
+            else
+                nci_fail(err, st, "%s", ncg_status_text(st));
+        }
+    }
+    pthread_mutex_unlock(&r->lock);
+    return st;
+}
+
+/* After a failure chunks are left in the store. */
+static void fini(run *r)
+{
+    for (size_t i = 0; i < r->store.capacity; i++) {
+        nci_buf *buf = r->store.slots[i].value;
+        nci_buf_release(&buf);
+    }
+    nci_task_map_fini(&r->store);
+    nci_free(r->actions.items);
+    nci_sched_free(&r->sched);
+    pthread_cond_destroy(&r->ended);
+    pthread_mutex_destroy(&r->lock);
+}
+
+static void report(const run *r, double seconds, nci_run_stats *stats)
+{
+    nci_sched_stats end;
+    nci_sched_get_stats(r->sched, &end);
+    *stats = (nci_run_stats){end.finished, end.peak, seconds};
+}
+
+static double clock_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+ncg_status nci_executor_run_work(
+    nci_executor *x, const nci_plan *plan, const nci_source_table *sources,
+    const nci_work *work, const nci_sink *sink, const _Atomic bool *cancel,
+    void (*progress)(void *ctx, int64_t tasks_done, int64_t managed),
+    void *progress_ctx, nci_run_stats *stats, ncg_error *err)
+{
+    NCI_TRY(nci_executor_check(x, err));
+    double start = clock_seconds();
+    watch w = {cancel, progress, progress_ctx};
+    run r = {.executor = x,
+             .plan = plan,
+             .sources = sources,
+             .work = work,
+             .sink = sink};
+    pthread_mutex_init(&r.lock, NULL);
+    nci_cond_init(&r.ended);
+    pthread_mutex_lock(&x->turn);
+    ncg_status st = start_sched(&r, err);
+    if (!st)
+        st = drive(&r, &w, err);
+    pthread_mutex_unlock(&x->turn);
+    if (stats && r.sched)
+        report(&r, clock_seconds() - start, stats);
+    fini(&r);
+    return st;
+}
+
+/* ---- with the real kernels
+ * --------------------------------------------------- */
+
+static ncg_status kernel_run(void *ctx, const nci_task_env *env, int64_t task,
+                             const nci_dep *deps, int64_t ndeps, nci_buf **out,
+                             ncg_error *err)
+{
+    (void)ctx;
+    return nci_kernel_run(env, task, deps, ndeps, out, err);
+}
+
+ncg_status nci_executor_run(
+    nci_executor *x, const nci_plan *plan, const nci_source_table *sources,
+    const nci_sink *sink, const _Atomic bool *cancel,
+    void (*progress)(void *ctx, int64_t tasks_done, int64_t managed),
+    void *progress_ctx, nci_run_stats *stats, ncg_error *err)
+{
+    nci_costs costs = {plan, sources, sink->encode != NULL};
+    nci_work work = {&costs, kernel_run, nci_costs_scratch, nci_costs_threads};
+    return nci_executor_run_work(x, plan, sources, &work, sink, cancel,
+                                 progress, progress_ctx, stats, err);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The walk. A task on the stack is looked at twice: first its inputs are
+ * pushed above it (last one lowest, so that the first one comes off first),
+ * then, when it is on top again, it is handed out. A task pushed by two users
+ * is handed out once; what lies deeper in the stack is skipped.
+ */
+#include "engine/sched/order.h"
+
+#include "base/mem.h"
+
+ncg_status nci_order_init(nci_order *order, const nci_plan *plan,
+                          ncg_error *err)
+{
+    size_t nwords = (size_t)(plan->ntasks / 64 + 1);
+    *order = (nci_order){.plan = plan};
+    order->seen = nci_calloc(nwords, sizeof *order->seen);
+    if (!order->seen)
+        return nci_fail(err, NCG_ENOMEM, "out of memory (order of %lld tasks)",
+                        (long long)plan->ntasks);
+    return NCG_OK;
+}
+
+void nci_order_fini(nci_order *order)
+{
+    nci_free(order->seen);
+    nci_free(order->stack);
+    *order = (nci_order){0};
+}
+
+static void push(nci_order *order, int64_t entry)
+{
+    if (order->depth == order->capacity &&
+        !nci_grow(&order->stack, &order->capacity, order->depth + 1,
+                  sizeof *order->stack))
+        order->failed = true;
+    else
+        order->stack[order->depth++] = entry;
+}
+
+static void push_input(void *ctx, int input, int64_t task)
+{
+    nci_order *order = ctx;
+    (void)input;
+    if (!nci_order_seen(order, task))
+        push(order, task);
+}
+
+static void reverse(int64_t *items, size_t count)
+{
+    for (size_t i = 0, j = count; i + 1 < j; i++) {
+        int64_t swapped = items[i];
+        items[i] = items[--j];
+        items[j] = swapped;
+    }
+}
+
+/* Puts the next chunk of the outputs on the empty stack; false at the end. */
+static bool push_root(nci_order *order)
+{
+    const nci_plan *plan = order->plan;
+    while (order->output < plan->noutputs) {
+        const nci_layer *layer = &plan->layers[plan->outputs[order->output]];
+        if (order->chunk < layer->ntasks) {
+            push(order, layer->base + order->chunk++);
+            return true;
+        }
+        order->output++;
+        order->chunk = 0;
+    }
+    return false;
+}
+
+ncg_status nci_order_next(nci_order *order, int64_t *task, ncg_error *err)
+{
+    for (;;) {
+        if (!order->depth && !push_root(order)) {
+            *task = -1;
+            return NCG_OK;
+        }
+        if (order->failed)
+            return nci_fail(err, NCG_ENOMEM, "out of memory");
+        int64_t top = order->stack[order->depth - 1];
+        if (top >= 0 && !nci_order_seen(order, top)) {
+            size_t above = order->depth;
+            order->stack[above - 1] = ~top;
+            nci_plan_deps(order->plan, top, push_input, order);
+            reverse(order->stack + above, order->depth - above);
+            if (order->depth > above || order->failed)
+                continue;
+            top = ~top;
+        }
+        order->depth--;
+        if (top >= 0)
+            continue; /* handed out meanwhile, for another user */
+        top = ~top;
+        order->seen[top >> 6] |= UINT64_C(1) << (top & 63);
+        *task = top;
+        return NCG_OK;
+    }
+}
+
+/* Every chunk of the input has a user: each of its axes is either needed
+ * whole or each of its chunks is somewhere in the relation. */
+static bool covers_input(const nci_layer_input *input, int rank)
+{
+    for (int a = 0; a < rank; a++) {
+        const nci_relation *r = &input->relation[a];
+        if (input->from[a] < 0)
+            continue;
+        for (int64_t i = 0; i < r->nin; i++)
+            if (r->rfirst[i] == r->rfirst[i + 1])
+                return false;
+    }
+    return true;
+}
+
+/* Inputs come before their users, so one pass from the end settles it. */
+static bool all_needed(const nci_plan *plan, bool *whole)
+{
+    for (int i = 0; i < plan->noutputs; i++)
+        whole[plan->outputs[i]] = true;
+    for (int l = plan->nlayers - 1; l >= 0; l--) {
+        const nci_layer *layer = &plan->layers[l];
+        if (!whole[l])
+            return false;
+        for (int i = 0; i < layer->ninputs; i++) {
+            int from = layer->inputs[i].layer;
+            if (layer->ntasks > 0 &&
+                covers_input(&layer->inputs[i], plan->layers[from].grid.rank))
+                whole[from] = true;
+        }
+    }
+    return true;
+}
+
+ncg_status nci_order_needed(const nci_plan *plan, uint64_t **out,
+                            ncg_error *err)
+{
+    nci_order order;
+    int64_t task = 0;
+    bool *whole = nci_calloc((size_t)plan->nlayers, sizeof *whole);
+    if (!whole)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    bool is_whole = all_needed(plan, whole);
+    nci_free(whole);
+    *out = NULL;
+    if (is_whole)
+        return NCG_OK;
+    NCI_TRY(nci_order_init(&order, plan, err));
+    ncg_status st = NCG_OK;
+    while (!st && task >= 0)
+        st = nci_order_next(&order, &task, err);
+    if (!st) {
+        *out = order.seen;
+        order.seen = NULL;
+    }
+    nci_order_fini(&order);
+    return st;
+}
+
+typedef struct count_ctx {
+    const uint64_t *needed;
+    int64_t count;
+} count_ctx;
+
+static void count_needed(void *ctx, int input, int64_t task)
+{
+    count_ctx *c = ctx;
+    (void)input;
+    c->count += c->needed[task >> 6] >> (task & 63) & 1;
+}
+
+int64_t nci_needed_dependents(const nci_plan *plan, const uint64_t *needed,
+                              int64_t task)
+{
+    if (!needed)
+        return nci_plan_ndependents(plan, task);
+    count_ctx c = {needed, 0};
+    nci_plan_dependents(plan, task, count_needed, &c);
+    return c.count;
+}

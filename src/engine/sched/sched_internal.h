@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_ENGINE_SCHED_SCHED_INTERNAL_H
+#define NCI_ENGINE_SCHED_SCHED_INTERNAL_H
+/*
+ * The scheduler's books: one record for each task of the frontier, found by
+ * task number (map) and by order number (window).
+ *
+ *     order number   0 ......... low ................ pulled ........ ntasks
+ *                    | finished  | the window          | not pulled    |
+ *                    |           | record or NULL      |               |
+ *                                  (NULL: finished and released)
+ *
+ * Finished tasks below `low` keep their record, outside the window, until
+ * their last user has run.
+ */
+#include "engine/sched/order.h"
+#include "engine/sched/sched.h"
+#include "engine/sched/task_map.h"
+
+typedef enum nci_task_state {
+    NCI_TASK_WAITING, /* for inputs */
+    NCI_TASK_READY,   /* in the ready heap */
+    NCI_TASK_RUNNING,
+    NCI_TASK_MEMORY, /* finished, its output is held */
+    NCI_TASK_STORED, /* STORE: waits for its turn to be put */
+    NCI_TASK_PUTTING
+} nci_task_state;
+
+typedef struct nci_record nci_record;
+struct nci_record {
+    int64_t task;
+    int64_t order;
+    int64_t bytes;   /* of the output */
+    int64_t need;    /* output + scratch on one thread */
+    int64_t held;    /* reserved or held now */
+    int64_t waiting; /* inputs not in memory */
+    int64_t left;    /* unfinished users, once an input */
+    uint32_t attempt;
+    int threads; /* while running or putting */
+    int output;  /* STORE: which one; else -1 */
+    nci_task_state state;
+    nci_record *next_free;
+};
+
+/* The lowest order number on top. Room is reserved beforehand. */
+typedef struct nci_heap {
+    nci_record **items;
+    size_t count, capacity;
+} nci_heap;
+
+bool nci_heap_reserve(nci_heap *heap, size_t count);
+void nci_heap_push(nci_heap *heap, nci_record *record);
+nci_record *nci_heap_pop(nci_heap *heap);
+void nci_heap_fini(nci_heap *heap);
+
+/* Records by task; memory in blocks, reused. */
+enum { NCI_RECORD_BLOCK = 128 };
+
+typedef struct nci_record_block {
+    struct nci_record_block *next;
+    nci_record records[NCI_RECORD_BLOCK];
+} nci_record_block;
+
+typedef struct nci_records {
+    nci_task_map map;
+    nci_record_block *blocks;
+    nci_record *free;
+} nci_records;
+
+/* nci_records_add returns a zeroed record of `task`, NULL without memory. */
+nci_record *nci_records_add(nci_records *records, int64_t task);
+void nci_records_remove(nci_records *records, nci_record *record);
+static inline nci_record *nci_records_find(const nci_records *records,
+                                           int64_t task)
+{
+    return nci_task_map_get(&records->map, task);
+}
+void nci_records_fini(nci_records *records);
+
+struct nci_sched {
+    const nci_plan *plan;
+    nci_sched_costs costs;
+    int64_t peak; /* of the plan in order on one thread */
+
+    nci_order order;
+    bool walked;      /* the walk has come to its end */
+    uint64_t *needed; /* NULL: every task */
+    nci_records records;
+    nci_record **window; /* ring: order number & (capacity - 1) */
+    size_t window_capacity;
+    int64_t low, pulled;
+    int64_t nwaiting; /* records in state WAITING */
+    nci_heap ready;
+
+    int64_t *next_put; /* by output: the chunk whose turn it is */
+    nci_heap puts;     /* those of them that are stored */
+    bool putting;
+
+    bool has_worker;
+    int threads, idle; /* cores */
+    int running;       /* tasks and puts under way */
+    int64_t limit;
+    int64_t managed; /* sum of held */
+    int64_t ahead;   /* the part of it ahead of the order: see share_ahead */
+    int64_t managed_peak;
+    int64_t finished;
+    ncg_status failure; /* the first one */
+    bool over;          /* DONE or FAILED has been said */
+};
+
+/* nci_sched_share_ahead: what a record adds to `ahead`. */
+int64_t nci_sched_share_ahead(const nci_sched *sched, const nci_record *record);
+static inline nci_record **nci_sched_window(const nci_sched *sched,
+                                            int64_t order)
+{
+    return &sched->window[(size_t)order & (sched->window_capacity - 1)];
+}
+
+#endif
