@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Anomalies: each step minus the mean of its group (of all steps, without
+ * by=). The mean is laid back along time by a selection with the labels as
+ * positions, so that one graph computes both.
+ */
+#include <string.h>
+
+#include "base/mem.h"
+#include "dataset/ops.h"
+
+typedef struct anomaly {
+    const nci_model *in;
+    int dim;
+    bool grouped;
+    nci_groups groups;
+    int64_t *index; /* labels as positions */
+} anomaly;
+
+static ncg_status find_time(const nci_model *model, int *dim, ncg_error *err)
+{
+    for (size_t d = 0; d < model->ndims; d++)
+        if (model->dims[d].role == NCI_ROLE_TIME &&
+            nci_model_is_data_dim(model, (int)d)) {
+            *dim = (int)d;
+            return NCG_OK;
+        }
+    return nci_fail(err, NCG_EINVAL,
+                    "anom needs a time dimension, and there is none");
+}
+
+static ncg_status anomaly_init(anomaly *a, const char *by, ncg_error *err)
+{
+    nci_by which;
+    NCI_TRY(nci_by_parse(by, &which, err));
+    if (which == NCI_BY_FILE && a->in->file_of && a->in->join_dim >= 0)
+        a->dim = a->in->join_dim;
+    else
+        NCI_TRY(find_time(a->in, &a->dim, err));
+    a->grouped = which != NCI_BY_NONE;
+    if (!a->grouped)
+        return NCG_OK;
+    NCI_TRY(nci_groups_make(a->in, a->dim, by, &a->groups, err));
+    a->index = nci_alloc((size_t)a->groups.n * sizeof *a->index);
+    if (!a->index)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    for (int64_t i = 0; i < a->groups.n; i++)
+        a->index[i] = a->groups.labels[i];
+    return NCG_OK;
+}
+
+/* Mean over the time axis, one for each group. */
+static ncg_status take_mean(const anomaly *a, nci_node *x, int axis,
+                            nci_node **out, ncg_error *err)
+{
+    nci_reduce reduce = {.op = NCG_OP_MEAN,
+                         .label_axis = a->grouped ? axis : -1,
+                         .labels = a->groups.labels,
+                         .nlabels = a->groups.count,
+                         .skipna = true,
+                         .min_count = 1};
+    reduce.over[axis] = true;
+    return nci_node_reduce(x, &reduce, NULL, out, err);
+}
+
+static ncg_status lay_back(const anomaly *a, nci_node *mean, int axis,
+                           nci_node **out, ncg_error *err)
+{
+    nci_pick picks[NCG_MAX_RANK];
+    for (int d = 0; d < mean->rank; d++)
+        picks[d] = (nci_pick){.count = mean->shape[d], .step = 1};
+    picks[axis] = (nci_pick){.count = a->groups.n, .index = a->index};
+    return nci_node_select(mean, picks, out, err);
+}
+
+static ncg_status subtract(const anomaly *a, nci_node *x, int axis,
+                           nci_node *mean, nci_node **out, ncg_error *err)
+{
+    nci_operand operands[2] = {{.node = x}, {.node = mean}};
+    for (int d = 0, next = 0; d < x->rank; d++) {
+        operands[0].axis[d] = d;
+        operands[1].axis[d] = d == axis && !a->grouped ? -1 : next++;
+    }
+    return nci_node_map(NCI_MAP_SUB, NCG_DTYPE_NONE, x->rank, x->shape,
+                        operands, 2, out, err);
+}
+
+static ncg_status make_array(const anomaly *a, nci_node *x, int axis,
+                             nci_node **out, ncg_error *err)
+{
+    nci_node *mean = NULL, *laid = NULL;
+    ncg_status st = take_mean(a, x, axis, &mean, err);
+    if (!st && a->grouped)
+        st = lay_back(a, mean, axis, &laid, err);
+    if (!st)
+        st = subtract(a, x, axis, laid ? laid : mean, out, err);
+    nci_node_release(&mean);
+    nci_node_release(&laid);
+    return st;
+}
+
+static bool describe(nci_variable *var)
+{
+    nci_text text = {0};
+    const char *name = nci_attrs_text(&var->attrs, "long_name");
+    const char *standard = nci_attrs_text(&var->attrs, "standard_name");
+    const char *units = nci_attrs_text(&var->attrs, "units");
+    nci_text_add(&text, "%s anomaly",
+                 name       ? name
+                 : standard ? standard
+                            : var->name);
+    char *title = nci_text_take(&text);
+    bool ok = title && nci_attrs_put_like(&var->attrs, "long_name", title);
+    if (ok && nci_cf_is_temperature(units))
+        ok = nci_attrs_put_text(&var->attrs, "units_metadata",
+                                "temperature: difference");
+    nci_attrs_remove(&var->attrs, "actual_range");
+    nci_free(title);
+    return ok;
+}
+
+/* Replaces the array in place: `var` belongs to the private copy. */
+static ncg_status change(const anomaly *a, nci_variable *var, ncg_error *err)
+{
+    int axis = nci_variable_axis(var, a->dim);
+    nci_node *result = NULL;
+    if (axis < 0 || var->kind != NCI_KIND_DATA || !nci_variable_is_numeric(var))
+        return NCG_OK;
+    ncg_status st = make_array(a, var->array, axis, &result, err);
+    if (st)
+        return nci_error_wrap(err, "%s", var->name);
+    nci_node_release(&var->array);
+    var->array = result;
+    return describe(var)
+               ? NCG_OK
+               : nci_fail(err, NCG_ENOMEM, "%s: out of memory", var->name);
+}
+
+ncg_status nci_model_anomaly(const nci_model *model, const char *by,
+                             nci_note_fn note, void *note_payload,
+                             nci_model **out, ncg_error *err)
+{
+    anomaly a = {.in = model};
+    nci_model *fresh = NULL;
+    (void)note;
+    (void)note_payload;
+    ncg_status st = anomaly_init(&a, by, err);
+    if (!st)
+        st = nci_model_copy(model, &fresh, err);
+    for (size_t i = 0; !st && i < fresh->nvars; i++)
+        st = change(&a, &fresh->vars[i], err);
+    nci_groups_fini(&a.groups);
+    nci_free(a.index);
+    if (st) {
+        nci_model_release(&fresh);
+        return st;
+    }
+    *out = fresh;
+    return NCG_OK;
+}

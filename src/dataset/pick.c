@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Positions taken from dimensions, applied to every variable of a model, and
+ * the small tools for building a model from another that the operations share.
+ * A dimension that is dropped leaves its coordinate as a scalar coordinate.
+ */
+#include <string.h>
+
+#include "base/dtype.h"
+#include "base/mem.h"
+#include "dataset/ops.h"
+
+ncg_status nci_array_f64(ncg_dtype dtype, int rank, const int64_t *shape,
+                         const double *values, nci_node **out, ncg_error *err)
+{
+    nci_box box = nci_box_whole(rank, shape);
+    int64_t n = nci_box_size(&box);
+    size_t size = ncg_dtype_size(dtype), nbytes;
+    nci_buf *buf = NULL;
+    if (!nci_mul_size((size_t)n, size, &nbytes))
+        return nci_fail(err, NCG_ENOMEM, "array too large");
+    NCI_TRY(nci_buf_create(nbytes, &buf, err));
+    char *data = nci_buf_data(buf);
+    for (int64_t i = 0; i < n; i++)
+        nci_dtype_put(dtype, data + (size_t)i * size, values[i]);
+    ncg_status st = nci_node_const(dtype, rank, shape, buf, NULL, out, err);
+    nci_buf_release(&buf);
+    return st;
+}
+
+/* The first value along axes of size 1 is the only one; for integers that
+ * double cannot hold, which a map would round. */
+static ncg_status squeeze_by_first(nci_node *input, const bool *drop,
+                                   nci_node **out, ncg_error *err)
+{
+    nci_reduce reduce = {.op = NCG_OP_FIRST, .label_axis = -1};
+    for (int a = 0; a < input->rank; a++)
+        reduce.over[a] = drop[a];
+    return nci_node_reduce(input, &reduce, NULL, out, err);
+}
+
+ncg_status nci_array_squeeze(nci_node *input, const bool *drop, nci_node **out,
+                             ncg_error *err)
+{
+    int64_t shape[NCG_MAX_RANK];
+    nci_operand operand = {.node = input};
+    int rank = 0;
+    for (int a = 0; a < input->rank; a++) {
+        if (drop[a])
+            continue;
+        operand.axis[rank] = a;
+        shape[rank++] = input->shape[a];
+    }
+    if (rank == input->rank) {
+        *out = nci_node_retain(input);
+        return NCG_OK;
+    }
+    if (input->kind == NCI_NODE_CONST)
+        return nci_node_const(input->dtype, rank, shape, input->data,
+                              input->has_missing ? input->missing : NULL, out,
+                              err);
+    /* An element-wise map is fused into what follows, a reduction is not. */
+    if (!nci_dtype_is_wide(input->dtype) &&
+        !nci_node_map(NCI_MAP_CAST, input->dtype, rank, shape, &operand, 1, out,
+                      NULL))
+        return NCG_OK;
+    return squeeze_by_first(input, drop, out, err);
+}
+
+/* ---- building a model from another ----------------------------------------
+ */
+
+ncg_status nci_model_begin(const nci_model *model, nci_model **out,
+                           ncg_error *err)
+{
+    nci_model *fresh = NULL;
+    NCI_TRY(nci_model_copy(model, &fresh, err));
+    while (fresh->nvars)
+        nci_model_remove_var(fresh, fresh->nvars - 1);
+    *out = fresh;
+    return NCG_OK;
+}
+
+nci_variable *nci_model_add_like(nci_model *model, const nci_variable *var,
+                                 ncg_error *err)
+{
+    nci_variable *fresh = nci_model_add_var(model, var->name);
+    if (!fresh || !nci_attrs_copy(&var->attrs, &fresh->attrs)) {
+        nci_fail(err, NCG_ENOMEM, "%s: out of memory", var->name);
+        return NULL;
+    }
+    fresh->kind = var->kind;
+    fresh->storage = var->storage;
+    fresh->stored = var->stored;
+    fresh->note = var->note;
+    return fresh;
+}
+
+void nci_variable_set_dims(nci_variable *to, const nci_variable *from,
+                           const bool *drop)
+{
+    to->rank = 0;
+    for (int a = 0; a < from->rank; a++) {
+        if (drop && drop[a])
+            continue;
+        to->storage.chunk[to->rank] = from->storage.chunk[a];
+        to->dims[to->rank++] = from->dims[a];
+    }
+}
+
+static bool is_used(const nci_model *model, int dim)
+{
+    for (size_t i = 0; i < model->nvars; i++)
+        if (nci_variable_axis(&model->vars[i], dim) >= 0)
+            return true;
+    return false;
+}
+
+static void remove_dim(nci_model *model, int dim)
+{
+    nci_free(model->dims[dim].name);
+    memmove(&model->dims[dim], &model->dims[dim + 1],
+            (model->ndims - (size_t)dim - 1) * sizeof *model->dims);
+    model->ndims--;
+    for (size_t i = 0; i < model->nvars; i++)
+        for (int a = 0; a < model->vars[i].rank; a++)
+            model->vars[i].dims[a] -= model->vars[i].dims[a] > dim;
+    if (model->join_dim == dim) {
+        nci_free(model->file_of);
+        model->file_of = NULL;
+        model->join_dim = -1;
+    } else if (model->join_dim > dim) {
+        model->join_dim--;
+    }
+}
+
+void nci_model_prune(nci_model *model)
+{
+    for (int d = (int)model->ndims - 1; d >= 0; d--)
+        if (!is_used(model, d))
+            remove_dim(model, d);
+}
+
+/* ---- picking --------------------------------------------------------------
+ */
+
+static bool is_whole(const nci_pick *pick, int64_t size)
+{
+    return !pick || (!pick->index && pick->start == 0 && pick->step == 1 &&
+                     pick->count == size);
+}
+
+static int64_t pick_at(const nci_pick *pick, int64_t i)
+{
+    return pick->index ? pick->index[i] : pick->start + i * pick->step;
+}
+
+static ncg_status select_array(const nci_model *model, const nci_variable *var,
+                               const nci_pick *const *picks, nci_node **out,
+                               ncg_error *err)
+{
+    nci_pick axes[NCG_MAX_RANK];
+    bool whole = true;
+    for (int a = 0; a < var->rank; a++) {
+        int dim = var->dims[a];
+        int64_t size = model->dims[dim].size;
+        whole = whole && is_whole(picks[dim], size);
+        axes[a] =
+            picks[dim] ? *picks[dim] : (nci_pick){.count = size, .step = 1};
+    }
+    if (whole) {
+        *out = nci_node_retain(var->array);
+        return NCG_OK;
+    }
+    return nci_node_select(var->array, axes, out, err);
+}
+
+/* Text that is not in memory keeps a dropped dimension, with size 1: nothing
+ * computes on text. */
+static bool can_drop(const nci_variable *var)
+{
+    return var->array->kind == NCI_NODE_CONST || nci_variable_is_numeric(var);
+}
+
+static ncg_status pick_array(const nci_model *model, const nci_variable *var,
+                             const nci_pick *const *picks, const bool *drop,
+                             nci_variable *to, ncg_error *err)
+{
+    bool axes[NCG_MAX_RANK] = {false};
+    nci_node *selected = NULL;
+    for (int a = 0; a < var->rank; a++)
+        axes[a] = drop && drop[var->dims[a]] && var->array && can_drop(var);
+    nci_variable_set_dims(to, var, axes);
+    if (!var->array)
+        return NCG_OK;
+    NCI_TRY(select_array(model, var, picks, &selected, err));
+    ncg_status st = nci_array_squeeze(selected, axes, &to->array, err);
+    nci_node_release(&selected);
+    return st ? nci_error_wrap(err, "%s", var->name) : NCG_OK;
+}
+
+static ncg_status pick_files(const nci_pick *pick, nci_model *out,
+                             ncg_error *err)
+{
+    int32_t *files = nci_alloc((size_t)pick->count * sizeof *files);
+    if (!files)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    for (int64_t i = 0; i < pick->count; i++)
+        files[i] = out->file_of[pick_at(pick, i)];
+    nci_free(out->file_of);
+    out->file_of = files;
+    return NCG_OK;
+}
+
+static ncg_status pick_dims(const nci_model *model,
+                            const nci_pick *const *picks, const bool *drop,
+                            nci_model *out, ncg_error *err)
+{
+    for (size_t d = 0; d < model->ndims; d++) {
+        if (!picks[d])
+            continue;
+        if (drop && drop[d] && picks[d]->count != 1)
+            return nci_fail(err, NCG_EINVAL,
+                            "%s: %lld positions cannot be dropped",
+                            model->dims[d].name, (long long)picks[d]->count);
+        if ((int)d == model->join_dim && out->file_of)
+            NCI_TRY(pick_files(picks[d], out, err));
+        out->dims[d].size = picks[d]->count;
+    }
+    return NCG_OK;
+}
+
+ncg_status nci_model_pick(const nci_model *model, const nci_pick *const *picks,
+                          const bool *drop, nci_model **out, ncg_error *err)
+{
+    nci_model *fresh = NULL;
+    NCI_TRY(nci_model_begin(model, &fresh, err));
+    ncg_status st = pick_dims(model, picks, drop, fresh, err);
+    for (size_t i = 0; !st && i < model->nvars; i++) {
+        const nci_variable *var = &model->vars[i];
+        nci_variable *to = nci_model_add_like(fresh, var, err);
+        st = to ? pick_array(model, var, picks, drop, to, err) : NCG_ENOMEM;
+    }
+    if (!st)
+        st = nci_cf_references(model, drop, fresh, err);
+    if (st) {
+        nci_model_release(&fresh);
+        return st;
+    }
+    nci_model_prune(fresh);
+    *out = fresh;
+    return NCG_OK;
+}

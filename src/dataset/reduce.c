@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Reductions of a model: every variable of numbers that has one of the
+ * dimensions is reduced, coordinates become intervals, what loses its meaning
+ * is left out with a note, everything else passes unchanged.
+ */
+#include "dataset/ops.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/dtype.h"
+#include "base/mem.h"
+
+#define VERB(name, value, verb, method) [value] = verb,
+static const char *const verbs[] = {NCG_OP_MAP(VERB)};
+
+static bool takes_weights(ncg_op op)
+{
+    return op == NCG_OP_MEAN || op == NCG_OP_SUM || op == NCG_OP_STD ||
+           op == NCG_OP_VAR;
+}
+
+static ncg_status check_options(const ncg_reduce_options *o, ncg_error *err)
+{
+    if ((unsigned)o->op >= NCG_OP_COUNT_)
+        return nci_fail(err, NCG_EINVAL, "unknown reduction %d", (int)o->op);
+    const char *verb = verbs[o->op];
+    bool spread = o->op == NCG_OP_STD || o->op == NCG_OP_VAR;
+    if (o->min_count < 0)
+        return nci_fail(err, NCG_EINVAL, "%s: min_count=%lld is negative", verb,
+                        (long long)o->min_count);
+    if (o->ddof < 0)
+        return nci_fail(err, NCG_EINVAL, "%s: ddof=%d is negative", verb,
+                        o->ddof);
+    if (o->ddof && !spread)
+        return nci_fail(err, NCG_EINVAL,
+                        "%s: ddof has a meaning for std and var only", verb);
+    if (o->weights && !takes_weights(o->op))
+        return nci_fail(err, NCG_EINVAL,
+                        "%s: weights have a meaning for mean, sum, std and "
+                        "var only",
+                        verb);
+    if (o->weights && o->ddof)
+        return nci_fail(err, NCG_EINVAL,
+                        "%s: weights do not go with ddof=%d: leave one out",
+                        verb, o->ddof);
+    return NCG_OK;
+}
+
+/* ---- the reduction under way ------------------------------------------------
+ */
+
+static void reducing_fini(nci_reducing *r)
+{
+    nci_model_release(&r->out);
+    nci_groups_fini(&r->groups);
+    nci_free(r->mask);
+    nci_free(r->keeps);
+}
+
+/* by= groups along time; by=file along the dimension where files join. */
+static ncg_status find_label_dim(nci_reducing *r, nci_by by, ncg_error *err)
+{
+    const nci_model *in = r->in;
+    r->label_dim = -1;
+    for (size_t d = 0; d < in->ndims; d++)
+        if (r->mask[d] && r->label_dim < 0 && in->dims[d].role == NCI_ROLE_TIME)
+            r->label_dim = (int)d;
+    if (by == NCI_BY_FILE && in->file_of && in->join_dim >= 0)
+        r->label_dim = r->mask[in->join_dim] ? in->join_dim : -1;
+    if (r->label_dim < 0)
+        return nci_fail(err, NCG_EINVAL, "by=%s needs %s among the dimensions",
+                        r->options->by,
+                        by == NCI_BY_FILE && in->join_dim >= 0
+                            ? in->dims[in->join_dim].name
+                            : "time");
+    return nci_groups_make(in, r->label_dim, r->options->by, &r->groups, err);
+}
+
+/* Steps of one day: what a file calls "time: maximum" is then the maximum
+ * within days. */
+static bool has_daily_steps(const nci_model *model, int dim)
+{
+    nci_time_units units;
+    double *times = NULL, step = 0;
+    int64_t n = 0;
+    int coord = nci_model_coord(model, dim);
+    if (coord < 0 || !nci_variable_is_dates(&model->vars[coord]) ||
+        nci_variable_time_units(&model->vars[coord], &units, NULL) ||
+        nci_variable_values(&model->vars[coord], &times, &n, NULL))
+        return false;
+    if (n > 1)
+        step = (times[1] - times[0]) * (double)units.unit_us / 86400e6;
+    nci_free(times);
+    return step > 0.9 && step < 1.1;
+}
+
+/* Averages over values on a compressed or ragged dimension mix what lies
+ * apart: CF 8.2 and 9.3. */
+static ncg_status check_gathered(const nci_reducing *r, ncg_error *err)
+{
+    const nci_model *in = r->in;
+    for (size_t i = 0; i < in->nvars; i++) {
+        const nci_variable *var = &in->vars[i];
+        const char *sample = nci_attrs_text(&var->attrs, "sample_dimension");
+        int dim = sample ? nci_model_find_dim(in, sample) : -1;
+        if (nci_attrs_find(&var->attrs, "compress") && var->rank == 1)
+            dim = var->dims[0];
+        const char *instance =
+            nci_attrs_text(&var->attrs, "instance_dimension");
+        if (instance && var->rank == 1)
+            dim = var->dims[0];
+        if (dim >= 0 && r->mask[dim])
+            return nci_fail(err, NCG_EINVAL,
+                            "dimension %s holds gathered or ragged data (%s); "
+                            "a reduction over it would mix them",
+                            in->dims[dim].name, var->name);
+    }
+    return NCG_OK;
+}
+
+/* Grouped steps that are stamped at the end of their cells count to the next
+ * month: true to the stamp, as other tools do, but worth a word. */
+static void note_end_stamps(const nci_reducing *r)
+{
+    double *times = NULL, *bounds = NULL;
+    int64_t n = 0, at_end = 0;
+    int coord = nci_model_coord(r->in, r->label_dim);
+    if (coord < 0 || r->groups.by == NCI_BY_FILE ||
+        nci_bounds_values(r->in, coord, &bounds, NULL) || !bounds)
+        return;
+    if (!nci_variable_values(&r->in->vars[coord], &times, &n, NULL))
+        for (int64_t i = 0; i < n; i++)
+            at_end += times[i] >= fmax(bounds[2 * i], bounds[2 * i + 1]);
+    if (n > 0 && at_end == n)
+        nci_reducing_note(r,
+                          "%s lies at the end of its bounds: a step that ends "
+                          "at midnight is grouped with the day that begins",
+                          r->in->vars[coord].name);
+    nci_free(times);
+    nci_free(bounds);
+}
+
+static void note_unweighted(const nci_reducing *r)
+{
+    if (r->options->op != NCG_OP_MEAN || r->options->weights)
+        return;
+    for (size_t d = 0; d < r->in->ndims; d++)
+        if (r->mask[d] && r->in->dims[d].role == NCI_ROLE_LAT) {
+            nci_reducing_note(r,
+                              "%s is averaged without weights; weights=area "
+                              "weights by the cells' areas",
+                              r->in->dims[d].name);
+            return;
+        }
+}
+
+static ncg_status reducing_init(nci_reducing *r, ncg_error *err)
+{
+    const nci_model *in = r->in;
+    nci_by by;
+    r->label_dim = -1;
+    r->mask = nci_calloc(in->ndims + 1, sizeof *r->mask);
+    r->keeps = nci_calloc(in->ndims + 1, sizeof *r->keeps);
+    if (!r->mask || !r->keeps)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    NCI_TRY(nci_model_parse_dims(in, r->options->dims, r->mask, err));
+    NCI_TRY(check_gathered(r, err));
+    NCI_TRY(nci_by_parse(r->options->by, &by, err));
+    if (by)
+        NCI_TRY(find_label_dim(r, by, err));
+    for (size_t d = 0; d < in->ndims; d++)
+        r->keeps[d] = r->mask[d] && (r->options->keepdims ||
+                                     in->dims[d].role == NCI_ROLE_TIME ||
+                                     (int)d == r->label_dim);
+    if (by) {
+        r->is_daily = has_daily_steps(in, r->label_dim);
+        note_end_stamps(r);
+    }
+    note_unweighted(r);
+    return nci_model_begin(in, &r->out, err);
+}
+
+/* ---- variables
+ * ---------------------------------------------------------------- */
+
+static nci_reduce describe_axes(const nci_reducing *r, const nci_variable *var)
+{
+    const ncg_reduce_options *o = r->options;
+    nci_reduce reduce = {.op = o->op,
+                         .label_axis = -1,
+                         .skipna = o->skipna,
+                         .min_count = o->min_count,
+                         .ddof = o->ddof};
+    for (int a = 0; a < var->rank; a++) {
+        int dim = var->dims[a];
+        reduce.over[a] = r->mask[dim];
+        reduce.keep[a] = r->keeps[dim] && dim != r->label_dim;
+        if (dim == r->label_dim)
+            reduce.label_axis = a;
+    }
+    if (reduce.label_axis >= 0) {
+        reduce.labels = r->groups.labels;
+        reduce.nlabels = r->groups.count;
+    }
+    return reduce;
+}
+
+static ncg_status reduce_var(nci_reducing *r, int index, ncg_error *err)
+{
+    const nci_variable *var = &r->in->vars[index];
+    nci_reduce reduce = describe_axes(r, var);
+    nci_weights weights = {0};
+    nci_operand operand;
+    bool weighted = r->options->weights != NULL, lost[NCG_MAX_RANK];
+    ncg_status st = NCG_OK;
+    nci_variable *to = nci_model_add_like(r->out, var, err);
+    if (!to)
+        return NCG_ENOMEM;
+    for (int a = 0; a < var->rank; a++)
+        lost[a] = nci_reducing_loses(r, var->dims[a]);
+    nci_variable_set_dims(to, var, lost);
+    if (weighted) {
+        st = nci_weights_make(r->in, r->options->weights, r->mask, index,
+                              &weights, err);
+        if (!st)
+            st = nci_weights_operand(r->in, &weights, index, &operand, err);
+    }
+    if (!st &&
+        (st = nci_node_reduce(var->array, &reduce, weighted ? &operand : NULL,
+                              &to->array, err)))
+        nci_error_wrap(err, "%s", var->name);
+    if (!st)
+        st = nci_cf_attrs(r, var, weighted ? &weights : NULL, to, err);
+    nci_weights_fini(&weights);
+    return st;
+}
+
+static ncg_status pass_var(nci_reducing *r, const nci_variable *var,
+                           ncg_error *err)
+{
+    nci_variable *to = nci_model_add_like(r->out, var, err);
+    if (!to)
+        return NCG_ENOMEM;
+    nci_variable_set_dims(to, var, NULL);
+    to->array = var->array ? nci_node_retain(var->array) : NULL;
+    return NCG_OK;
+}
+
+static bool is_weights(const nci_reducing *r, const nci_variable *var)
+{
+    return r->options->weights && !strcmp(r->options->weights, var->name);
+}
+
+/* A surface pressure that formula_terms names is data, whatever it is for. */
+static bool is_formula_term(const nci_model *model, const char *name)
+{
+    for (size_t i = 0; i < model->nvars; i++) {
+        const char *terms =
+            nci_attrs_text(&model->vars[i].attrs, "formula_terms");
+        nci_strings words = {0};
+        bool found = terms && nci_strings_split(&words, terms, " :") &&
+                     nci_strings_has(&words, name);
+        nci_strings_fini(&words);
+        if (found)
+            return true;
+    }
+    return false;
+}
+
+static bool is_reducible(const nci_reducing *r, const nci_variable *var)
+{
+    if (!nci_variable_is_numeric(var) || is_weights(r, var))
+        return false;
+    return var->kind == NCI_KIND_DATA ||
+           (var->kind == NCI_KIND_OTHER && var->rank > 1 &&
+            r->options->op == NCG_OP_MEAN && !r->options->weights &&
+            is_formula_term(r->in, var->name));
+}
+
+static const char *lost_dim(const nci_reducing *r, const nci_variable *var)
+{
+    for (int a = 0; a < var->rank; a++)
+        if (r->mask[var->dims[a]])
+            return r->in->dims[var->dims[a]].name;
+    return "";
+}
+
+/* Bounds go with their coordinate, without a word of their own. */
+static ncg_status handle_var(nci_reducing *r, int index, ncg_error *err)
+{
+    const nci_variable *var = &r->in->vars[index];
+    if (!nci_reducing_has(r, var))
+        return pass_var(r, var, err);
+    if (nci_cf_is_interval(r, index))
+        return nci_cf_interval(r, index, err);
+    if (is_reducible(r, var))
+        return reduce_var(r, index, err);
+    if (var->kind == NCI_KIND_DATA && !nci_variable_is_numeric(var))
+        nci_reducing_note(r,
+                          "%s is left out: it holds no numbers to reduce "
+                          "over %s",
+                          var->name, lost_dim(r, var));
+    else if (var->kind != NCI_KIND_BOUNDS)
+        nci_reducing_note(r, "%s is left out: it has no meaning without %s",
+                          var->name, lost_dim(r, var));
+    return NCG_OK;
+}
+
+static void resize_dims(nci_reducing *r)
+{
+    for (size_t d = 0; d < r->in->ndims; d++)
+        if (r->keeps[d])
+            r->out->dims[d].size = (int)d == r->label_dim ? r->groups.count : 1;
+    int join = r->out->join_dim;
+    if (join < 0 || !r->mask[join])
+        return;
+    nci_free(r->out->file_of);
+    r->out->file_of = NULL;
+    r->out->join_dim = -1;
+}
+
+static ncg_status run(nci_reducing *r, ncg_error *err)
+{
+    NCI_TRY(reducing_init(r, err));
+    resize_dims(r);
+    for (size_t i = 0; i < r->in->nvars; i++)
+        NCI_TRY(handle_var(r, (int)i, err));
+    bool *lost = nci_calloc(r->in->ndims + 1, sizeof *lost);
+    if (!lost)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    for (size_t d = 0; d < r->in->ndims; d++)
+        lost[d] = nci_reducing_loses(r, (int)d);
+    ncg_status st = nci_cf_references(r->in, lost, r->out, err);
+    nci_free(lost);
+    if (!st)
+        nci_model_prune(r->out);
+    return st;
+}
+
+ncg_status nci_model_reduce(const nci_model *model,
+                            const ncg_reduce_options *options, nci_note_fn note,
+                            void *note_payload, nci_model **out, ncg_error *err)
+{
+    nci_reducing r = {.in = model,
+                      .options = options,
+                      .label_dim = -1,
+                      .note = note,
+                      .note_payload = note_payload};
+    NCI_TRY(check_options(options, err));
+    ncg_status st = run(&r, err);
+    if (!st) {
+        *out = r.out;
+        r.out = NULL;
+    }
+    reducing_fini(&r);
+    return st;
+}
