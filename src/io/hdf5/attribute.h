@@ -30,8 +30,7 @@ const nci_h5_attribute *nci_h5_attributes_find(const nci_h5_attributes *list,
 
 /* nci_h5_attribute_put adds an attribute to `out` as NetCDF-C shows it: text
  * of one value as CHAR, other text as STRING, numbers in host order. What has
- * no dtype is kept by name where its type is named in the file, else left out,
- * as NetCDF-C does. */
+ * no dtype is kept by name; references are left out. */
 ncg_status nci_h5_attribute_put(nci_h5 *h5, const nci_h5_attribute *attribute,
                                 const char *owner, nci_attrs *out,
                                 ncg_error *err);

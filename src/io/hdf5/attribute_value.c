@@ -129,9 +129,9 @@ ncg_status nci_h5_attribute_put(nci_h5 *h5, const nci_h5_attribute *attribute,
         return put_strings(h5, attribute, owner, out, err);
     if (is_number && type->is_plain)
         return put_numbers(attribute, owner, out, err);
-    if (is_number || type->is_committed)
-        return put_by_name(attribute, owner, out, err);
-    return NCG_OK;
+    if (type->klass == NCI_H5_REFERENCE)
+        return NCG_OK;
+    return put_by_name(attribute, owner, out, err);
 }
 
 int nci_h5_attribute_ints(const nci_h5_attribute *attribute, int most,
