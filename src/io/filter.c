@@ -101,8 +101,8 @@ static ncg_status undo_shuffle(pipeline *p, int i, bool *is_left, ncg_error *err
     size_t size = filter->nparams ? filter->params[0] : p->storage->elem_size;
     uint8_t *out;
     *is_left = false;
-    if (size <= 1)
-        return NCG_OK;
+    if (size <= 1 || p->nbytes / size <= 1)
+        return NCG_OK; /* one byte or one element: nothing was moved */
     if (is_last_step(p, i) && size == p->storage->elem_size &&
         p->nbytes == p->chunk_bytes) {
         *is_left = true;

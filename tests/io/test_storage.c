@@ -203,6 +203,8 @@ static size_t masked_chunk(int number, const void *chunk, size_t nbytes,
 
 /* ---- checks ------------------------------------------------------------ */
 
+static const char *now; /* the form in hand */
+
 static void *read_whole(const char *path, bool force, nci_io_stats *stats,
                         const nci_io_options *more, ncg_dtype *dtype)
 {
@@ -212,7 +214,9 @@ static void *read_whole(const char *path, bool force, nci_io_stats *stats,
     nci_io_options options = more ? *more : (nci_io_options){0};
     options.force_library = force;
     CHECK_OK(nci_io_create(&options, &io, &err));
-    CHECK_OK(nci_file_open(io, path, &file, &err));
+    ncg_status st = nci_file_open(io, path, &file, &err);
+    if (st)
+        fail_msg("%s: %s", now, err.message);
     const nci_header *header = nci_file_header(file);
     int v = nci_header_find_var(header, "v");
     assert_true(v >= 0);
@@ -222,7 +226,9 @@ static void *read_whole(const char *path, bool force, nci_io_stats *stats,
     nci_box box = nci_box_whole(var->rank, shape);
     void *out = calloc((size_t)nci_box_size(&box) + 1,
                        ncg_dtype_size(var->dtype));
-    CHECK_OK(nci_file_read_box(file, v, &box, out, &err));
+    st = nci_file_read_box(file, v, &box, out, &err);
+    if (st)
+        fail_msg("%s: %s", now, err.message);
     *dtype = var->dtype;
     nci_file_release(&file);
     nci_io_get_stats(io, stats);
@@ -262,6 +268,7 @@ static void check_form(const form *f)
     const char *path = form_path("form.h5");
     nci_io_stats stats;
     ncg_dtype dtype;
+    now = f->name;
     form_make(f, path);
     int64_t n = (int64_t)form_size(f);
     char *ours = read_whole(path, false, &stats, NULL, &dtype);
