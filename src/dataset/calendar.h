@@ -4,6 +4,11 @@
 /*
  * Dates in the calendars of CF 4.4.1. Arithmetic on dates is integer days plus
  * microseconds of the day; "standard" is Julian before 1582-10-15.
+ *
+ * Years are astronomical: 0 is the year before 1. In units of the standard and
+ * the Julian calendar a negative year is one BC (-1 is 1 BC, astronomical 0),
+ * as UDUNITS and cftime take it; year 0, met in climatologies, is year 0.
+ * utc and tai count days as proleptic_gregorian, without leap seconds.
  */
 #include "base/error.h"
 
@@ -30,7 +35,8 @@ typedef struct nci_time_units {
     nci_calendar calendar;
     int64_t unit_us;      /* microseconds a unit (seconds..days, weeks); for
                              UDUNITS months and years the rounded length */
-    bool is_month_or_year; /* UDUNITS' mean month or year: not the calendar's */
+    bool is_month_or_year; /* UDUNITS' mean month or year, not the calendar's;
+                              in 360_day they are 30 and 360 days */
     int64_t epoch_day;     /* day number of the reference date */
     int64_t epoch_us;      /* microseconds of that day, zone taken out */
 } nci_time_units;
@@ -53,7 +59,14 @@ double nci_time_encode(const nci_time_units *units, const nci_date *date);
 /* nci_time_absolute_us gives day number and microseconds as one count that
  * orders times of different units in one calendar. */
 __extension__ typedef __int128 nci_us;
+/* nci_time_is_number: finite, and within 2^53 units of the reference date. */
+bool nci_time_is_number(double value);
 nci_us nci_time_absolute_us(const nci_time_units *units, double value);
 double nci_time_from_absolute(const nci_time_units *units, nci_us us);
+const char *nci_calendar_name(nci_calendar calendar);
+/* nci_date_format writes "1990-01-31", or "1990-01-31T06:00:00" where the time
+ * of day is not midnight, to `out` of 40 bytes and returns it. */
+enum { NCI_DATE_TEXT = 40 };
+char *nci_date_format(const nci_date *date, char out[NCI_DATE_TEXT]);
 
 #endif

@@ -7,6 +7,7 @@
 #include "dataset/model.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/dtype.h"
@@ -25,7 +26,7 @@ nci_model *nci_model_create(void)
 
 nci_model *nci_model_retain(nci_model *model)
 {
-    __atomic_fetch_add((int32_t *)&model->refs, 1, __ATOMIC_RELAXED);
+    atomic_fetch_add_explicit(&model->refs, 1, memory_order_relaxed);
     return model;
 }
 
@@ -56,8 +57,8 @@ void nci_model_release(nci_model **slot)
 {
     nci_model *model = *slot;
     *slot = NULL;
-    if (model && __atomic_sub_fetch((int32_t *)&model->refs, 1,
-                                    __ATOMIC_ACQ_REL) == 0)
+    if (model && atomic_fetch_sub_explicit(&model->refs, 1,
+                                           memory_order_acq_rel) == 1)
         model_free(model);
 }
 
