@@ -190,35 +190,77 @@ static void same_fill(const nci_var *var, hid_t plist, hid_t type)
     H5Tclose(native);
 }
 
-/* Each chunk of the library is in the table, and no other is. */
-static void same_chunks(const nci_var *var, hid_t set, uint64_t base,
-                        const nci_chunk_table *table)
+/* One chunk by its place: libhdf5's own bytes of it and ours. */
+static void same_bytes(nci_bytes *bytes, const nci_var *var, hid_t set,
+                       const nci_chunk_table *table, int64_t number)
 {
-    hsize_t count = 0, written = 0, offset[H5S_MAX_RANK], size;
+    const nci_chunk *chunk = &table->chunks[number];
+    hsize_t offset[H5S_MAX_RANK], size = 0;
+    uint32_t mask;
+    int64_t rest = number;
+    for (int d = var->rank - 1; d >= 0; d--) {
+        offset[d] =
+            (hsize_t)(rest % table->count[d] * var->storage.chunk[d]);
+        rest /= table->count[d];
+    }
+    H5Dget_chunk_storage_size(set, offset, &size);
+    if (chunk->address == NCI_NO_ADDRESS) {
+        SAME(size, 0);
+        return;
+    }
+    SAME(chunk->nbytes, size);
+    uint8_t *own = malloc(size + 1), *theirs = malloc(size + 1);
+    assert_true(H5Dread_chunk(set, H5P_DEFAULT, offset, &mask, theirs) >= 0);
+    CHECK_OK(nci_bytes_read(bytes, chunk->address, size, own, &err));
+    SAME(memcmp(own, theirs, size), 0);
+    SAME(chunk->mask, mask);
+    free(own);
+    free(theirs);
+}
+
+/* One chunk of libhdf5's list. */
+static void same_entry(const nci_var *var, hid_t set, hid_t space,
+                       uint64_t base, const nci_chunk_table *table, hsize_t i)
+{
+    hsize_t offset[H5S_MAX_RANK], size;
+    unsigned mask;
+    haddr_t address;
+    int64_t at = 0;
+    assert_true(H5Dget_chunk_info(set, space, i, offset, &mask, &address,
+                                  &size) >= 0);
+    for (int d = 0; d < var->rank; d++)
+        at = at * table->count[d] + (int64_t)offset[d] / var->storage.chunk[d];
+    const nci_chunk *chunk = &table->chunks[at];
+    /* libhdf5 1.10 counts from the base address. */
+    if (chunk->address != address)
+        SAME(chunk->address, address + base);
+    SAME(chunk->nbytes, size);
+    SAME(chunk->mask, mask);
+}
+
+/* Each chunk of the library is in the table, and no other is. libhdf5 1.10
+ * lists those of an extensible array at wrong places unless the first axis is
+ * the unlimited one, so these are asked for by place. */
+static void same_chunks(nci_bytes *bytes, const nci_var *var, hid_t set,
+                        uint64_t base, const nci_chunk_table *table)
+{
+    hsize_t count = 0, written = 0;
     hid_t space = H5Dget_space(set);
     assert_true(H5Dget_num_chunks(set, space, &count) >= 0);
     for (int64_t i = 0; i < table->nchunks; i++)
         written += table->chunks[i].address != NCI_NO_ADDRESS;
     SAME(written, count);
-    hsize_t step = count > 2500 ? count / 500 : 1;
-    for (hsize_t i = 0; i < count; i += step) {
-        unsigned mask;
-        haddr_t address;
-        int64_t at = 0;
-        assert_true(H5Dget_chunk_info(set, space, i, offset, &mask, &address,
-                                      &size) >= 0);
-        for (int d = 0; d < var->rank; d++)
-            at = at * table->count[d] +
-                 (int64_t)offset[d] / var->storage.chunk[d];
-        const nci_chunk *chunk = &table->chunks[at];
-        /* libhdf5 1.10 counts from the base address. */
-        if ((chunk->address != address && chunk->address != address + base) ||
-            chunk->nbytes != size || chunk->mask != mask)
-            fail_msg("%s: chunk %d at %llu of %u bytes, mask %u, not %llu %llu "
-                     "%u", var->name, (int)i,
-                     (unsigned long long)chunk->address, chunk->nbytes,
-                     chunk->mask, (unsigned long long)address,
-                     (unsigned long long)size, mask);
+    if (var->storage.index == NCI_INDEX_EXTENSIBLE_ARRAY) {
+        int64_t step = table->nchunks > 20000 ? 1 + table->nchunks / 20000 : 1;
+        for (int64_t i = 0; i < table->nchunks; i += step)
+            same_bytes(bytes, var, set, table, i);
+        for (int64_t i = 0; i < table->nchunks; i++)
+            if (table->chunks[i].address != NCI_NO_ADDRESS)
+                same_bytes(bytes, var, set, table, i);
+    } else {
+        hsize_t step = count > 2500 ? count / 500 : 1;
+        for (hsize_t i = 0; i < count; i += step)
+            same_entry(var, set, space, base, table, i);
     }
     H5Sclose(space);
 }
@@ -236,7 +278,7 @@ static void same_layout(nci_bytes *bytes, const nci_var *var, hid_t set,
         for (int d = 0; d < var->rank; d++)
             SAME(storage->chunk[d], chunk[d]);
         CHECK_OK(nci_hdf5_chunk_table(bytes, var, &table, &err));
-        same_chunks(var, set, base, &table);
+        same_chunks(bytes, var, set, base, &table);
         nci_chunk_table_fini(&table);
         break;
     case H5D_CONTIGUOUS:
@@ -294,7 +336,7 @@ static void same_as_hdf5(const char *path, nci_bytes *bytes,
 
 /* ---- one file ---------------------------------------------------------- */
 
-static bool is_hdf5(const char *path)
+static inline bool is_hdf5(const char *path)
 {
     bool found = false;
     H5E_BEGIN_TRY
@@ -309,7 +351,7 @@ enum { REFEREE_HEADER = 1, REFEREE_STORAGE = 2, REFEREE_BOTH = 3 };
 
 /* check_file compares one file; `what` leaves out the referee that differs on
  * purpose. */
-static void check_file(const char *path, int what)
+static inline void check_file(const char *path, int what)
 {
     nci_io *io = NULL, *library = NULL;
     nci_io_options by_library = {.force_library = true};

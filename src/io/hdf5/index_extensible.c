@@ -120,16 +120,17 @@ static uint64_t data_head(const array *a)
     return 6 + (uint64_t)a->walk->h5->offset_size + (uint64_t)a->number_bytes;
 }
 
-/* A data block without pages. `first` counts from the first data block, as
- * blocks do; the elements of the index block come before. */
-static ncg_status read_data(const array *a, uint64_t address, uint64_t first,
-                            uint64_t count, ncg_error *err)
+/* A data block without pages. `first` counts from the first data block; the
+ * elements of the index block come before. `label` is the number that the block
+ * itself carries. */
+static ncg_status read_data(const array *a, uint64_t address, uint64_t label,
+                            uint64_t first, uint64_t count, ncg_error *err)
 {
     nci_h5_block block;
     nci_h5_cursor at;
     uint64_t nbytes =
         data_head(a) + count * nci_h5_element_size(a->walk) + 4;
-    NCI_TRY(load(a, address, nbytes, "EADB", true, first, &block, &at, err));
+    NCI_TRY(load(a, address, nbytes, "EADB", true, label, &block, &at, err));
     ncg_status st = enter(a, &at, a->in_index + first, count, err);
     nci_h5_block_fini(&block);
     return st;
@@ -152,7 +153,7 @@ static ncg_status read_page(const array *a, uint64_t address, uint64_t first,
 
 static ncg_status read_paged(const array *a, uint64_t address, uint64_t first,
                              uint64_t count, const uint8_t *bits,
-                             ncg_error *err)
+                             uint64_t bit, ncg_error *err)
 {
     nci_h5_block block;
     nci_h5_cursor at;
@@ -160,8 +161,8 @@ static ncg_status read_paged(const array *a, uint64_t address, uint64_t first,
     uint64_t stride = a->page * nci_h5_element_size(a->walk) + 4;
     NCI_TRY(load(a, address, head, "EADB", true, first, &block, &at, err));
     nci_h5_block_fini(&block);
-    for (uint64_t i = 0; i < count / a->page; i++)
-        if (bits[i / 8] & (0x80 >> (i % 8)))
+    for (uint64_t i = 0; i < count / a->page; i++, bit++)
+        if (bits[bit / 8] & (0x80 >> (bit % 8)))
             NCI_TRY(read_page(a, address + head + i * stride,
                               first + i * a->page, err));
     return NCG_OK;
@@ -198,40 +199,51 @@ static ncg_status read_super(const array *a, unsigned s, uint64_t address,
         uint64_t data = nci_h5_address(&at, h5);
         if (data == NCI_NO_ADDRESS)
             continue;
-        st = pages ? read_paged(a, data, first, count, bits + i * bitmap, err)
-                   : read_data(a, data, first, count, err);
+        /* Room is whole bytes a block, the bits follow without gaps. */
+        st = pages ? read_paged(a, data, first, count, bits, i * pages, err)
+                   : read_data(a, data, first, first, count, err);
     }
     nci_h5_block_fini(&block);
     return st;
 }
 
+/* The data blocks of super block s that the index block lists, from its
+ * `number`-th block on. libhdf5 labels them as if all blocks before had the
+ * size of these. */
+static ncg_status read_first(const array *a, unsigned s, uint64_t number,
+                             uint64_t first, nci_h5_cursor *at, ncg_error *err)
+{
+    uint64_t count = elements_of(a, s), blocks = blocks_of(s);
+    if (count > a->page)
+        return nci_fail(err, NCG_EUNSUPPORTED,
+                        "%s: pages in the first data blocks of its chunk index",
+                        a->walk->var->name);
+    for (uint64_t i = 0; i < blocks; i++) {
+        uint64_t address = nci_h5_address(at, a->walk->h5);
+        if (address != NCI_NO_ADDRESS)
+            NCI_TRY(read_data(a, address, first + (number + i) * count,
+                              first + i * count, count, err));
+    }
+    return NCG_OK;
+}
+
 static ncg_status read_listed(const array *a, nci_h5_cursor *at,
                               ncg_error *err)
 {
-    uint64_t first = 0;
-    ncg_status st = enter(a, at, 0, a->in_index, err);
-    for (unsigned s = 0; s < a->nsuper && !st; s++) {
-        uint64_t count = elements_of(a, s), blocks = blocks_of(s);
-        if (s >= a->listed) {
+    uint64_t first = 0, number = 0;
+    NCI_TRY(enter(a, at, 0, a->in_index, err));
+    for (unsigned s = 0; s < a->nsuper; s++) {
+        if (s < a->listed) {
+            NCI_TRY(read_first(a, s, number, first, at, err));
+        } else {
             uint64_t address = nci_h5_address(at, a->walk->h5);
             if (address != NCI_NO_ADDRESS)
-                st = read_super(a, s, address, first, err);
-            first += blocks * count;
-            continue;
+                NCI_TRY(read_super(a, s, address, first, err));
         }
-        for (uint64_t i = 0; i < blocks && !st; i++, first += count) {
-            uint64_t address = nci_h5_address(at, a->walk->h5);
-            if (address == NCI_NO_ADDRESS)
-                continue;
-            st = count > a->page
-                     ? nci_fail(err, NCG_EUNSUPPORTED,
-                                "%s: pages in the first data blocks of its "
-                                "chunk index",
-                                a->walk->var->name)
-                     : read_data(a, address, first, count, err);
-        }
+        first += blocks_of(s) * elements_of(a, s);
+        number += blocks_of(s);
     }
-    return st;
+    return NCG_OK;
 }
 
 ncg_status nci_h5_walk_extensible_array(nci_h5_walk *walk, ncg_error *err)
