@@ -147,7 +147,7 @@ ncg_status ncg_array_reduce(ncg_array *array, const int *axes, size_t naxes,
                          .min_count = options->min_count,
                          .ddof = options->ddof};
     for (size_t i = 0; i < naxes; i++) {
-        int d;
+        int d = 0;
         NCI_TRY(find_axis(array, axes[i], &d, err));
         reduce.over[d] = true;
         reduce.keep[d] = options->keepdims;
@@ -171,7 +171,7 @@ ncg_status ncg_array_slice(ncg_array *array, int axis, int64_t start,
                            int64_t stop, int64_t step, ncg_array **out,
                            ncg_error *err)
 {
-    int d;
+    int d = 0;
     if (!array || !out || step == 0)
         return nci_fail(err, NCG_EINVAL, "no array, no result or step 0");
     NCI_TRY(find_axis(array, axis, &d, err));

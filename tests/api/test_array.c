@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The public functions of arrays against plain loops. */
+#include "api/files.h"
+
+static ncg_array *tas(ncg_context *ctx)
+{
+    ncg_dataset *ds = open_all(ctx);
+    ncg_array *array = NULL;
+    ncg_error err;
+    CHECK_OK(ncg_dataset_array(ds, "tas", &array, &err));
+    ncg_dataset_release(&ds);
+    return array;
+}
+
+static void array_compute_gives_all_values(void **state)
+{
+    (void)state;
+    ncg_context *ctx = new_context(2);
+    ncg_array *x = tas(ctx);
+    static float got[NT * NFILES][NY][NX];
+    ncg_error err;
+    assert_int_equal(ncg_array_rank(x), 3);
+    assert_int_equal(ncg_array_shape(x)[0], NT * NFILES);
+    CHECK_OK(ncg_array_compute(x, got, sizeof got, &err));
+    for (int t = 0; t < NT * NFILES; t++)
+        for (int y = 0; y < NY; y++)
+            for (int k = 0; k < NX; k++) {
+                float want = field(t, y, k);
+                if (want == FILL)
+                    assert_true(isnan(got[t][y][k]));
+                else
+                    assert_true(got[t][y][k] == want);
+            }
+    CHECK_STATUS(NCG_EINVAL, ncg_array_compute(x, got, 4, &err));
+    ncg_array_release(&x);
+    ncg_context_destroy(&ctx);
+}
+
+static void array_slice_follows_python(void **state)
+{
+    (void)state;
+    ncg_context *ctx = new_context(1);
+    ncg_array *x = tas(ctx), *a = NULL, *b = NULL;
+    float got[3];
+    ncg_error err;
+    CHECK_OK(ncg_array_slice(x, 0, -1, -8, -3, &a, &err)); /* 29 26 23 */
+    assert_int_equal(ncg_array_shape(a)[0], 3);
+    CHECK_OK(ncg_array_slice(a, 1, 2, 3, 1, &b, &err));
+    ncg_array_release(&a);
+    CHECK_OK(ncg_array_slice(b, 2, 5, 6, 1, &a, &err));
+    CHECK_OK(ncg_array_compute(a, got, sizeof got, &err));
+    for (int i = 0; i < 3; i++) {
+        float want = field(29 - 3 * i, 2, 5);
+        assert_true(want == FILL ? isnan(got[i]) : got[i] == want);
+    }
+    ncg_array_release(&a);
+    CHECK_STATUS(NCG_EINVAL, ncg_array_slice(x, 0, 5, 5, 1, &a, &err));
+    CHECK_STATUS(NCG_EINVAL, ncg_array_slice(x, 7, 0, 1, 1, &a, &err));
+    ncg_array_release(&b);
+    ncg_array_release(&x);
+    ncg_context_destroy(&ctx);
+}
+
+/* x - mean(x over the two inner axes), then the sum of each step is 0. */
+static void array_binary_broadcasts(void **state)
+{
+    (void)state;
+    ncg_context *ctx = new_context(3);
+    ncg_array *x = tas(ctx), *mean = NULL, *diff = NULL, *sum = NULL;
+    ncg_reduce_options how = NCG_REDUCE_OPTIONS_INIT;
+    int axes[] = {-1, 1};
+    double got[NT * NFILES];
+    ncg_error err;
+    how.keepdims = true;
+    CHECK_OK(ncg_array_reduce(x, axes, 2, &how, &mean, &err));
+    CHECK_OK(ncg_array_binary(x, NCG_BINARY_SUB, mean, &diff, &err));
+    how.keepdims = false;
+    how.op = NCG_OP_SUM;
+    CHECK_OK(ncg_array_reduce(diff, axes, 2, &how, &sum, &err));
+    assert_int_equal(ncg_array_dtype(sum), NCG_DTYPE_F32);
+    float sums[NT * NFILES];
+    CHECK_OK(ncg_array_compute(sum, sums, sizeof sums, &err));
+    for (int t = 0; t < NT * NFILES; t++) {
+        got[t] = sums[t];
+        assert_true(fabs(got[t]) < 0.01);
+    }
+    ncg_array_release(&sum);
+    ncg_array_release(&diff);
+    ncg_array_release(&mean);
+    ncg_array_release(&x);
+    ncg_context_destroy(&ctx);
+}
+
+static void array_reductions_match_loops(void **state)
+{
+    (void)state;
+    ncg_context *ctx = new_context(2);
+    ncg_array *x = tas(ctx);
+    ncg_error err;
+    double sum = 0, low = 1e30, high = -1e30;
+    int64_t n = 0;
+    for (int t = 0; t < NT * NFILES; t++)
+        for (int y = 0; y < NY; y++)
+            for (int k = 0; k < NX; k++) {
+                double v = field(t, y, k);
+                if (v == FILL)
+                    continue;
+                sum += v;
+                n++;
+                low = v < low ? v : low;
+                high = v > high ? v : high;
+            }
+    int axes[] = {0, 1, 2};
+    struct {
+        ncg_op op;
+        double want;
+    } cases[] = {{NCG_OP_SUM, sum},
+                 {NCG_OP_MEAN, sum / (double)n},
+                 {NCG_OP_MIN, low},
+                 {NCG_OP_MAX, high},
+                 {NCG_OP_RANGE, high - low}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ncg_reduce_options how = NCG_REDUCE_OPTIONS_INIT;
+        ncg_array *r = NULL;
+        float got;
+        how.op = cases[i].op;
+        CHECK_OK(ncg_array_reduce(x, axes, 3, &how, &r, &err));
+        CHECK_OK(ncg_array_compute(r, &got, sizeof got, &err));
+        CHECK_NEAR(got, cases[i].want, 1e-6);
+        ncg_array_release(&r);
+    }
+    ncg_reduce_options how = NCG_REDUCE_OPTIONS_INIT;
+    ncg_array *r = NULL;
+    int64_t count;
+    how.op = NCG_OP_COUNT;
+    CHECK_OK(ncg_array_reduce(x, axes, 3, &how, &r, &err));
+    CHECK_OK(ncg_array_compute(r, &count, sizeof count, &err));
+    assert_int_equal(count, n);
+    ncg_array_release(&r);
+    ncg_array_release(&x);
+    ncg_context_destroy(&ctx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        NCG_TEST(array_compute_gives_all_values),
+        NCG_TEST(array_slice_follows_python),
+        NCG_TEST(array_binary_broadcasts),
+        NCG_TEST(array_reductions_match_loops)};
+    return cmocka_run_group_tests(tests, make_files, remove_files);
+}
