@@ -52,9 +52,9 @@ char *nci_xstrdup(const char *text);
 char *nci_xformat(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 
-/* nci_suggest returns the name nearest to `word`, or NULL when none is near.
+/* cli_suggest returns the name nearest to `word`, or NULL when none is near.
  * `names` ends with NULL. */
-const char *nci_suggest(const char *word, const char *const *names);
+const char *cli_suggest(const char *word, const char *const *names);
 
 /* nci_parse_int64 accepts a whole decimal number within [least, most]. */
 bool nci_parse_int64(const char *text, int64_t least, int64_t most,
@@ -62,7 +62,7 @@ bool nci_parse_int64(const char *text, int64_t least, int64_t most,
 /* nci_parse_bytes accepts "4G", "1.5GiB", "256MB", "1000". K M G T and KiB to
  * TiB are powers of 1024, KB to TB powers of 1000. */
 bool nci_parse_bytes(const char *text, int64_t *out);
-/* nci_format_bytes writes "12.3 GB" (powers of 1000) into `text`. */
-void nci_format_bytes(int64_t bytes, char text[32]);
+/* cli_format_bytes writes "12.3 GB" (powers of 1000) into `text`. */
+void cli_format_bytes(int64_t bytes, char text[32]);
 
 #endif

@@ -93,10 +93,10 @@ static void print_aliases(const nci_pipeline *p, FILE *to)
 static void print_plan_line(const ncg_plan_info *info, FILE *to)
 {
     char decoded[32], disk[32], peak[32], lowest[32];
-    nci_format_bytes(info->bytes_decoded, decoded);
-    nci_format_bytes(info->bytes_disk, disk);
-    nci_format_bytes(info->peak_memory, peak);
-    nci_format_bytes(info->least_memory, lowest);
+    cli_format_bytes(info->bytes_decoded, decoded);
+    cli_format_bytes(info->bytes_disk, disk);
+    cli_format_bytes(info->peak_memory, peak);
+    cli_format_bytes(info->least_memory, lowest);
     fprintf(to,
             "would read %s (%s on disk) in %lld chunks of %lld files, "
             "%d pass%s, %lld tasks; peak %s, least --mem %s\n",
@@ -122,8 +122,8 @@ static ncg_status check_budget(const nci_options *o, const ncg_plan_info *info,
     char given[32], lowest[32];
     if (!o->memory || info->least_memory <= o->memory)
         return NCG_OK;
-    nci_format_bytes(o->memory, given);
-    nci_format_bytes(info->least_memory, lowest);
+    cli_format_bytes(o->memory, given);
+    cli_format_bytes(info->least_memory, lowest);
     return nci_refuse(err, NCG_EBUDGET,
                       "the plan needs %s, more than --mem %s allows", lowest,
                       given);

@@ -138,7 +138,7 @@ static void draw_bar_locked(const ncg_progress *p)
     memset(bar, '#', (size_t)full);
     bar[BAR_WIDTH] = '\0';
     double speed = p->seconds > 0 ? (double)p->bytes_done / p->seconds : 0;
-    nci_format_bytes((int64_t)speed, rate);
+    cli_format_bytes((int64_t)speed, rate);
     format_eta(f > 0 ? p->seconds * (1 - f) / f : -1, eta);
     fprintf(stderr, "\r[%s%s%s] %3.0f %%  %s/s  %s\033[K",
             console.colour ? "\033[32m" : "", bar,
@@ -181,9 +181,9 @@ void nci_console_summary(const ncg_stats *stats, double seconds)
     char decoded[32], disk[32], peak[32];
     if (!console.verbose && (console.quiet || !console.terminal))
         return;
-    nci_format_bytes(stats->bytes_decoded, decoded);
-    nci_format_bytes(stats->bytes_disk, disk);
-    nci_format_bytes(stats->peak_memory, peak);
+    cli_format_bytes(stats->bytes_decoded, decoded);
+    cli_format_bytes(stats->bytes_disk, disk);
+    cli_format_bytes(stats->peak_memory, peak);
     pthread_mutex_lock(&console.lock);
     clear_bar_locked();
     fprintf(stderr,

@@ -247,7 +247,7 @@ static ncg_status unknown_long(const char *name, size_t length, ncg_error *err)
         names[i] = defs[i].name;
     names[NDEFS] = NULL;
     snprintf(word, sizeof word, "%.*s", (int)length, name);
-    const char *near = nci_suggest(word, names);
+    const char *near = cli_suggest(word, names);
     if (near)
         return nci_usage(err, "unknown option --%s; did you mean --%s?", word,
                          near);

@@ -80,7 +80,7 @@ static ncg_status unknown_key(const nci_verb *verb, const char *key,
         if (!strcmp(k->name, key))
             return nci_usage(err, "%s has no key '%s='; it takes%s", verb->name,
                              key, list);
-    const char *near = nci_suggest(key, names);
+    const char *near = cli_suggest(key, names);
     if (near)
         return nci_usage(err, "%s: unknown key '%s='; did you mean '%s='?",
                          verb->name, key, near);
@@ -98,7 +98,7 @@ static ncg_status parse_by(const nci_verb *verb, const char *value,
     for (size_t i = 0; groups[i]; i++)
         if (!strcmp(groups[i], value))
             return NCG_OK;
-    const char *near = nci_suggest(value, groups);
+    const char *near = cli_suggest(value, groups);
     if (near)
         return nci_usage(err, "%s: no groups by '%s'; did you mean by=%s?",
                          verb->name, value, near);

@@ -105,7 +105,7 @@ static int distance(const char *a, const char *b)
     return d[n][m];
 }
 
-const char *nci_suggest(const char *word, const char *const *names)
+const char *cli_suggest(const char *word, const char *const *names)
 {
     const char *best = NULL;
     int length = (int)strlen(word);
@@ -158,7 +158,7 @@ bool nci_parse_bytes(const char *text, int64_t *out)
     return true;
 }
 
-void nci_format_bytes(int64_t bytes, char text[32])
+void cli_format_bytes(int64_t bytes, char text[32])
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
     double value = (double)bytes;

@@ -106,8 +106,8 @@ const char *nci_verb_suggest(const char *name)
     for (const nci_verb *v = nci_verbs; v->name && n < 63; v++)
         names[n++] = v->name;
     names[n] = NULL;
-    const char *near = nci_suggest(name, names);
-    return near ? near : nci_suggest(name, nci_alias_names());
+    const char *near = cli_suggest(name, names);
+    return near ? near : cli_suggest(name, nci_alias_names());
 }
 
 /* Prints `text` with two blanks before each line. */

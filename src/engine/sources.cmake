@@ -5,4 +5,5 @@ list(APPEND engine_sources
   kernel/team.c
   pool.c
   predict.c
-  run.c)
+  run.c
+  source.c)
