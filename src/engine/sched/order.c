@@ -84,7 +84,8 @@ ncg_status nci_order_next(nci_order *order, int64_t *task, ncg_error *err)
         if (top >= 0 && !nci_order_seen(order, top)) {
             size_t above = order->depth;
             order->stack[above - 1] = ~top;
-            nci_plan_deps(order->plan, top, push_input, order);
+            if (nci_plan_layer(order->plan, top)->ninputs)
+                nci_plan_deps(order->plan, top, push_input, order);
             reverse(order->stack + above, order->depth - above);
             if (order->depth > above || order->failed)
                 continue;

@@ -193,6 +193,7 @@ static nci_record *add_record(nci_sched *s, int64_t task)
     nci_record *r = nci_records_add(&s->records, task);
     if (!r)
         return NULL;
+    r->layer = layer;
     r->order = s->pulled++;
     *nci_sched_window(s, r->order) = r;
     r->output = layer->kind == NCI_LAYER_STORE ? layer->store.output : -1;
@@ -219,7 +220,8 @@ static bool pull(nci_sched *s)
         return false;
     }
     count_ctx c = {s, 0};
-    nci_plan_deps(s->plan, task, count_missing, &c);
+    if (r->layer->ninputs)
+        nci_plan_deps(s->plan, task, count_missing, &c);
     r->waiting = c.waiting;
     if (r->waiting) {
         r->state = NCI_TASK_WAITING;
@@ -382,8 +384,7 @@ static void wake_user(void *ctx, int input, int64_t task)
 /* A chunk that is stored and next in its output may be put. */
 static void offer_put(nci_sched *s, nci_record *r)
 {
-    const nci_layer *layer = nci_plan_layer(s->plan, r->task);
-    if (r->task - layer->base == s->next_put[r->output])
+    if (r->task - r->layer->base == s->next_put[r->output])
         nci_heap_push(&s->puts, r);
 }
 
@@ -391,7 +392,8 @@ static void finish_task(nci_sched *s, nci_record *r, const nci_event *event,
                         nci_actions *actions)
 {
     drop_ctx d = {s, actions};
-    nci_plan_deps(s->plan, r->task, drop_input, &d);
+    if (r->layer->ninputs)
+        nci_plan_deps(s->plan, r->task, drop_input, &d);
     if (r->output >= 0) {
         r->state = NCI_TASK_STORED;
         set_held(s, r, event->bytes > 0 ? event->bytes : r->bytes);
@@ -408,7 +410,7 @@ static void finish_task(nci_sched *s, nci_record *r, const nci_event *event,
 
 static void finish_put(nci_sched *s, nci_record *r)
 {
-    const nci_layer *layer = nci_plan_layer(s->plan, r->task);
+    const nci_layer *layer = r->layer;
     int output = r->output;
     release(s, r);
     s->finished++;

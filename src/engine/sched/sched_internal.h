@@ -29,6 +29,7 @@ typedef enum nci_task_state {
 typedef struct nci_record nci_record;
 struct nci_record {
     int64_t task;
+    const nci_layer *layer;
     int64_t order;
     int64_t bytes;   /* of the output */
     int64_t need;    /* output + scratch on one thread */
