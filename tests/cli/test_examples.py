@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The example programs give what NumPy gives."""
+import os
+
+import clitest
+from clitest import np, read, write_grid
+
+clitest.need_netcdf()
+
+
+class Examples(clitest.TestCase):
+    def setUp(self):
+        super().setUp()
+        write_grid(self.path("a.nc"))
+        write_grid(self.path("b.nc"), start=12)
+
+    def example(self, name, *words):
+        return self.ok(*words, program=os.path.join(
+            os.environ["NCG_EXAMPLES"], name))
+
+    def both(self):
+        return np.concatenate([read(self.path(n), "tas")
+                               for n in ("a.nc", "b.nc")])
+
+    def test_first(self):
+        self.example("ex_first", "[ab].nc", "mean.nc")
+        np.testing.assert_allclose(read(self.path("mean.nc"), "tas")[0],
+                                   np.nanmean(self.both(), axis=0), rtol=1e-6)
+
+    def test_select_reduce(self):
+        r = self.example("ex_select_reduce", "[ab].nc", "max.nc")
+        self.assertIn("1 pass", r.out)
+        got = read(self.path("max.nc"), "tas")
+        np.testing.assert_array_equal(
+            got[0], np.nanmax(self.both()[:12, 2:, :4], axis=0))
+
+    def test_array(self):
+        r = self.example("ex_array", "a.nc", "tas")
+        x = read(self.path("a.nc"), "tas")
+        want = np.nanmax(np.abs(x - np.nanmean(x, axis=0)))
+        self.assertAlmostEqual(float(r.out), want, delta=1e-3)
+
+
+if __name__ == "__main__":
+    clitest.main()
