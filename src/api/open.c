@@ -78,6 +78,8 @@ static ncg_status open_files(opening *o, const ncg_open_options *options,
         st = nci_executor_parallel(o->ctx->executor, n, open_one, o, err);
     if (!st)
         st = join(o, options, out, err);
+    if (!st)
+        nci_model_find_roles(*out);
     for (size_t i = 0; o->files && i < n; i++)
         nci_file_release(&o->files[i]);
     nci_free(o->files);
