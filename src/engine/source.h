@@ -12,7 +12,7 @@
 typedef struct nci_source {
     nci_source_spec *spec; /* owned */
     nci_file **files;      /* one a segment, retained; NULL: all missing */
-    _Atomic int32_t refs;
+    int64_t scratch; /* bytes that reading a tile takes, at most */
 } nci_source;
 
 typedef struct nci_source_table nci_source_table;
@@ -41,5 +41,14 @@ typedef ncg_status (*nci_tile_fn)(void *ctx, const nci_tile *tile,
 ncg_status nci_source_each_tile(const nci_source *source, const nci_box *box,
                                 nci_scratch *scratch, nci_tile_fn visit,
                                 void *ctx, ncg_error *err);
+/* nci_source_each_tile_if asks before it reads: tiles for whose box `wants`
+ * is false are passed over. wants == NULL: all are read. */
+typedef bool (*nci_tile_want_fn)(void *ctx, const nci_box *box);
+ncg_status nci_source_each_tile_if(const nci_source *source,
+                                   const nci_box *box, nci_scratch *scratch,
+                                   nci_tile_want_fn wants, nci_tile_fn visit,
+                                   void *ctx, ncg_error *err);
+/* nci_source_scratch bounds the bytes that reading any tile takes. */
+int64_t nci_source_scratch(const nci_source *source);
 
 #endif

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* COMBINE tasks: merge a few states along one axis, in the order of their
+ * chunks, and turn the last state into values. */
+#include <string.h>
+
+#include "base/dtype.h"
+#include "base/mem.h"
+#include "engine/kernel/task.h"
+
+/* Labels of the rows of one state; without labels one row. */
+typedef struct row_list {
+    const int32_t *labels;
+    int64_t count;
+} row_list;
+
+static row_list rows_at(const nci_rows *rows, int64_t chunk)
+{
+    if (!rows->first)
+        return (row_list){.count = 1};
+    return (row_list){rows->labels + rows->first[chunk],
+                      rows->first[chunk + 1] - rows->first[chunk]};
+}
+
+/* Both lists rise; rows of `from` go to the rows of `into` of their label. */
+static void merge_rows(const nci_state *into, row_list into_rows,
+                       const nci_state *from, row_list from_rows,
+                       int64_t width)
+{
+    int64_t to = 0;
+    for (int64_t row = 0; row < from_rows.count; row++) {
+        if (from_rows.labels)
+            while (to < into_rows.count &&
+                   into_rows.labels[to] < from_rows.labels[row])
+                to++;
+        if (to == into_rows.count)
+            return;
+        if (from_rows.labels && into_rows.labels[to] != from_rows.labels[row])
+            continue;
+        nci_state_merge(into, to * width, from, row * width, width);
+    }
+}
+
+static int64_t kept_width(const nci_layer *layer, const nci_box *box)
+{
+    int64_t width = 1;
+    for (int d = 0; d < layer->combine.rank; d++)
+        if (!layer->combine.over[d])
+            width *= box->count[d];
+    return width;
+}
+
+typedef struct merge {
+    const nci_task_env *env;
+    const nci_layer *layer;
+    const nci_layer *from;
+    row_list rows; /* of the result */
+    int64_t width;
+    nci_state state;
+} merge;
+
+static ncg_status merge_dep(merge *m, const nci_dep *dep, ncg_error *err)
+{
+    const nci_combine *c = &m->layer->combine;
+    int64_t chunk = dep->task - m->from->base, index[NCG_MAX_RANK];
+    nci_grid_index(&m->from->grid, chunk, index);
+    row_list rows = rows_at(&c->in_rows,
+                            c->label_axis < 0 ? 0 : index[c->label_axis]);
+    int64_t ncells = rows.count * m->width;
+    nci_state state = nci_state_of(&c->fold, ncells, nci_buf_data(dep->buf));
+    if (nci_buf_size(dep->buf) != state.layout.nbytes)
+        return nci_fail(err, NCG_EBUG, "%s: state of %zu bytes, not %zu",
+                        m->layer->name, nci_buf_size(dep->buf),
+                        state.layout.nbytes);
+    merge_rows(&m->state, m->rows, &state, rows, m->width);
+    return NCG_OK;
+}
+
+/* Where the results of a label go in the output: axes before the label axis,
+ * the label, axes after it. */
+typedef struct places {
+    int64_t before, labels, after, first_label;
+} places;
+
+static places places_of(const nci_layer *layer, const nci_box *domain,
+                        const nci_box *out)
+{
+    const nci_combine *c = &layer->combine;
+    places p = {1, 1, 1, 0};
+    int axis = 0; /* of the output */
+    for (int d = 0; d < c->rank; d++) {
+        if (d == c->label_axis) {
+            p.labels = out->count[axis];
+            p.first_label = out->start[axis++];
+        } else if (!c->over[d]) {
+            int64_t n = domain->count[d];
+            if (c->label_axis >= 0 && d > c->label_axis)
+                p.after *= n;
+            else
+                p.before *= n;
+            axis++;
+        } else if (c->keep[d]) {
+            axis++;
+        }
+    }
+    return p;
+}
+
+/* Labels that no position has: every cell is empty. */
+static ncg_status finish_empty(const merge *m, const places *p, uint8_t *out,
+                               ncg_error *err)
+{
+    nci_fold fold = m->layer->combine.fold;
+    nci_state_layout layout = nci_state_layout_of(&fold, NCI_BLOCK);
+    void *none = nci_alloc_aligned(layout.nbytes);
+    int64_t n = p->before * p->labels * p->after;
+    size_t size = ncg_dtype_size(fold.out);
+    if (!none)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    nci_state state = nci_state_of(&fold, NCI_BLOCK, none);
+    nci_state_clear(&state);
+    for (int64_t at = 0; at < n; at += NCI_BLOCK)
+        nci_state_finish(&state, nci_isa_best(), 0,
+                         n - at < NCI_BLOCK ? n - at : NCI_BLOCK, 0,
+                         out + (size_t)at * size);
+    nci_free(none);
+    return NCG_OK;
+}
+
+static ncg_status finish(const merge *m, int64_t chunk, nci_buf *buf,
+                         ncg_error *err)
+{
+    const nci_combine *c = &m->layer->combine;
+    nci_box domain = nci_grid_box(&m->layer->grid, chunk);
+    nci_box out = nci_grid_box(&m->layer->array, chunk);
+    places p = places_of(m->layer, &domain, &out);
+    size_t size = ncg_dtype_size(c->fold.out);
+    uint8_t *data = nci_buf_data(buf);
+    if ((size_t)(p.before * p.labels * p.after) * size != nci_buf_size(buf))
+        return nci_fail(err, NCG_EBUG, "%s: result of %lld values in %zu bytes",
+                        m->layer->name,
+                        (long long)(p.before * p.labels * p.after),
+                        nci_buf_size(buf));
+    if (m->rows.count < p.labels)
+        NCI_TRY(finish_empty(m, &p, data, err));
+    for (int64_t row = 0; row < m->rows.count; row++) {
+        int32_t label = m->rows.labels ? m->rows.labels[row] : 0;
+        int64_t at = label - p.first_label;
+        if (at < 0 || at >= p.labels)
+            continue;
+        int64_t population =
+            c->population ? c->population[label] : c->fold.population;
+        for (int64_t b = 0; b < p.before; b++)
+            nci_state_finish(&m->state, nci_isa_best(),
+                             row * m->width + b * p.after, p.after, population,
+                             data + (size_t)((b * p.labels + at) * p.after) *
+                                        size);
+    }
+    return NCG_OK;
+}
+
+ncg_status nci_run_combine(const nci_task_env *env, const nci_layer *layer,
+                           int64_t chunk, const nci_dep *deps, int64_t ndeps,
+                           nci_buf **out, ncg_error *err)
+{
+    const nci_combine *c = &layer->combine;
+    nci_box box = nci_grid_box(&layer->grid, chunk);
+    int64_t index[NCG_MAX_RANK];
+    nci_grid_index(&layer->grid, chunk, index);
+    merge m = {.env = env,
+               .layer = layer,
+               .from = &env->plan->layers[layer->inputs[0].layer],
+               .rows = rows_at(&c->out_rows, c->label_axis < 0
+                                                 ? 0
+                                                 : index[c->label_axis]),
+               .width = kept_width(layer, &box)};
+    int64_t ncells = m.rows.count * m.width;
+    nci_state_layout layout = nci_state_layout_of(&c->fold, ncells);
+    int64_t nbytes = nci_plan_bytes(env->plan, layer->base + chunk);
+    nci_buf *buf = NULL;
+    uint8_t *temp = NULL, *state;
+    NCI_TRY(nci_buf_create((size_t)nbytes, &buf, err));
+    ncg_status st = NCG_OK;
+    state = nci_buf_data(buf);
+    if (c->is_final)
+        state = temp = nci_alloc_aligned(layout.nbytes);
+    if (!state || (!c->is_final && (size_t)nbytes != layout.nbytes)) {
+        st = state ? nci_fail(err, NCG_EBUG, "%s: state size", layer->name)
+                   : nci_fail(err, NCG_ENOMEM, "out of memory");
+        goto done;
+    }
+    m.state = nci_state_of(&c->fold, ncells, state);
+    nci_state_clear(&m.state);
+    for (int64_t i = 0; !st && i < ndeps; i++)
+        st = merge_dep(&m, &deps[i], err);
+    if (!st && c->is_final)
+        st = finish(&m, chunk, buf, err);
+    if (!st) {
+        *out = buf;
+        buf = NULL;
+    }
+done:
+    nci_free(temp);
+    nci_buf_release(&buf);
+    return st;
+}

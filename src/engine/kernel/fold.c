@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Folding blocks into accumulators: columns and rows by the loops of isa.h,
+ * all else cell by cell. What is added to a cell, and in which order, depends
+ * on the piece alone, never on how blocks are cut or who runs them. */
+#include "engine/kernel/fold.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+bool nci_fold_is_wide(const nci_fold *fold)
+{
+    if (!fold->is_wide || fold->is_weighted)
+        return false;
+    switch (fold->op) {
+    case NCG_OP_SUM:
+    case NCG_OP_MIN:
+    case NCG_OP_MAX:
+    case NCG_OP_RANGE:
+    case NCG_OP_FIRST:
+    case NCG_OP_LAST:
+    case NCG_OP_ARGMIN:
+    case NCG_OP_ARGMAX:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool nci_fold_by_position(const nci_fold *fold)
+{
+    return fold->op == NCG_OP_FIRST || fold->op == NCG_OP_LAST ||
+           fold->op == NCG_OP_ARGMIN || fold->op == NCG_OP_ARGMAX;
+}
+
+static bool has_squares(const nci_fold *fold)
+{
+    return fold->op == NCG_OP_STD || fold->op == NCG_OP_VAR;
+}
+
+int64_t nci_acc_extra(const nci_fold *fold, int64_t ncells)
+{
+    bool picks = fold->op == NCG_OP_FIRST || fold->op == NCG_OP_LAST;
+    return has_squares(fold) || picks ? 8 * ncells : 0;
+}
+
+ncg_status nci_acc_init(nci_acc *acc, const nci_fold *fold, int64_t ncells,
+                        void *state, ncg_error *err)
+{
+    *acc = (nci_acc){.fold = fold,
+                     .isa = nci_isa_best(),
+                     .layout = nci_state_layout_of(fold, ncells),
+                     .ncells = ncells,
+                     .state = state};
+    int64_t extra = nci_acc_extra(fold, ncells);
+    if (extra && !(acc->extra = nci_alloc_aligned((size_t)extra)))
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    for (int v = 0; v < acc->layout.nvalues; v++) {
+        acc->value[v] = (double *)(acc->state + acc->layout.value[v]);
+        acc->wide[v] = (int64_t *)(acc->state + acc->layout.value[v]);
+    }
+    if (has_squares(fold))
+        acc->k = acc->extra;
+    acc->index = acc->layout.has_index
+                     ? (int64_t *)(acc->state + acc->layout.index)
+                     : acc->extra;
+    if (fold->wide_counts)
+        acc->missed64 = (int64_t *)(acc->state + acc->layout.count);
+    else
+        acc->missed32 = (int32_t *)(acc->state + acc->layout.count);
+    nci_acc_reset(acc);
+    return NCG_OK;
+}
+
+void nci_acc_fini(nci_acc *acc)
+{
+    nci_free(acc->extra);
+    *acc = (nci_acc){0};
+}
+
+static void fill(double *values, int64_t n, double x)
+{
+    for (int64_t i = 0; i < n; i++)
+        values[i] = x;
+}
+
+static void fill_i64(int64_t *values, int64_t n, int64_t x)
+{
+    for (int64_t i = 0; i < n; i++)
+        values[i] = x;
+}
+
+static void reset_extreme(nci_acc *acc, int v, bool is_low)
+{
+    bool is_unsigned = acc->fold->is_unsigned;
+    if (!nci_fold_is_wide(acc->fold))
+        fill(acc->value[v], acc->ncells, is_low ? INFINITY : -INFINITY);
+    else if (is_low)
+        fill_i64(acc->wide[v], acc->ncells, is_unsigned ? -1 : INT64_MAX);
+    else
+        fill_i64(acc->wide[v], acc->ncells, is_unsigned ? 0 : INT64_MIN);
+}
+
+void nci_acc_reset(nci_acc *acc)
+{
+    memset(acc->state, 0, acc->layout.nbytes);
+    switch (acc->fold->op) {
+    case NCG_OP_RANGE:
+        reset_extreme(acc, 1, false);
+        reset_extreme(acc, 0, true);
+        break;
+    case NCG_OP_MIN:
+        reset_extreme(acc, 0, true);
+        break;
+    case NCG_OP_MAX:
+        reset_extreme(acc, 0, false);
+        break;
+    case NCG_OP_ALL:
+        fill(acc->value[0], acc->ncells, 1);
+        break;
+    case NCG_OP_STD:
+    case NCG_OP_VAR:
+        fill(acc->k, acc->ncells, NAN);
+        break;
+    case NCG_OP_LAST:
+        fill_i64(acc->index, acc->ncells, -1);
+        break;
+    case NCG_OP_FIRST:
+        fill_i64(acc->index, acc->ncells, INT64_MAX);
+        break;
+    case NCG_OP_ARGMIN:
+    case NCG_OP_ARGMAX:
+        reset_extreme(acc, 0, acc->fold->op == NCG_OP_ARGMIN);
+        fill_i64(acc->index, acc->ncells, INT64_MAX);
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---- blocks --------------------------------------------------------------- */
+
+/* What the loops add for each value, made once a block:
+ *     x       the value, NaN where missing
+ *     plain   the same with a neutral number instead of NaN (sum, any, all) */
+typedef struct prepared {
+    const double *x, *plain, *weight;
+    bool any_missing;
+} prepared;
+
+/* A value counts only together with its weight. */
+static void join_weights(const nci_fold_block *block, prepared *out)
+{
+    double *x = block->temp, *w = block->weight;
+    int64_t n = block->n;
+    for (int64_t i = 0; i < n; i++)
+        x[i] = isnan(w[i]) ? NAN : block->x[i];
+    for (int64_t i = 0; i < n; i++)
+        w[i] = isnan(x[i]) ? 0 : w[i];
+    out->x = x;
+    out->weight = w;
+}
+
+static void prepare(const nci_acc *acc, const nci_fold_block *block,
+                    prepared *out)
+{
+    const nci_isa *isa = acc->isa;
+    int64_t n = block->n;
+    *out = (prepared){.x = block->x, .any_missing = block->any_missing};
+    if (block->weight) {
+        join_weights(block, out);
+        out->any_missing = isa->any_nan(out->x, n);
+    }
+    out->plain = out->x;
+    ncg_op op = acc->fold->op;
+    if (op == NCG_OP_ANY || op == NCG_OP_ALL) {
+        double neutral = op == NCG_OP_ALL;
+        for (int64_t i = 0; i < n; i++)
+            block->temp2[i] =
+                isnan(out->x[i]) ? neutral : (double)(out->x[i] != 0);
+        out->plain = block->temp2;
+    } else if (op == NCG_OP_SUM || op == NCG_OP_MEAN) {
+        if (out->any_missing) {
+            isa->replace_nan(out->x, n, 0, block->temp2);
+            out->plain = block->temp2;
+        }
+        if (block->weight) {
+            isa->mul(out->plain, out->weight, n, block->temp2);
+            out->plain = block->temp2;
+        }
+    }
+}
+
+static void tally(nci_acc *acc, const prepared *p, int64_t from, int64_t cell,
+                  int64_t n)
+{
+    if (acc->missed64)
+        acc->isa->tally64(acc->missed64 + cell, p->x + from, n);
+    else
+        acc->isa->tally32(acc->missed32 + cell, p->x + from, n);
+}
+
+static void column_squares(nci_acc *acc, const prepared *p, int64_t from,
+                           int64_t cell, int64_t n)
+{
+    const nci_isa *isa = acc->isa;
+    double *k = acc->k + cell, *s = acc->value[0] + cell,
+           *q = acc->value[1] + cell;
+    if (isa->any_nan(k, n))
+        isa->column_first(k, p->x + from, n);
+    if (!p->weight) {
+        isa->column_squares(k, s, q, p->x + from, n);
+        return;
+    }
+    isa->column_squares_weighted(k, s, q, p->x + from, p->weight + from, n);
+    isa->column_add(acc->value[2] + cell, p->weight + from, n);
+}
+
+static void fold_column(nci_acc *acc, const prepared *p, int64_t from,
+                        int64_t cell, int64_t n)
+{
+    const nci_isa *isa = acc->isa;
+    double *value = acc->value[0] ? acc->value[0] + cell : NULL;
+    if (p->any_missing)
+        tally(acc, p, from, cell, n);
+    switch (acc->fold->op) {
+    case NCG_OP_SUM:
+    case NCG_OP_MEAN:
+        isa->column_add(value, p->plain + from, n);
+        if (p->weight)
+            isa->column_add(acc->value[1] + cell, p->weight + from, n);
+        break;
+    case NCG_OP_ALL:
+    case NCG_OP_MIN:
+        isa->column_min(value, p->plain + from, n);
+        break;
+    case NCG_OP_ANY:
+    case NCG_OP_MAX:
+        isa->column_max(value, p->plain + from, n);
+        break;
+    case NCG_OP_RANGE:
+        isa->column_min(value, p->x + from, n);
+        isa->column_max(acc->value[1] + cell, p->x + from, n);
+        break;
+    case NCG_OP_STD:
+    case NCG_OP_VAR:
+        column_squares(acc, p, from, cell, n);
+        break;
+    default: /* count: the tally is all */
+        break;
+    }
+}
+
+static void row_squares(nci_acc *acc, const prepared *p, int64_t from,
+                        int64_t cell, int64_t n)
+{
+    const double *x = p->x + from;
+    double sums[2], *k = acc->k + cell;
+    for (int64_t i = 0; isnan(*k) && i < n; i++)
+        *k = x[i];
+    acc->isa->row_squares(x, p->weight ? p->weight + from : NULL, n, *k, sums);
+    acc->value[0][cell] += sums[0];
+    acc->value[1][cell] += sums[1];
+    if (p->weight)
+        acc->value[2][cell] += acc->isa->row_sum(p->weight + from, n);
+}
+
+static void keep_low(double *value, double x)
+{
+    *value = x < *value ? x : *value;
+}
+
+static void keep_high(double *value, double x)
+{
+    *value = x > *value ? x : *value;
+}
+
+static void fold_row(nci_acc *acc, const prepared *p, int64_t from,
+                     int64_t cell, int64_t n)
+{
+    const nci_isa *isa = acc->isa;
+    double *value = acc->value[0] ? acc->value[0] + cell : NULL;
+    int64_t missed = p->any_missing ? isa->count_nan(p->x + from, n) : 0;
+    if (acc->missed64)
+        acc->missed64[cell] += missed;
+    else
+        acc->missed32[cell] += (int32_t)missed;
+    switch (acc->fold->op) {
+    case NCG_OP_SUM:
+    case NCG_OP_MEAN:
+        *value += isa->row_sum(p->plain + from, n);
+        if (p->weight)
+            acc->value[1][cell] += isa->row_sum(p->weight + from, n);
+        break;
+    case NCG_OP_ALL:
+    case NCG_OP_MIN:
+        keep_low(value, isa->row_min(p->plain + from, n));
+        break;
+    case NCG_OP_ANY:
+    case NCG_OP_MAX:
+        keep_high(value, isa->row_max(p->plain + from, n));
+        break;
+    case NCG_OP_RANGE:
+        keep_low(value, isa->row_min(p->x + from, n));
+        keep_high(acc->value[1] + cell, isa->row_max(p->x + from, n));
+        break;
+    case NCG_OP_STD:
+    case NCG_OP_VAR:
+        row_squares(acc, p, from, cell, n);
+        break;
+    default:
+        break;
+    }
+}
+
+void nci_acc_block(nci_acc *acc, const nci_fold_block *block, nci_walk *cells,
+                   nci_walk *places)
+{
+    prepared p = {0};
+    bool is_scalar =
+        nci_fold_is_wide(acc->fold) || nci_fold_by_position(acc->fold);
+    bool is_row = nci_walk_is_row(cells);
+    if (!is_scalar)
+        prepare(acc, block, &p);
+    for (int64_t at = 0; at < block->n;) {
+        int64_t max = block->n - at;
+        int64_t row_left = block->row - (block->start + at) % block->row;
+        if (is_row && row_left < max)
+            max = row_left;
+        nci_run run = nci_walk_next(cells, max);
+        if (is_scalar) {
+            nci_acc_scalar(acc, block, at, &run, places);
+        } else if (!run.table && (run.stride == 1 || run.count == 1)) {
+            fold_column(acc, &p, at, nci_run_at(&run, 0), run.count);
+        } else if (is_row) {
+            fold_row(acc, &p, at, run.offset, run.count);
+        } else {
+            for (int64_t i = 0; i < run.count; i++)
+                fold_column(acc, &p, at + i, nci_run_at(&run, i), 1);
+        }
+        at += run.count;
+    }
+}
+
+/* ---- the end of a group --------------------------------------------------- */
+
+/* Sums about k become mean and squared deviations about the mean. */
+static void finish_squares(nci_acc *acc, int64_t cell, int64_t count)
+{
+    double *s = acc->value[0] + cell, *q = acc->value[1] + cell;
+    double n = acc->fold->is_weighted ? acc->value[2][cell] : (double)count;
+    double shift = n != 0 ? *s / n : 0;
+    double rest = *q - *s * shift;
+    *s = acc->k[cell] + shift;
+    *q = rest > 0 ? rest : isnan(rest) ? rest : 0;
+}
+
+static void finish_cell(nci_acc *acc, int64_t cell, int64_t seen)
+{
+    int64_t count;
+    if (acc->missed64)
+        count = acc->missed64[cell] = seen - acc->missed64[cell];
+    else
+        count = acc->missed32[cell] = (int32_t)seen - acc->missed32[cell];
+    if (count > 0) {
+        if (acc->k)
+            finish_squares(acc, cell, count);
+        return;
+    }
+    for (int v = 0; v < acc->layout.nvalues; v++)
+        acc->wide[v][cell] = 0;
+    if (acc->layout.has_index)
+        acc->index[cell] = 0;
+}
+
+void nci_acc_finish(nci_acc *acc, const int64_t *seen, int64_t nrows)
+{
+    int64_t width = nrows ? acc->ncells / nrows : 0;
+    for (int64_t row = 0; row < nrows; row++)
+        for (int64_t i = 0; i < width; i++)
+            finish_cell(acc, row * width + i, seen[row]);
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* FUSED tasks: read tile by tile, run the program over blocks that stay in the
+ * first-level cache, store or fold. */
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/dtype.h"
+#include "base/mem.h"
+#include "engine/kernel/task.h"
+
+/* ---- the program ---------------------------------------------------------- */
+
+static void round_integer(double *x, int64_t n, ncg_dtype dtype)
+{
+    for (int64_t i = 0; i < n; i++) {
+        uint8_t value[8];
+        if (isnan(x[i]))
+            continue;
+        nci_dtype_put(dtype, value, x[i]);
+        x[i] = nci_dtype_get(dtype, value);
+    }
+}
+
+static void run_step(const nci_isa *isa, const nci_step *step,
+                     double *registers, int64_t n, double *out)
+{
+    const double *a = registers + step->a * NCI_BLOCK;
+    const double *b = registers + step->b * NCI_BLOCK;
+    switch (step->op) {
+    case NCI_MAP_CAST:
+        memcpy(out, a, (size_t)n * sizeof *out);
+        break;
+    case NCI_MAP_ADD:
+        isa->add(a, b, n, out);
+        break;
+    case NCI_MAP_SUB:
+        isa->sub(a, b, n, out);
+        break;
+    case NCI_MAP_MUL:
+        isa->mul(a, b, n, out);
+        break;
+    case NCI_MAP_DIV:
+        isa->div(a, b, n, out);
+        break;
+    }
+    if (step->dtype == NCG_DTYPE_F32)
+        isa->round_f32(out, n);
+    else if (nci_dtype_is_integer(step->dtype))
+        round_integer(out, n, step->dtype);
+}
+
+/* ---- parts ---------------------------------------------------------------- */
+
+/* Blocks never cut a row except at multiples of NCI_BLOCK from its start. */
+static int64_t block_size(int64_t row, int64_t at, int64_t total)
+{
+    int64_t left = total - at, n = NCI_BLOCK;
+    if (row > NCI_BLOCK) {
+        int64_t row_left = row - at % row;
+        n = row_left < n ? row_left : n;
+    } else if (row > 1) {
+        n = NCI_BLOCK / row * row;
+    }
+    return n < left ? n : left;
+}
+
+typedef struct part {
+    nci_walk operands[NCI_MAX_OPERANDS];
+    nci_walk out, places;
+} part;
+
+static void open_walk(const nci_task *task, const nci_piece *piece, int stream,
+                      nci_walk *walk)
+{
+    nci_walk_init(walk, task->rank, piece->count, piece->table[stream]);
+    walk->base += piece->base[stream];
+    walk->outer += piece->base[stream];
+}
+
+static void open_part(const nci_task *task, const nci_piece *piece, part *p)
+{
+    for (int k = 0; k < task->fused->noperands; k++)
+        open_walk(task, piece, k, &p->operands[k]);
+    open_walk(task, piece, NCI_STREAM_OUT, &p->out);
+    if (task->is_used[NCI_STREAM_PLACE])
+        open_walk(task, piece, NCI_STREAM_PLACE, &p->places);
+}
+
+/* The raw 64-bit values where the result is an operand as it is. */
+static const int64_t *wide_result(const nci_task *task, const void *raw)
+{
+    const nci_fused *f = task->fused;
+    if (f->result >= f->noperands)
+        return NULL;
+    const nci_mask *mask = &task->views[f->result].mask;
+    return nci_dtype_is_wide(mask->raw) && !mask->has_scale ? raw : NULL;
+}
+
+/* Wide values that went through the program are doubles by now. */
+static const int64_t *to_wide(const double *x, int64_t n, bool is_unsigned,
+                              double *temp)
+{
+    for (int64_t i = 0; i < n; i++)
+        nci_dtype_put(is_unsigned ? NCG_DTYPE_U64 : NCG_DTYPE_I64, temp + i,
+                      x[i]);
+    return (const int64_t *)temp;
+}
+
+static void store_wide(const nci_task *task, const double *x,
+                       const int64_t *wide, const nci_run *run)
+{
+    const nci_fused *f = task->fused;
+    int64_t missing = 0;
+    if (f->has_missing)
+        memcpy(&missing, f->missing, sizeof missing);
+    for (int64_t i = 0; i < run->count; i++) {
+        int64_t v = isnan(x[i]) ? missing : wide[i];
+        memcpy(task->data + nci_run_at(run, i) * 8, &v, sizeof v);
+    }
+}
+
+static void store_block(const nci_task *task, nci_walk *out, const double *x,
+                        const int64_t *wide, int64_t n)
+{
+    const nci_fused *f = task->fused;
+    const uint8_t *missing =
+        f->has_missing && !nci_dtype_is_float(f->out) ? f->missing : NULL;
+    bool is_wide = wide && nci_dtype_is_wide(f->out);
+    for (int64_t at = 0; at < n;) {
+        nci_run run = nci_walk_next(out, n - at);
+        if (is_wide)
+            store_wide(task, x + at, wide + at, &run);
+        else
+            nci_encode_run(task->isa, x + at, &run, f->out, missing,
+                           task->data);
+        at += run.count;
+    }
+}
+
+static void fold_block(const nci_task *task, part *p, nci_acc *acc,
+                       const nci_lane *lane, nci_fold_block *block)
+{
+    const nci_fused *f = task->fused;
+    if (f->weight >= 0)
+        block->weight = lane->registers + f->weight * NCI_BLOCK;
+    if (nci_fold_is_wide(&f->fold) && !block->wide)
+        block->wide =
+            to_wide(block->x, block->n, f->fold.is_unsigned, lane->temp);
+    block->temp = lane->temp;
+    block->temp2 = lane->temp2;
+    nci_acc_block(acc, block, &p->out, &p->places);
+}
+
+static void run_block(const nci_task *task, part *p, nci_acc *acc,
+                      const nci_lane *lane, int64_t n, int64_t row, int64_t at)
+{
+    const nci_fused *f = task->fused;
+    const nci_isa *isa = task->isa;
+    const int64_t *wide = NULL;
+    bool any_missing = false;
+    for (int k = 0; k < f->noperands; k++) {
+        const void *raw;
+        bool any = nci_view_load(&task->views[k], isa, &p->operands[k], n,
+                                 lane->raw + k * NCI_BLOCK * 8,
+                                 lane->registers + k * NCI_BLOCK, &raw);
+        if (k == f->result) {
+            any_missing = any;
+            wide = wide_result(task, raw);
+        }
+    }
+    for (int s = 0; s < f->nsteps; s++)
+        run_step(isa, &f->steps[s], lane->registers, n,
+                 lane->registers + (f->noperands + s) * NCI_BLOCK);
+    const double *x = lane->registers + f->result * NCI_BLOCK;
+    if (!f->folds) {
+        store_block(task, &p->out, x, wide, n);
+        return;
+    }
+    if (f->result >= f->noperands)
+        any_missing = isa->any_nan(x, n);
+    nci_fold_block block = {.n = n,
+                            .x = x,
+                            .wide = wide,
+                            .any_missing = any_missing,
+                            .row = row,
+                            .start = at % row};
+    fold_block(task, p, acc, lane, &block);
+}
+
+void nci_run_part(const nci_task *task, const nci_piece *piece, nci_acc *acc,
+                  const nci_lane *lane)
+{
+    part p;
+    int64_t total = nci_piece_size(task, piece);
+    open_part(task, piece, &p);
+    for (int64_t at = 0; at < total;) {
+        int64_t n = block_size(piece->row, at, total);
+        run_block(task, &p, acc, lane, n, piece->row, at);
+        at += n;
+    }
+}
+
+/* ---- tiles ---------------------------------------------------------------- */
+
+static ncg_status check_cancelled(const nci_task_env *env, ncg_error *err)
+{
+    if (env->cancelled &&
+        atomic_load_explicit(env->cancelled, memory_order_relaxed))
+        return nci_fail(err, NCG_ECANCELED, "canceled");
+    return NCG_OK;
+}
+
+static ncg_status visit_tile(void *ctx, const nci_tile *tile,
+                             const nci_decode *decode, const nci_box *wanted,
+                             ncg_error *err)
+{
+    nci_task *task = ctx;
+    nci_piece piece;
+    NCI_TRY(check_cancelled(task->env, err));
+    nci_view_tile(tile, decode, &task->views[0]);
+    if (!nci_piece_of(task, &tile->box, wanted, &piece))
+        return NCG_OK;
+    return nci_run_piece(task, &piece, err);
+}
+
+static bool wants_tile(void *ctx, const nci_box *box)
+{
+    return nci_piece_covers(ctx, box);
+}
+
+static nci_box source_box(const nci_task *task)
+{
+    const nci_access *access = &task->fused->operands[0];
+    nci_box box = {.rank = access->rank};
+    for (int a = 0; a < access->rank; a++) {
+        int d = access->from[a];
+        box.start[a] = d < 0 ? access->picks[a].start : task->table[0][d][0];
+        int64_t high = box.start[a];
+        for (int64_t i = 1; d >= 0 && i < task->box.count[d]; i++) {
+            int64_t p = task->table[0][d][i];
+            box.start[a] = p < box.start[a] ? p : box.start[a];
+            high = p > high ? p : high;
+        }
+        box.count[a] = high - box.start[a] + 1;
+    }
+    return box;
+}
+
+static ncg_status run_tiles(nci_task *task, ncg_error *err)
+{
+    const nci_fused *f = task->fused;
+    if (!task->expected)
+        return NCG_OK;
+    if (!f->noperands || f->operands[0].kind != NCI_OPERAND_SOURCE) {
+        nci_piece piece;
+        NCI_TRY(check_cancelled(task->env, err));
+        return nci_piece_of(task, NULL, NULL, &piece)
+                   ? nci_run_piece(task, &piece, err)
+                   : NCG_OK;
+    }
+    const nci_source *source =
+        nci_source_table_get(task->env->sources, f->operands[0].source);
+    if (!source)
+        return nci_fail(err, NCG_EBUG, "%s: no source %u", task->layer->name,
+                        f->operands[0].source);
+    nci_box box = source_box(task);
+    return nci_source_each_tile_if(source, &box, task->env->scratch,
+                                   wants_tile, visit_tile, task, err);
+}
+
+static void finish_fold(nci_task *task)
+{
+    nci_acc_finish(&task->acc, task->seen, task->nrows);
+    if (!task->total.data)
+        return;
+    nci_state state =
+        nci_state_of(&task->fused->fold, task->ncells, task->data);
+    nci_state_merge(&state, 0, &task->total, 0, task->ncells);
+}
+
+ncg_status nci_run_fused(const nci_task_env *env, const nci_layer *layer,
+                         int64_t chunk, const nci_dep *deps, int64_t ndeps,
+                         nci_buf **out, ncg_error *err)
+{
+    nci_task task;
+    const nci_fused *f = &layer->fused;
+    int64_t nbytes = nci_plan_bytes(env->plan, layer->base + chunk);
+    ncg_status st =
+        nci_task_open(&task, env, layer, chunk, deps, ndeps, err);
+    if (!st)
+        st = nci_buf_create((size_t)nbytes, &task.out, err);
+    if (st)
+        goto done;
+    task.data = nci_buf_data(task.out);
+    if (f->folds)
+        st = nci_acc_init(&task.acc, &f->fold, task.ncells, task.data, err);
+    if (!st)
+        st = run_tiles(&task, err);
+    if (!st && task.done != task.expected)
+        st = nci_fail(err, NCG_EBUG, "%s: tiles cover %lld of %lld positions",
+                      layer->name, (long long)task.done,
+                      (long long)task.expected);
+    if (st)
+        goto done;
+    if (f->folds)
+        finish_fold(&task);
+    *out = task.out;
+    task.out = NULL;
+done:
+    nci_buf_release(&task.out);
+    nci_task_close(&task);
+    return st;
+}

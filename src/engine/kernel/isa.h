@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_ENGINE_KERNEL_ISA_H
+#define NCI_ENGINE_KERNEL_ISA_H
+/*
+ * The innermost loops, built once for each instruction set from isa_body.h and
+ * chosen at run time. Element-wise loops round the same on every set; sums
+ * along a row run in NCI_LANES fixed lanes that meet in a fixed order, so all
+ * tables give the same bits (engine.kernel_isa compares them).
+ *
+ * All lengths are in elements; pointers to raw values need no alignment.
+ */
+#include "base/tile.h"
+
+enum {
+    NCI_BLOCK = 1024, /* elements that pass through the cache at a time */
+    NCI_LANES = 16
+};
+
+/* nci_mask is a decode rule with its tests turned into values of the raw
+ * dtype: a value is missing when it equals one of `missing`, is NaN, or lies
+ * outside low..high. */
+typedef struct nci_mask {
+    ncg_dtype raw; /* BOOL and CHAR are U8 here */
+    int nmissing;  /* 0, 1 or NCI_MAX_MISSING (filled up with repeats) */
+    uint8_t missing[NCI_MAX_MISSING][8];
+    uint8_t low[8], high[8];
+    bool has_scale;
+    double scale, offset;
+} nci_mask;
+
+/* nci_mask_of prepares a rule of a file. */
+void nci_mask_of(const nci_decode *decode, nci_mask *out);
+/* nci_mask_plain is the rule of an array of ours: NaN, or `missing` (of
+ * `dtype`, may be NULL), nothing else. */
+void nci_mask_plain(ncg_dtype dtype, const void *missing, nci_mask *out);
+
+typedef struct nci_isa {
+    const char *name;
+    /* planes[b][i] is byte b (host order) of element i; by log2(size), from
+     * 1. */
+    void (*unshuffle[4])(const uint8_t *const *planes, int64_t n, void *out);
+    void (*swap[4])(const void *in, int64_t n, void *out);
+    /* raw values to double, NaN where missing; true where one is missing. */
+    bool (*decode[NCG_DTYPE_BOOL])(const void *raw, int64_t n,
+                                   const nci_mask *mask, double *out);
+    void (*to_f32)(const double *x, int64_t n, void *out);
+    void (*round_f32)(double *x, int64_t n);
+    void (*add)(const double *a, const double *b, int64_t n, double *out);
+    void (*sub)(const double *a, const double *b, int64_t n, double *out);
+    void (*mul)(const double *a, const double *b, int64_t n, double *out);
+    void (*div)(const double *a, const double *b, int64_t n, double *out);
+
+    bool (*any_nan)(const double *x, int64_t n);
+    int64_t (*count_nan)(const double *x, int64_t n);
+    /* out[i] = x[i], `instead` where NaN */
+    void (*replace_nan)(const double *x, int64_t n, double instead,
+                        double *out);
+    void (*tally32)(int32_t *missed, const double *x, int64_t n);
+    void (*tally64)(int64_t *missed, const double *x, int64_t n);
+
+    /* Columns: one accumulator an element. NaN is left out, except by
+     * column_add, which takes none. */
+    void (*column_add)(double *sum, const double *x, int64_t n);
+    void (*column_min)(double *low, const double *x, int64_t n);
+    void (*column_max)(double *high, const double *x, int64_t n);
+    /* first[i] = x[i] where first[i] is NaN */
+    void (*column_first)(double *first, const double *x, int64_t n);
+    /* d = x - k: s += d, q += d d; weighted: s += w d, q += w d d */
+    void (*column_squares)(const double *k, double *s, double *q,
+                           const double *x, int64_t n);
+    void (*column_squares_weighted)(const double *k, double *s, double *q,
+                                    const double *x, const double *w,
+                                    int64_t n);
+
+    /* Rows: one accumulator for all elements. row_sum takes no NaN. */
+    double (*row_sum)(const double *x, int64_t n);
+    double (*row_min)(const double *x, int64_t n);
+    double (*row_max)(const double *x, int64_t n);
+    /* out[0] = sum of d, out[1] = sum of d d; w may be NULL */
+    void (*row_squares)(const double *x, const double *w, int64_t n, double k,
+                        double out[2]);
+} nci_isa;
+
+extern const nci_isa nci_isa_base;
+#if defined(__x86_64__)
+extern const nci_isa nci_isa_avx2;
+#endif
+/* nci_isa_best returns the fastest table that this machine runs. */
+const nci_isa *nci_isa_best(void);
+/* nci_isa_force makes nci_isa_best return `isa` (NULL: choose again); for
+ * tests. */
+void nci_isa_force(const nci_isa *isa);
+
+#endif

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The loops of isa.h, included by one .c file for each instruction set, which
+ * defines NCI_ISA_TABLE and NCI_ISA_NAME. Loops are written so that the
+ * compiler's vector code rounds as the scalar code does: sums only through
+ * explicit lanes, tests as selections.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "engine/kernel/isa.h"
+
+typedef uint16_t u16_any __attribute__((aligned(1)));
+typedef uint32_t u32_any __attribute__((aligned(1)));
+typedef uint64_t u64_any __attribute__((aligned(1)));
+
+/* ---- bytes --------------------------------------------------------------- */
+
+static void unshuffle2(const uint8_t *const *planes, int64_t n, void *out)
+{
+    const uint8_t *p0 = planes[0], *p1 = planes[1];
+    u16_any *restrict to = out;
+    for (int64_t i = 0; i < n; i++)
+        to[i] = (uint16_t)(p0[i] | p1[i] << 8);
+}
+
+static void unshuffle4(const uint8_t *const *planes, int64_t n, void *out)
+{
+    const uint8_t *p0 = planes[0], *p1 = planes[1], *p2 = planes[2],
+                  *p3 = planes[3];
+    u32_any *restrict to = out;
+    for (int64_t i = 0; i < n; i++)
+        to[i] = (uint32_t)p0[i] | (uint32_t)p1[i] << 8 |
+                (uint32_t)p2[i] << 16 | (uint32_t)p3[i] << 24;
+}
+
+static void unshuffle8(const uint8_t *const *planes, int64_t n, void *out)
+{
+    u64_any *restrict to = out;
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t v = 0;
+        for (int b = 0; b < 8; b++)
+            v |= (uint64_t)planes[b][i] << (8 * b);
+        to[i] = v;
+    }
+}
+
+static void swap2(const void *in, int64_t n, void *out)
+{
+    const u16_any *from = in;
+    u16_any *restrict to = out;
+    for (int64_t i = 0; i < n; i++)
+        to[i] = (uint16_t)(from[i] << 8 | from[i] >> 8);
+}
+
+static void swap4(const void *in, int64_t n, void *out)
+{
+    const u32_any *from = in;
+    u32_any *restrict to = out;
+    for (int64_t i = 0; i < n; i++)
+        to[i] = __builtin_bswap32(from[i]);
+}
+
+static void swap8(const void *in, int64_t n, void *out)
+{
+    const u64_any *from = in;
+    u64_any *restrict to = out;
+    for (int64_t i = 0; i < n; i++)
+        to[i] = __builtin_bswap64(from[i]);
+}
+
+/* ---- decoding ------------------------------------------------------------ */
+
+/* One body an element type; `nm` and `scaled` are constants at each call, so
+ * that each combination becomes its own loop. */
+#define DECODE(T, suffix, WIDE)                                                \
+    typedef T suffix##_any __attribute__((aligned(1)));                        \
+    static inline __attribute__((always_inline)) bool decode_##suffix##_of(    \
+        const suffix##_any *raw, int64_t n, const nci_mask *mask,              \
+        double *restrict out, int nm, bool scaled)                             \
+    {                                                                          \
+        T miss[NCI_MAX_MISSING], low, high;                                    \
+        double scale = mask->scale, offset = mask->offset;                     \
+        WIDE any = 0;                                                          \
+        for (int m = 0; m < nm; m++)                                           \
+            memcpy(&miss[m], mask->missing[m], sizeof(T));                     \
+        memcpy(&low, mask->low, sizeof(T));                                    \
+        memcpy(&high, mask->high, sizeof(T));                                  \
+        for (int64_t i = 0; i < n; i++) {                                      \
+            T x = raw[i];                                                      \
+            int bad = !(x >= low) | !(x <= high);                              \
+            for (int m = 0; m < nm; m++)                                       \
+                bad |= x == miss[m];                                           \
+            double y = (double)x;                                              \
+            if (scaled)                                                        \
+                y = y * scale + offset;                                        \
+            out[i] = bad ? NAN : y;                                            \
+            any |= (WIDE)bad;                                                  \
+        }                                                                      \
+        return any != 0;                                                       \
+    }                                                                          \
+    static bool decode_##suffix(const void *raw, int64_t n,                    \
+                                const nci_mask *mask, double *out)             \
+    {                                                                          \
+        const suffix##_any *in = raw;                                          \
+        bool scaled = mask->has_scale;                                         \
+        switch (mask->nmissing) {                                              \
+        case 0:                                                                \
+            return scaled ? decode_##suffix##_of(in, n, mask, out, 0, true)    \
+                          : decode_##suffix##_of(in, n, mask, out, 0, false);  \
+        case 1:                                                                \
+            return scaled ? decode_##suffix##_of(in, n, mask, out, 1, true)    \
+                          : decode_##suffix##_of(in, n, mask, out, 1, false);  \
+        default:                                                               \
+            return scaled                                                      \
+                       ? decode_##suffix##_of(in, n, mask, out,                \
+                                              NCI_MAX_MISSING, true)           \
+                       : decode_##suffix##_of(in, n, mask, out,                \
+                                              NCI_MAX_MISSING, false);         \
+        }                                                                      \
+    }
+
+DECODE(int8_t, i8, int)
+DECODE(uint8_t, u8, int)
+DECODE(int16_t, i16, int)
+DECODE(uint16_t, u16, int)
+DECODE(int32_t, i32, int)
+DECODE(uint32_t, u32, int)
+DECODE(int64_t, i64, int64_t)
+DECODE(uint64_t, u64, int64_t)
+DECODE(float, f32, int)
+DECODE(double, f64, int64_t)
+
+/* ---- element-wise -------------------------------------------------------- */
+
+static void to_f32(const double *x, int64_t n, void *out)
+{
+    f32_any *restrict to = out;
+    for (int64_t i = 0; i < n; i++)
+        to[i] = (float)x[i];
+}
+
+static void round_f32(double *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] = (double)(float)x[i];
+}
+
+#define BINARY(name, op)                                                       \
+    static void name(const double *a, const double *b, int64_t n, double *out) \
+    {                                                                          \
+        for (int64_t i = 0; i < n; i++)                                        \
+            out[i] = a[i] op b[i];                                             \
+    }
+BINARY(add, +)
+BINARY(sub, -)
+BINARY(mul, *)
+BINARY(div_by, /)
+
+static bool any_nan(const double *x, int64_t n)
+{
+    int64_t any = 0;
+    for (int64_t i = 0; i < n; i++)
+        any |= x[i] != x[i];
+    return any != 0;
+}
+
+static int64_t count_nan(const double *x, int64_t n)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i++)
+        count += x[i] != x[i];
+    return count;
+}
+
+static void replace_nan(const double *x, int64_t n, double instead,
+                        double *restrict out)
+{
+    for (int64_t i = 0; i < n; i++)
+        out[i] = x[i] == x[i] ? x[i] : instead;
+}
+
+static void tally32(int32_t *restrict missed, const double *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        missed[i] += x[i] != x[i];
+}
+
+static void tally64(int64_t *restrict missed, const double *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        missed[i] += x[i] != x[i];
+}
+
+/* ---- columns ------------------------------------------------------------- */
+
+static void column_add(double *restrict sum, const double *restrict x,
+                       int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        sum[i] += x[i];
+}
+
+static void column_min(double *restrict low, const double *restrict x,
+                       int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        low[i] = x[i] < low[i] ? x[i] : low[i];
+}
+
+static void column_max(double *restrict high, const double *restrict x,
+                       int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        high[i] = x[i] > high[i] ? x[i] : high[i];
+}
+
+static void column_first(double *restrict first, const double *restrict x,
+                         int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        first[i] = first[i] == first[i] ? first[i] : x[i];
+}
+
+static void column_squares(const double *restrict k, double *restrict s,
+                           double *restrict q, const double *restrict x,
+                           int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        double d = x[i] - k[i];
+        d = d == d ? d : 0;
+        s[i] += d;
+        q[i] += d * d;
+    }
+}
+
+static void column_squares_weighted(const double *restrict k,
+                                    double *restrict s, double *restrict q,
+                                    const double *restrict x,
+                                    const double *restrict w, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        double d = x[i] - k[i];
+        d = d == d ? d : 0;
+        double wd = w[i] * d;
+        s[i] += wd;
+        q[i] += wd * d;
+    }
+}
+
+/* ---- rows ---------------------------------------------------------------- */
+
+/* Four vectors of four doubles are the lanes; a vector is split by the
+ * compiler where the set has none so wide. Element i goes to lane i mod 16. */
+typedef double lanes4 __attribute__((vector_size(32)));
+typedef double lanes4_any __attribute__((vector_size(32), aligned(8)));
+typedef int64_t masks4 __attribute__((vector_size(32)));
+
+#define LOAD4(p) (*(const lanes4_any *)(p))
+
+static inline double meet(const double *lane, int64_t n)
+{
+    double sum[NCI_LANES];
+    memcpy(sum, lane, sizeof sum);
+    for (n /= 2; n; n /= 2)
+        for (int64_t i = 0; i < n; i++)
+            sum[i] += sum[i + n];
+    return sum[0];
+}
+
+static double row_sum(const double *x, int64_t n)
+{
+    lanes4 a = {0}, b = {0}, c = {0}, d = {0};
+    double lane[NCI_LANES];
+    int64_t i = 0;
+    for (; i + NCI_LANES <= n; i += NCI_LANES) {
+        a += LOAD4(x + i);
+        b += LOAD4(x + i + 4);
+        c += LOAD4(x + i + 8);
+        d += LOAD4(x + i + 12);
+    }
+    memcpy(lane, &a, 32);
+    memcpy(lane + 4, &b, 32);
+    memcpy(lane + 8, &c, 32);
+    memcpy(lane + 12, &d, 32);
+    for (int64_t l = 0; i < n; i++, l++)
+        lane[l] += x[i];
+    return meet(lane, NCI_LANES);
+}
+
+#define ROW_EXTREME(name, op, start)                                           \
+    static double name(const double *x, int64_t n)                             \
+    {                                                                          \
+        double lane[NCI_LANES], best = start;                                  \
+        int64_t i = 0;                                                         \
+        for (int l = 0; l < NCI_LANES; l++)                                    \
+            lane[l] = start;                                                   \
+        for (; i + NCI_LANES <= n; i += NCI_LANES)                             \
+            for (int l = 0; l < NCI_LANES; l++)                                \
+                lane[l] = x[i + l] op lane[l] ? x[i + l] : lane[l];            \
+        for (int l = 0; i < n; i++, l++)                                       \
+            lane[l] = x[i] op lane[l] ? x[i] : lane[l];                        \
+        for (int l = 0; l < NCI_LANES; l++)                                    \
+            best = lane[l] op best ? lane[l] : best;                           \
+        return best;                                                           \
+    }
+ROW_EXTREME(row_min, <, INFINITY)
+ROW_EXTREME(row_max, >, -INFINITY)
+
+static inline __attribute__((always_inline)) void
+row_squares_of(const double *x, const double *w, int64_t n, double k,
+               double out[2], bool weighted)
+{
+    lanes4 s[4] = {{0}}, q[4] = {{0}}, shift = {k, k, k, k};
+    double s_lane[NCI_LANES], q_lane[NCI_LANES];
+    int64_t i = 0;
+    for (; i + NCI_LANES <= n; i += NCI_LANES)
+        for (int v = 0; v < 4; v++) {
+            lanes4 d = LOAD4(x + i + 4 * v) - shift;
+            d = (lanes4)((masks4)d & (masks4)(d == d));
+            lanes4 wd = weighted ? LOAD4(w + i + 4 * v) * d : d;
+            s[v] += wd;
+            q[v] += wd * d;
+        }
+    memcpy(s_lane, s, sizeof s_lane);
+    memcpy(q_lane, q, sizeof q_lane);
+    for (int l = 0; i < n; i++, l++) {
+        double d = x[i] - k;
+        d = d == d ? d : 0;
+        double wd = weighted ? w[i] * d : d;
+        s_lane[l] += wd;
+        q_lane[l] += wd * d;
+    }
+    out[0] = meet(s_lane, NCI_LANES);
+    out[1] = meet(q_lane, NCI_LANES);
+}
+
+static void row_squares(const double *x, const double *w, int64_t n, double k,
+                        double out[2])
+{
+    if (w)
+        row_squares_of(x, w, n, k, out, true);
+    else
+        row_squares_of(x, NULL, n, k, out, false);
+}
+
+const nci_isa NCI_ISA_TABLE = {
+    .name = NCI_ISA_NAME,
+    .unshuffle = {NULL, unshuffle2, unshuffle4, unshuffle8},
+    .swap = {NULL, swap2, swap4, swap8},
+    .decode = {[NCG_DTYPE_I8] = decode_i8,
+               [NCG_DTYPE_U8] = decode_u8,
+               [NCG_DTYPE_I16] = decode_i16,
+               [NCG_DTYPE_U16] = decode_u16,
+               [NCG_DTYPE_I32] = decode_i32,
+               [NCG_DTYPE_U32] = decode_u32,
+               [NCG_DTYPE_I64] = decode_i64,
+               [NCG_DTYPE_U64] = decode_u64,
+               [NCG_DTYPE_F32] = decode_f32,
+               [NCG_DTYPE_F64] = decode_f64},
+    .to_f32 = to_f32,
+    .round_f32 = round_f32,
+    .add = add,
+    .sub = sub,
+    .mul = mul,
+    .div = div_by,
+    .any_nan = any_nan,
+    .count_nan = count_nan,
+    .replace_nan = replace_nan,
+    .tally32 = tally32,
+    .tally64 = tally64,
+    .column_add = column_add,
+    .column_min = column_min,
+    .column_max = column_max,
+    .column_first = column_first,
+    .column_squares = column_squares,
+    .column_squares_weighted = column_squares_weighted,
+    .row_sum = row_sum,
+    .row_min = row_min,
+    .row_max = row_max,
+    .row_squares = row_squares,
+};

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One task: which kernel, how much memory, how many threads. */
+#include "engine/kernel/kernel.h"
+
+#include "base/dtype.h"
+#include "engine/kernel/task.h"
+
+ncg_status nci_kernel_run(const nci_task_env *env, int64_t task,
+                          const nci_dep *deps, int64_t ndeps, nci_buf **out,
+                          ncg_error *err)
+{
+    const nci_layer *layer = nci_plan_layer(env->plan, task);
+    int64_t chunk = task - layer->base;
+    switch (layer->kind) {
+    case NCI_LAYER_FUSED:
+        return nci_run_fused(env, layer, chunk, deps, ndeps, out, err);
+    case NCI_LAYER_COMBINE:
+        return nci_run_combine(env, layer, chunk, deps, ndeps, out, err);
+    case NCI_LAYER_STORE:
+        return nci_run_store(env, layer, chunk, deps, ndeps, out, err);
+    }
+    return nci_fail(err, NCG_EBUG, "%s: layer of kind %d", layer->name,
+                    (int)layer->kind);
+}
+
+static const nci_source *source_of(const nci_layer *layer,
+                                   const nci_source_table *sources)
+{
+    const nci_fused *f = &layer->fused;
+    if (layer->kind != NCI_LAYER_FUSED || !f->noperands ||
+        f->operands[0].kind != NCI_OPERAND_SOURCE)
+        return NULL;
+    return nci_source_table_get(sources, f->operands[0].source);
+}
+
+/* Elements of the largest tile: of the storage grid's largest chunk. */
+static int64_t tile_elements(const nci_source *source)
+{
+    const nci_grid *grid = &source->spec->grid;
+    int64_t n = 1;
+    for (int d = 0; d < grid->rank; d++) {
+        int64_t longest = 1;
+        const nci_axis *axis = &grid->axis[d];
+        for (int64_t i = 0; i < axis->nchunks && i < 2; i++)
+            if (axis->edge[i + 1] - axis->edge[i] > longest)
+                longest = axis->edge[i + 1] - axis->edge[i];
+        n *= longest;
+    }
+    return n;
+}
+
+static int64_t fold_scratch(const nci_layer *layer, int64_t chunk)
+{
+    const nci_fold *fold = &layer->fused.fold;
+    int64_t ncells = nci_plan_cells(layer, chunk);
+    int64_t bytes = nci_acc_extra(fold, ncells);
+    return bytes + nci_slab_bytes(fold, ncells);
+}
+
+int64_t nci_kernel_scratch(const nci_plan *plan,
+                           const nci_source_table *sources, int64_t task,
+                           int threads)
+{
+    const nci_layer *layer = nci_plan_layer(plan, task);
+    int64_t chunk = task - layer->base;
+    if (layer->kind == NCI_LAYER_STORE)
+        return 0;
+    if (layer->kind == NCI_LAYER_COMBINE)
+        return layer->combine.is_final
+                   ? (int64_t)nci_state_layout_of(&layer->combine.fold,
+                                                  nci_plan_cells(layer, chunk))
+                         .nbytes
+                   : 0;
+    const nci_source *source = source_of(layer, sources);
+    nci_box box = nci_grid_box(&layer->grid, chunk);
+    int64_t bytes = nci_task_operand_bytes(plan, layer, &box);
+    int64_t width = 1;
+    for (int d = 0; d < box.rank; d++)
+        width += box.count[d];
+    bytes += width * 8 * (2 * NCI_NSTREAMS + 1);
+    bytes += (threads > 1 ? threads : 1) * nci_task_lane_bytes(&layer->fused);
+    if (source)
+        bytes += nci_source_scratch(source);
+    if (layer->fused.folds)
+        bytes += fold_scratch(layer, chunk);
+    return bytes;
+}
+
+int nci_kernel_threads(const nci_plan *plan, const nci_source_table *sources,
+                       int64_t task, int available)
+{
+    enum { WORTH = 1 << 21 }; /* elements a thread */
+    const nci_layer *layer = nci_plan_layer(plan, task);
+    if (layer->kind != NCI_LAYER_FUSED || available < 2)
+        return 1;
+    const nci_source *source = source_of(layer, sources);
+    nci_box box = nci_grid_box(&layer->grid, task - layer->base);
+    int64_t elements = nci_box_size(&box);
+    if (source && tile_elements(source) < elements)
+        elements = tile_elements(source);
+    int64_t threads = elements / WORTH;
+    return threads < 2 ? 1 : threads < available ? (int)threads : available;
+}

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Setting a FUSED task up: tables of its streams, operands in memory, labels,
+ * memory of its threads. */
+#include "engine/kernel/task.h"
+
+#include <string.h>
+
+#include "base/dtype.h"
+#include "base/mem.h"
+
+static int64_t pick_at(const nci_pick *pick, int64_t i)
+{
+    return pick->index ? pick->index[i] : pick->start + i * pick->step;
+}
+
+/* ---- tables --------------------------------------------------------------- */
+
+static bool uses_labels(const nci_fused *f)
+{
+    return f->folds && f->label_axis >= 0;
+}
+
+static ncg_status alloc_tables(nci_task *task, ncg_error *err)
+{
+    task->width = 0;
+    for (int d = 0; d < task->rank; d++)
+        task->width += task->box.count[d];
+    size_t each = (size_t)task->width * NCI_NSTREAMS;
+    task->memory = nci_calloc(each + 1, sizeof *task->memory);
+    task->piece_memory = nci_alloc((each + 1) * sizeof *task->memory);
+    task->lists = nci_alloc(((size_t)task->width + 1) * sizeof *task->lists);
+    if (!task->memory || !task->piece_memory || !task->lists)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    int64_t *at = task->memory;
+    for (int s = 0; s < NCI_NSTREAMS; s++)
+        for (int d = 0; d < task->rank; d++) {
+            task->table[s][d] = at;
+            at += task->box.count[d];
+        }
+    return NCG_OK;
+}
+
+/* Positions of a source operand; for others offsets into `box` of the
+ * operand's array. */
+static void fill_operand(nci_task *task, int k, const nci_box *box)
+{
+    const nci_access *access = &task->fused->operands[k];
+    int64_t stride = 1;
+    task->is_used[k] = true;
+    for (int a = access->rank - 1; a >= 0; a--) {
+        int d = access->from[a];
+        int64_t start = box ? box->start[a] : 0;
+        if (d < 0)
+            task->base[k] += (access->picks[a].start - start) * stride;
+        else
+            for (int64_t i = 0; i < task->box.count[d]; i++)
+                task->table[k][d][i] +=
+                    (pick_at(&access->picks[a], task->box.start[d] + i) -
+                     start) *
+                    stride;
+        if (box)
+            stride *= box->count[a];
+    }
+}
+
+static int64_t find_row(const int32_t *labels, int64_t n, int32_t label)
+{
+    int64_t low = 0, high = n;
+    while (low < high) {
+        int64_t middle = (low + high) / 2;
+        if (labels[middle] < label)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < n && labels[low] == label ? low : -1;
+}
+
+static void fill_cells(nci_task *task)
+{
+    const nci_fused *f = task->fused;
+    int64_t stride = 1;
+    task->is_used[NCI_STREAM_OUT] = true;
+    for (int d = task->rank - 1; d >= 0; d--) {
+        if (f->folds && f->over[d])
+            continue;
+        for (int64_t i = 0; i < task->box.count[d]; i++)
+            task->table[NCI_STREAM_OUT][d][i] = i * stride;
+        stride *= task->box.count[d];
+    }
+    if (!uses_labels(f))
+        return;
+    int axis = f->label_axis;
+    int64_t index[NCG_MAX_RANK];
+    nci_grid_index(&task->layer->grid, task->chunk, index);
+    const int32_t *labels = f->rows.labels + f->rows.first[index[axis]];
+    for (int64_t i = 0; i < task->box.count[axis]; i++) {
+        int32_t label = f->labels[task->box.start[axis] + i];
+        int64_t row = label < 0 ? -1 : find_row(labels, task->nrows, label);
+        if (row < 0)
+            task->left_out[i] = 1;
+        else
+            task->seen[row]++;
+        task->table[NCI_STREAM_OUT][axis][i] = row * stride;
+    }
+}
+
+static void fill_places(nci_task *task)
+{
+    const nci_fused *f = task->fused;
+    int64_t stride = 1;
+    if (!f->folds || !nci_fold_by_position(&f->fold))
+        return;
+    task->is_used[NCI_STREAM_PLACE] = true;
+    for (int d = task->rank - 1; d >= 0; d--) {
+        if (!f->over[d])
+            continue;
+        for (int64_t i = 0; i < task->box.count[d]; i++)
+            task->table[NCI_STREAM_PLACE][d][i] =
+                (task->box.start[d] + i) * stride;
+        stride *= f->shape[d];
+    }
+}
+
+/* How many positions of the box each row's cells see. */
+static ncg_status count_rows(nci_task *task, ncg_error *err)
+{
+    const nci_fused *f = task->fused;
+    int64_t index[NCG_MAX_RANK];
+    task->nrows = 1;
+    nci_grid_index(&task->layer->grid, task->chunk, index);
+    if (uses_labels(f)) {
+        const int64_t *first = f->rows.first + index[f->label_axis];
+        task->nrows = first[1] - first[0];
+        size_t n = (size_t)task->box.count[f->label_axis] + 1;
+        if (!(task->left_out = nci_calloc(n, 1)))
+            return nci_fail(err, NCG_ENOMEM, "out of memory");
+        task->is_left_out = task->left_out;
+    }
+    task->seen = nci_calloc((size_t)task->nrows + 1, sizeof *task->seen);
+    if (!task->seen)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    return NCG_OK;
+}
+
+static void scale_rows(nci_task *task)
+{
+    const nci_fused *f = task->fused;
+    int64_t each = 1, kept = 1, labelled = 0;
+    for (int d = 0; d < task->rank; d++) {
+        if (!f->over[d])
+            kept *= task->box.count[d];
+        else if (d != f->label_axis)
+            each *= task->box.count[d];
+    }
+    if (!uses_labels(f))
+        task->seen[0] = 1;
+    for (int64_t row = 0; row < task->nrows; row++) {
+        labelled += task->seen[row];
+        task->seen[row] *= each;
+    }
+    task->ncells = task->nrows * kept;
+    task->expected = labelled * each * kept;
+}
+
+/* ---- operands ------------------------------------------------------------- */
+
+/* The box of an operand's array that the task needs. */
+static nci_box operand_box(const nci_access *access, const nci_box *box)
+{
+    nci_box need = {.rank = access->rank};
+    for (int a = 0; a < access->rank; a++) {
+        const nci_pick *pick = &access->picks[a];
+        int d = access->from[a];
+        int64_t first = d >= 0 ? box->start[d] : 0;
+        int64_t count = d >= 0 ? box->count[d] : 1;
+        int64_t low = d >= 0 ? pick_at(pick, first) : pick->start, high = low;
+        for (int64_t i = 1; i < count; i++) {
+            int64_t p = pick_at(pick, first + i);
+            low = p < low ? p : low;
+            high = p > high ? p : high;
+        }
+        need.start[a] = low;
+        need.count[a] = high - low + 1;
+    }
+    return need;
+}
+
+static bool contains(const nci_box *outer, const nci_box *inner)
+{
+    for (int d = 0; d < outer->rank; d++)
+        if (inner->start[d] < outer->start[d] ||
+            inner->start[d] + inner->count[d] >
+                outer->start[d] + outer->count[d])
+            return false;
+    return true;
+}
+
+/* Chunks of another layer: used where they lie if one holds everything, else
+ * copied into one box. */
+static ncg_status open_layer_operand(nci_task *task, int k,
+                                     const nci_dep *deps, int64_t ndeps,
+                                     ncg_error *err)
+{
+    const nci_access *access = &task->fused->operands[k];
+    const nci_layer_input *input = &task->layer->inputs[access->input];
+    const nci_layer *from = &task->env->plan->layers[input->layer];
+    const void *missing = access->has_missing ? access->missing : NULL;
+    nci_box need = operand_box(access, &task->box);
+    size_t size = ncg_dtype_size(access->dtype);
+    int64_t covered = 0;
+    for (int64_t i = 0; i < ndeps; i++) {
+        if (deps[i].input != access->input)
+            continue;
+        nci_box box = nci_grid_box(&from->array, deps[i].task - from->base);
+        const uint8_t *data = nci_buf_data(deps[i].buf);
+        if (!task->gathered[k] && contains(&box, &need)) {
+            nci_view_plain(access->dtype, data, missing, &task->views[k]);
+            fill_operand(task, k, &box);
+            return NCG_OK;
+        }
+        if (!task->gathered[k] &&
+            !(task->gathered[k] =
+                  nci_alloc_aligned((size_t)nci_box_size(&need) * size)))
+            return nci_fail(err, NCG_ENOMEM, "out of memory");
+        nci_box part;
+        if (nci_box_clip(&box, &need, &part))
+            covered += nci_box_size(&part);
+        nci_copy_box(task->gathered[k], &need, data, &box, size);
+    }
+    if (covered != nci_box_size(&need))
+        return nci_fail(err, NCG_EBUG, "%s: operand %d lacks chunks",
+                        task->layer->name, k);
+    nci_view_plain(access->dtype, task->gathered[k], missing, &task->views[k]);
+    fill_operand(task, k, &need);
+    return NCG_OK;
+}
+
+static ncg_status open_operand(nci_task *task, int k, const nci_dep *deps,
+                               int64_t ndeps, ncg_error *err)
+{
+    const nci_access *access = &task->fused->operands[k];
+    nci_box whole;
+    switch (access->kind) {
+    case NCI_OPERAND_SOURCE:
+        if (k != 0)
+            return nci_fail(err, NCG_EBUG, "%s: operand %d is a source",
+                            task->layer->name, k);
+        fill_operand(task, k, NULL);
+        return NCG_OK;
+    case NCI_OPERAND_LAYER:
+        return open_layer_operand(task, k, deps, ndeps, err);
+    default:
+        whole = nci_box_whole(access->rank, access->shape);
+        nci_view_plain(access->dtype, nci_buf_data(access->data),
+                       access->has_missing ? access->missing : NULL,
+                       &task->views[k]);
+        fill_operand(task, k, &whole);
+        return NCG_OK;
+    }
+}
+
+int64_t nci_task_operand_bytes(const nci_plan *plan, const nci_layer *layer,
+                               const nci_box *box)
+{
+    int64_t bytes = 0;
+    (void)plan;
+    for (int k = 0; k < layer->fused.noperands; k++) {
+        const nci_access *access = &layer->fused.operands[k];
+        if (access->kind != NCI_OPERAND_LAYER)
+            continue;
+        nci_box need = operand_box(access, box);
+        bytes +=
+            nci_box_size(&need) * (int64_t)ncg_dtype_size(access->dtype);
+    }
+    return bytes;
+}
+
+/* ---- threads -------------------------------------------------------------- */
+
+int64_t nci_task_lane_bytes(const nci_fused *fused)
+{
+    int64_t blocks = fused->noperands + fused->nsteps; /* registers */
+    blocks += fused->noperands;                        /* raw values */
+    blocks += 2;
+    return blocks * NCI_BLOCK * 8;
+}
+
+static ncg_status open_lanes(nci_task *task, ncg_error *err)
+{
+    const nci_fused *f = task->fused;
+    int64_t bytes = nci_task_lane_bytes(f);
+    size_t n = (size_t)task->threads;
+    task->lanes = nci_calloc(n, sizeof *task->lanes);
+    task->lane_memory = nci_alloc_aligned(n * (size_t)bytes);
+    if (!task->lanes || !task->lane_memory)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    for (size_t i = 0; i < n; i++) {
+        uint8_t *at = task->lane_memory + i * (size_t)bytes;
+        nci_lane *lane = &task->lanes[i];
+        lane->registers = (double *)at;
+        at += (f->noperands + f->nsteps) * NCI_BLOCK * 8;
+        lane->raw = at;
+        at += f->noperands * NCI_BLOCK * 8;
+        lane->temp = (double *)at;
+        lane->temp2 = lane->temp + NCI_BLOCK;
+    }
+    return NCG_OK;
+}
+
+ncg_status nci_task_open(nci_task *task, const nci_task_env *env,
+                         const nci_layer *layer, int64_t chunk,
+                         const nci_dep *deps, int64_t ndeps, ncg_error *err)
+{
+    *task = (nci_task){.env = env,
+                       .layer = layer,
+                       .fused = &layer->fused,
+                       .isa = nci_isa_best(),
+                       .rank = layer->fused.rank,
+                       .box = nci_grid_box(&layer->grid, chunk),
+                       .chunk = chunk,
+                       .threads = env->threads > 1 ? env->threads : 1};
+    ncg_status st = alloc_tables(task, err);
+    if (!st && task->fused->folds)
+        st = count_rows(task, err);
+    for (int k = 0; !st && k < task->fused->noperands; k++)
+        st = open_operand(task, k, deps, ndeps, err);
+    if (!st)
+        st = open_lanes(task, err);
+    if (st)
+        return st;
+    fill_cells(task);
+    fill_places(task);
+    if (task->fused->folds)
+        scale_rows(task);
+    else
+        task->expected = task->ncells = nci_box_size(&task->box);
+    return NCG_OK;
+}
+
+void nci_task_close(nci_task *task)
+{
+    nci_acc_fini(&task->acc);
+    for (int k = 0; k < NCI_MAX_OPERANDS; k++)
+        nci_free(task->gathered[k]);
+    nci_free(task->total.data);
+    nci_free(task->memory);
+    nci_free(task->piece_memory);
+    nci_free(task->lists);
+    nci_free(task->left_out);
+    nci_free(task->seen);
+    nci_free(task->lanes);
+    nci_free(task->lane_memory);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_ENGINE_KERNEL_TASK_H
+#define NCI_ENGINE_KERNEL_TASK_H
+/*
+ * One FUSED task while it runs. Its box of domain positions is worked off in
+ * pieces, each a product of one list of positions an axis: what one tile of
+ * the source covers, or everything at once. Streams are what a position is
+ * mapped to: an element of each operand, a cell of the state (or an element of
+ * the output), a position along the reduced axes.
+ */
+#include "engine/kernel/fold.h"
+#include "engine/kernel/kernel.h"
+#include "engine/kernel/view.h"
+
+enum {
+    NCI_STREAM_OUT = NCI_MAX_OPERANDS, /* state cell, output element */
+    NCI_STREAM_PLACE,                  /* position along reduced axes */
+    NCI_NSTREAMS
+};
+
+typedef struct nci_piece {
+    int64_t count[NCG_MAX_RANK];
+    const int64_t *table[NCI_NSTREAMS][NCG_MAX_RANK];
+    int64_t base[NCI_NSTREAMS];
+    int64_t row; /* positions along trailing axes that share a cell */
+} nci_piece;
+
+/* Memory of one thread: registers, raw values, temporaries. */
+typedef struct nci_lane {
+    double *registers;
+    uint8_t *raw;
+    double *temp, *temp2;
+} nci_lane;
+
+typedef struct nci_task {
+    const nci_task_env *env;
+    const nci_layer *layer;
+    const nci_fused *fused;
+    const nci_isa *isa;
+    int rank;
+    nci_box box;
+    int64_t chunk;
+
+    /* Over the whole box: stream offsets; for a source operand positions in
+     * the source, turned into offsets tile by tile. */
+    int64_t *table[NCI_NSTREAMS][NCG_MAX_RANK];
+    int64_t base[NCI_NSTREAMS]; /* of axes that are fixed to one position */
+    bool is_used[NCI_NSTREAMS];
+    int64_t *memory; /* behind `table` */
+    int64_t *piece_memory, *lists;
+    int64_t width; /* sum of the box's counts */
+    nci_view views[NCI_MAX_OPERANDS];
+    uint8_t *gathered[NCI_MAX_OPERANDS]; /* owned; NULL: not needed */
+    const uint8_t *is_left_out; /* positions of the label axis, may be NULL */
+    uint8_t *left_out;          /* owned */
+
+    int threads;
+    nci_lane *lanes; /* one a thread */
+    uint8_t *lane_memory;
+
+    nci_buf *out;
+    uint8_t *data;
+    int64_t ncells, nrows;
+    int64_t *seen; /* positions that fall into the cells of each row */
+    nci_acc acc;
+    nci_state total; /* where slabs are merged; data NULL: none so far */
+    int64_t done, expected; /* positions */
+} nci_task;
+
+/* nci_task_open sets everything up but the output; nci_task_close releases
+ * all but the output. */
+ncg_status nci_task_open(nci_task *task, const nci_task_env *env,
+                         const nci_layer *layer, int64_t chunk,
+                         const nci_dep *deps, int64_t ndeps, ncg_error *err);
+void nci_task_close(nci_task *task);
+/* nci_task_lane_bytes: memory of one thread. */
+int64_t nci_task_lane_bytes(const nci_fused *fused);
+/* nci_task_operand_bytes bounds what gathering operand chunks takes. */
+int64_t nci_task_operand_bytes(const nci_plan *plan, const nci_layer *layer,
+                               const nci_box *box);
+
+/* nci_piece_of fills the piece of the positions that lie in the wanted part of
+ * a tile (both NULL: the whole box); false where there are none. */
+bool nci_piece_of(nci_task *task, const nci_box *tile, const nci_box *wanted,
+                  nci_piece *out);
+int64_t nci_piece_size(const nci_task *task, const nci_piece *piece);
+/* nci_piece_covers tells whether there would be any. */
+bool nci_piece_covers(const nci_task *task, const nci_box *wanted);
+
+/* When a piece is divided, in positions; constants but for tests, which make
+ * them small. They decide bits of results, so nothing may tune them. */
+typedef struct nci_piece_limits {
+    int64_t large;     /* smaller pieces run on one thread */
+    int64_t slab;      /* of a slab, at least */
+    int64_t long_axis; /* of a kept axis that threads can share */
+} nci_piece_limits;
+extern nci_piece_limits nci_piece_rules;
+
+/* nci_run_piece computes a piece on the task's threads. */
+ncg_status nci_run_piece(nci_task *task, const nci_piece *piece,
+                         ncg_error *err);
+/* nci_run_part computes (part of) a piece into `acc`, or stores it; one
+ * thread. */
+void nci_run_part(const nci_task *task, const nci_piece *piece, nci_acc *acc,
+                  const nci_lane *lane);
+
+/* nci_slab_bytes bounds what slabs take; 0 where there are none. */
+int64_t nci_slab_bytes(const nci_fold *fold, int64_t ncells);
+
+ncg_status nci_run_fused(const nci_task_env *env, const nci_layer *layer,
+                         int64_t chunk, const nci_dep *deps, int64_t ndeps,
+                         nci_buf **out, ncg_error *err);
+ncg_status nci_run_combine(const nci_task_env *env, const nci_layer *layer,
+                           int64_t chunk, const nci_dep *deps, int64_t ndeps,
+                           nci_buf **out, ncg_error *err);
+ncg_status nci_run_store(const nci_task_env *env, const nci_layer *layer,
+                         int64_t chunk, const nci_dep *deps, int64_t ndeps,
+                         nci_buf **out, ncg_error *err);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Gathering raw values of an operand and decoding them block by block, while
+ * the bytes are in the cache. */
+#include "engine/kernel/view.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/dtype.h"
+
+void nci_view_tile(const nci_tile *tile, const nci_decode *decode,
+                   nci_view *out)
+{
+    *out = (nci_view){.size = tile->elem_size,
+                      .is_shuffled = tile->is_shuffled && tile->elem_size > 1,
+                      .is_swapped = tile->is_swapped && tile->elem_size > 1,
+                      .is_fill = !tile->data,
+                      .all_missing = !decode,
+                      .plane = nci_tile_size(tile),
+                      .data = tile->data};
+    memcpy(out->fill, tile->fill, sizeof out->fill);
+    if (decode)
+        nci_mask_of(decode, &out->mask);
+}
+
+void nci_view_plain(ncg_dtype dtype, const void *data, const void *missing,
+                    nci_view *out)
+{
+    *out = (nci_view){.size = (uint32_t)ncg_dtype_size(dtype), .data = data};
+    nci_mask_plain(dtype, missing, &out->mask);
+}
+
+/* ---- gathering ----------------------------------------------------------- */
+
+static void gather_one(const nci_view *view, int64_t at, uint8_t *out)
+{
+    uint32_t size = view->size;
+    for (uint32_t b = 0; b < size; b++) {
+        uint32_t to = view->is_swapped ? size - 1 - b : b;
+        out[to] = view->is_shuffled ? view->data[(int64_t)b * view->plane + at]
+                                    : view->data[at * size + b];
+    }
+}
+
+static void repeat(const uint8_t *value, uint32_t size, int64_t n, uint8_t *out)
+{
+    int64_t have = size, all = n * size;
+    memcpy(out, value, size);
+    while (have < all) {
+        int64_t more = have < all - have ? have : all - have;
+        memcpy(out + have, out, (size_t)more);
+        have += more;
+    }
+}
+
+static int log2_size(uint32_t size)
+{
+    return size == 8 ? 3 : size == 4 ? 2 : size == 2 ? 1 : 0;
+}
+
+static void gather_planes(const nci_view *view, const nci_isa *isa, int64_t at,
+                          int64_t n, void *out)
+{
+    const uint8_t *planes[8];
+    for (uint32_t b = 0; b < view->size; b++) {
+        uint32_t to = view->is_swapped ? view->size - 1 - b : b;
+        planes[to] = view->data + (int64_t)b * view->plane + at;
+    }
+    isa->unshuffle[log2_size(view->size)](planes, n, out);
+}
+
+#define STRIDED(T)                                                             \
+    do {                                                                       \
+        for (int64_t i = 0; i < run->count; i++)                               \
+            memcpy(out + i * (int64_t)sizeof(T),                               \
+                   view->data + nci_run_at(run, i) * (int64_t)sizeof(T),       \
+                   sizeof(T));                                                 \
+    } while (0)
+
+static void gather_strided(const nci_view *view, const nci_run *run,
+                           uint8_t *out)
+{
+    if (view->is_shuffled || view->is_swapped) {
+        for (int64_t i = 0; i < run->count; i++)
+            gather_one(view, nci_run_at(run, i), out + i * view->size);
+        return;
+    }
+    switch (view->size) {
+    case 1:
+        STRIDED(uint8_t);
+        break;
+    case 2:
+        STRIDED(uint16_t);
+        break;
+    case 4:
+        STRIDED(uint32_t);
+        break;
+    default:
+        STRIDED(uint64_t);
+    }
+}
+
+static void gather_run(const nci_view *view, const nci_isa *isa,
+                       const nci_run *run, uint8_t *out)
+{
+    uint8_t value[8];
+    bool is_dense = !run->table && run->stride == 1;
+    if (run->count == 1 || (!run->table && run->stride == 0)) {
+        gather_one(view, nci_run_at(run, 0), value);
+        repeat(value, view->size, run->count, out);
+    } else if (!is_dense) {
+        gather_strided(view, run, out);
+    } else if (view->is_shuffled) {
+        gather_planes(view, isa, run->offset, run->count, out);
+    } else if (view->is_swapped) {
+        isa->swap[log2_size(view->size)](view->data + run->offset * view->size,
+                                         run->count, out);
+    } else {
+        memcpy(out, view->data + run->offset * view->size,
+               (size_t)(run->count * view->size));
+    }
+}
+
+static const void *gather(const nci_view *view, const nci_isa *isa,
+                          nci_walk *walk, int64_t n, uint8_t *temp)
+{
+    bool is_raw = !view->is_shuffled && !view->is_swapped;
+    for (int64_t done = 0; done < n;) {
+        nci_run run = nci_walk_next(walk, n - done);
+        if (is_raw && run.count == n && !run.table && run.stride == 1)
+            return view->data + run.offset * view->size;
+        gather_run(view, isa, &run, temp + done * view->size);
+        done += run.count;
+    }
+    return temp;
+}
+
+bool nci_view_load(const nci_view *view, const nci_isa *isa, nci_walk *walk,
+                   int64_t n, void *temp, double *out, const void **raw)
+{
+    *raw = temp;
+    if (view->all_missing) {
+        for (int64_t i = 0; i < n; i++)
+            out[i] = NAN;
+        memset(temp, 0, (size_t)n * 8);
+        return true;
+    }
+    if (view->is_fill)
+        repeat(view->fill, view->size, n, temp);
+    else
+        *raw = gather(view, isa, walk, n, temp);
+    return isa->decode[view->mask.raw](*raw, n, &view->mask, out);
+}
+
+/* ---- boxes --------------------------------------------------------------- */
+
+static int64_t offset_in(const nci_box *box, const nci_box *part,
+                         const int64_t *at)
+{
+    int64_t offset = 0;
+    for (int d = 0; d < box->rank; d++)
+        offset = offset * box->count[d] + part->start[d] + at[d] -
+                 box->start[d];
+    return offset;
+}
+
+void nci_copy_box(uint8_t *to, const nci_box *to_box, const uint8_t *from,
+                  const nci_box *from_box, size_t size)
+{
+    nci_box part;
+    int64_t at[NCG_MAX_RANK] = {0}, run = 1;
+    if (!nci_box_clip(to_box, from_box, &part))
+        return;
+    int d = part.rank; /* axes d.. make one run in both arrays */
+    while (d > 0) {
+        run *= part.count[--d];
+        if (part.count[d] != to_box->count[d] ||
+            part.count[d] != from_box->count[d])
+            break;
+    }
+    for (;;) {
+        memcpy(to + (size_t)offset_in(to_box, &part, at) * size,
+               from + (size_t)offset_in(from_box, &part, at) * size,
+               (size_t)run * size);
+        int e = d - 1;
+        while (e >= 0 && ++at[e] == part.count[e])
+            at[e--] = 0;
+        if (e < 0)
+            return;
+    }
+}

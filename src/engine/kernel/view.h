@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_ENGINE_KERNEL_VIEW_H
+#define NCI_ENGINE_KERNEL_VIEW_H
+/*
+ * A view is the raw memory behind an operand: a tile as it came from the file,
+ * a chunk of another layer, a constant. Blocks of it are gathered along a walk
+ * into host order and decoded to double. Also the way back: doubles to values
+ * of a dtype, and copies of boxes.
+ */
+#include "engine/kernel/isa.h"
+#include "engine/kernel/walk.h"
+
+typedef struct nci_view {
+    uint32_t size; /* of one raw value */
+    bool is_shuffled, is_swapped;
+    bool is_fill;      /* every value is `fill` */
+    bool all_missing;
+    int64_t plane;     /* elements of the whole tile */
+    const uint8_t *data;
+    uint8_t fill[16];
+    nci_mask mask;
+} nci_view;
+
+/* nci_view_tile looks at a tile; decode == NULL: all missing. */
+void nci_view_tile(const nci_tile *tile, const nci_decode *decode,
+                   nci_view *out);
+/* nci_view_plain looks at host-order values of `dtype`. */
+void nci_view_plain(ncg_dtype dtype, const void *data, const void *missing,
+                    nci_view *out);
+
+/* nci_view_load reads the next n <= NCI_BLOCK values of the walk as doubles,
+ * NaN where missing; returns whether one is. `temp` holds n raw values; *raw
+ * is where they lie in host order. */
+bool nci_view_load(const nci_view *view, const nci_isa *isa, nci_walk *walk,
+                   int64_t n, void *temp, double *out, const void **raw);
+
+/* nci_encode converts doubles to `dtype`: rounded to nearest, clamped; NaN
+ * becomes `missing` (of dtype), or without it NaN, 0 for integers. */
+void nci_encode(const nci_isa *isa, const double *x, int64_t n,
+                ncg_dtype dtype, const uint8_t *missing, void *out);
+/* nci_encode_run does so along a run of elements of `out`. */
+void nci_encode_run(const nci_isa *isa, const double *x, const nci_run *run,
+                    ncg_dtype dtype, const uint8_t *missing, void *out);
+
+/* nci_copy_box copies what two row-major arrays over boxes share. */
+void nci_copy_box(uint8_t *to, const nci_box *to_box, const uint8_t *from,
+                  const nci_box *from_box, size_t size);
+
+#endif

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The table of sources, and the walk over a source's tiles: which segments
+ * (files) and storage chunks a box touches, in index order. A source is
+ * immutable once added; pointers to it stay good while the table grows.
+ */
+#include "engine/source.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+struct nci_source_table {
+    nci_source **items;
+    size_t count, capacity;
+};
+
+ncg_status nci_source_table_create(nci_source_table **out, ncg_error *err)
+{
+    nci_source_table *table = nci_calloc(1, sizeof *table);
+    if (!table)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    *out = table;
+    return NCG_OK;
+}
+
+static void source_free(nci_source *source)
+{
+    if (!source)
+        return;
+    size_t n = source->spec ? source->spec->nsegments : 0;
+    for (size_t i = 0; source->files && i < n; i++)
+        nci_file_release(&source->files[i]);
+    nci_free(source->files);
+    nci_source_spec_free(&source->spec);
+    nci_free(source);
+}
+
+void nci_source_table_free(nci_source_table **slot)
+{
+    nci_source_table *table = *slot;
+    *slot = NULL;
+    if (!table)
+        return;
+    for (size_t i = 0; i < table->count; i++)
+        source_free(table->items[i]);
+    nci_free(table->items);
+    nci_free(table);
+}
+
+static ncg_status check_segment(const nci_source_spec *spec, size_t i,
+                                nci_file *file, ncg_error *err)
+{
+    const nci_segment *segment = &spec->segments[i];
+    if (segment->var < 0)
+        return NCG_OK;
+    const nci_header *header = file ? nci_file_header(file) : NULL;
+    if (!header || (size_t)segment->var >= header->nvars ||
+        header->vars[segment->var].rank != spec->rank)
+        return nci_fail(err, NCG_EBUG, "%s: segment %zu does not fit its file",
+                        spec->name, i);
+    return NCG_OK;
+}
+
+/* Files of segments in the order of the segments. */
+static ncg_status bind_files(nci_source *source, const nci_source_spec *spec,
+                             nci_file *const *files, ncg_error *err)
+{
+    for (size_t i = 0; i < spec->nsegments; i++) {
+        const nci_segment *segment = &spec->segments[i];
+        nci_file *file = segment->file >= 0 ? files[segment->file] : NULL;
+        NCI_TRY(check_segment(spec, i, file, err));
+        if (!file)
+            continue;
+        source->files[i] = nci_file_retain(file);
+        if (segment->var < 0)
+            continue;
+        const nci_header *header = nci_file_header(file);
+        int64_t need = nci_scratch_need(&header->vars[segment->var]);
+        source->scratch = need > source->scratch ? need : source->scratch;
+    }
+    return NCG_OK;
+}
+
+ncg_status nci_source_table_add(nci_source_table *table,
+                                nci_source_spec *spec_take,
+                                nci_file *const *files, uint32_t *id,
+                                ncg_error *err)
+{
+    if (table->count >= UINT32_MAX ||
+        !nci_grow(&table->items, &table->capacity, table->count + 1,
+                  sizeof(nci_source *)))
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    nci_source *source = nci_calloc(1, sizeof *source);
+    if (!source)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    source->files =
+        nci_calloc(spec_take->nsegments + 1, sizeof *source->files);
+    ncg_status st = source->files
+                        ? bind_files(source, spec_take, files, err)
+                        : nci_fail(err, NCG_ENOMEM, "out of memory");
+    if (st) {
+        for (size_t i = 0; source->files && i < spec_take->nsegments; i++)
+            nci_file_release(&source->files[i]);
+        nci_free(source->files);
+        nci_free(source);
+        return st;
+    }
+    source->spec = spec_take;
+    *id = (uint32_t)table->count;
+    table->items[table->count++] = source;
+    return NCG_OK;
+}
+
+const nci_source *nci_source_table_get(const nci_source_table *table,
+                                       uint32_t id)
+{
+    return table && id < table->count ? table->items[id] : NULL;
+}
+
+int64_t nci_source_scratch(const nci_source *source)
+{
+    return source->scratch;
+}
+
+/* ---- tiles ---------------------------------------------------------------- */
+
+typedef struct walk {
+    const nci_source *source;
+    const nci_segment *segment;
+    nci_file *file;
+    const nci_var *var;
+    nci_box box;   /* wanted part, in positions of the array */
+    int64_t shift; /* array position = file position + shift, join axis */
+    nci_scratch *scratch;
+    nci_tile_want_fn wants;
+    nci_tile_fn visit;
+    void *ctx;
+} walk;
+
+/* The box of storage chunk `index`, in positions of the array. */
+static nci_box chunk_box(const walk *w, const int64_t *index)
+{
+    nci_box box = {.rank = w->box.rank};
+    for (int d = 0; d < box.rank; d++) {
+        int64_t chunk = w->var->storage.chunk[d];
+        box.start[d] = index[d] * chunk;
+        box.count[d] = chunk;
+        if (d == w->source->spec->join_axis)
+            box.start[d] += w->shift;
+    }
+    return box;
+}
+
+static ncg_status visit_chunk(const walk *w, const int64_t *index,
+                              ncg_error *err)
+{
+    nci_box box = chunk_box(w, index), wanted;
+    nci_tile tile;
+    if (!nci_box_clip(&box, &w->box, &wanted) ||
+        (w->wants && !w->wants(w->ctx, &wanted)))
+        return NCG_OK;
+    NCI_TRY(nci_file_read_tile(w->file, w->segment->var, index, w->scratch,
+                               &tile, err));
+    if (w->source->spec->join_axis >= 0)
+        tile.box.start[w->source->spec->join_axis] += w->shift;
+    if (!nci_box_clip(&tile.box, &w->box, &wanted))
+        return NCG_OK;
+    /* An edge chunk's padding and other files' positions are not ours. */
+    return w->visit(w->ctx, &tile, &w->segment->decode, &wanted, err);
+}
+
+static ncg_status visit_chunks(const walk *w, ncg_error *err)
+{
+    int rank = w->box.rank;
+    int64_t first[NCG_MAX_RANK], last[NCG_MAX_RANK], at[NCG_MAX_RANK];
+    for (int d = 0; d < rank; d++) {
+        int64_t start = w->box.start[d];
+        if (d == w->source->spec->join_axis)
+            start -= w->shift;
+        first[d] = start / w->var->storage.chunk[d];
+        last[d] = (start + w->box.count[d] - 1) / w->var->storage.chunk[d];
+        at[d] = first[d];
+    }
+    for (;;) {
+        NCI_TRY(visit_chunk(w, at, err));
+        int d = rank - 1;
+        while (d >= 0 && ++at[d] > last[d]) {
+            at[d] = first[d];
+            d--;
+        }
+        if (d < 0)
+            return NCG_OK;
+    }
+}
+
+/* A variable that the file lacks: one tile, all missing. */
+static ncg_status visit_absent(const walk *w, ncg_error *err)
+{
+    nci_tile tile = {
+        .box = w->box,
+        .elem_size = (uint32_t)ncg_dtype_size(w->source->spec->dtype)};
+    if (w->wants && !w->wants(w->ctx, &w->box))
+        return NCG_OK;
+    return w->visit(w->ctx, &tile, NULL, &w->box, err);
+}
+
+/* The first segment that reaches beyond `position` of the join axis. */
+static size_t find_segment(const nci_source_spec *spec, int64_t position)
+{
+    size_t low = 0, high = spec->nsegments;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const nci_segment *s = &spec->segments[middle];
+        if (s->start + s->count <= position)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static ncg_status visit_segment(walk *w, size_t i, ncg_error *err)
+{
+    const nci_source *source = w->source;
+    w->segment = &source->spec->segments[i];
+    w->file = source->files[i];
+    w->shift = w->segment->start - w->segment->file_start;
+    if (w->segment->var < 0 || !w->file)
+        return visit_absent(w, err);
+    w->var = &nci_file_header(w->file)->vars[w->segment->var];
+    return visit_chunks(w, err);
+}
+
+ncg_status nci_source_each_tile_if(const nci_source *source,
+                                   const nci_box *box, nci_scratch *scratch,
+                                   nci_tile_want_fn wants, nci_tile_fn visit,
+                                   void *ctx, ncg_error *err)
+{
+    const nci_source_spec *spec = source->spec;
+    int axis = spec->join_axis;
+    walk w = {.source = source,
+              .scratch = scratch,
+              .wants = wants,
+              .visit = visit,
+              .ctx = ctx,
+              .box = *box};
+    if (nci_box_is_empty(box))
+        return NCG_OK;
+    if (axis < 0)
+        return visit_segment(&w, 0, err);
+    int64_t end = box->start[axis] + box->count[axis];
+    for (size_t i = find_segment(spec, box->start[axis]);
+         i < spec->nsegments && spec->segments[i].start < end; i++) {
+        const nci_segment *s = &spec->segments[i];
+        nci_box part = *box, inside;
+        part.start[axis] = s->start;
+        part.count[axis] = s->count;
+        if (!nci_box_clip(&part, box, &inside))
+            continue;
+        w.box = inside;
+        NCI_TRY(visit_segment(&w, i, err));
+    }
+    return NCG_OK;
+}
+
+ncg_status nci_source_each_tile(const nci_source *source, const nci_box *box,
+                                nci_scratch *scratch, nci_tile_fn visit,
+                                void *ctx, ncg_error *err)
+{
+    return nci_source_each_tile_if(source, box, scratch, NULL, visit, ctx, err);
+}
