@@ -37,6 +37,13 @@ static bool is_whole_area(const nci_reducing *r, const nci_variable *var,
     return reduced >= 2;
 }
 
+/* A dimension of a group is known to its variables by the last word. */
+static const char *short_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 /* The names in front of a method: those of the reduced dimensions, without
  * `except`. */
 static void add_names(const nci_reducing *r, const nci_variable *var,
@@ -48,7 +55,7 @@ static void add_names(const nci_reducing *r, const nci_variable *var,
         if (!r->mask[var->dims[a]] || var->dims[a] == except)
             continue;
         if (!area || !is_horizontal(dim->role))
-            nci_text_add(text, "%s: ", dim->name);
+            nci_text_add(text, "%s: ", short_name(dim->name));
         else if (!written)
             nci_text_add(text, "area: ");
         written = written || is_horizontal(dim->role);
@@ -161,7 +168,8 @@ char *nci_cf_methods(const nci_reducing *r, const nci_variable *from,
     bool climatology = label >= 0 && nci_variable_axis(from, label) >= 0 &&
                        nci_by_is_climatology(r->groups.by);
     if (climatology)
-        add_climatology(r, r->in->dims[label].name, old ? old : "", &text);
+        add_climatology(r, short_name(r->in->dims[label].name), old ? old : "",
+                        &text);
     else
         nci_text_add(&text, "%s", old ? old : "");
     add_names(r, from, weights, climatology ? label : -1, &names);

@@ -142,12 +142,26 @@ static void note_end_stamps(const nci_reducing *r)
     nci_free(bounds);
 }
 
+/* Cells change their size along latitudes, and along y where the latitude is
+ * an array over it. */
+static bool is_meridional(const nci_model *model, int dim)
+{
+    if (model->dims[dim].role != NCI_ROLE_Y)
+        return model->dims[dim].role == NCI_ROLE_LAT;
+    for (size_t i = 0; i < model->nvars; i++)
+        if (model->vars[i].rank == 2 && model->vars[i].kind == NCI_KIND_COORD &&
+            model->vars[i].dims[0] == dim &&
+            nci_variable_role(&model->vars[i]) == NCI_ROLE_LAT)
+            return true;
+    return false;
+}
+
 static void note_unweighted(const nci_reducing *r)
 {
     if (r->options->op != NCG_OP_MEAN || r->options->weights)
         return;
     for (size_t d = 0; d < r->in->ndims; d++)
-        if (r->mask[d] && r->in->dims[d].role == NCI_ROLE_LAT) {
+        if (r->mask[d] && is_meridional(r->in, (int)d)) {
             nci_reducing_note(r,
                               "%s is averaged without weights; weights=area "
                               "weights by the cells' areas",
@@ -302,7 +316,7 @@ static ncg_status handle_var(nci_reducing *r, int index, ncg_error *err)
                           "%s is left out: it holds no numbers to reduce "
                           "over %s",
                           var->name, lost_dim(r, var));
-    else if (var->kind != NCI_KIND_BOUNDS)
+    else if (var->kind != NCI_KIND_BOUNDS && !is_weights(r, var))
         nci_reducing_note(r, "%s is left out: it has no meaning without %s",
                           var->name, lost_dim(r, var));
     return NCG_OK;

@@ -265,6 +265,16 @@ static ncg_status fail_variable(const nci_model *model, const char *word,
     return st;
 }
 
+/* A cell measure or mask that is asked for by name is data from then on. */
+static void make_data(nci_model *model, const nci_strings *wanted)
+{
+    for (size_t i = 0; i < model->nvars; i++)
+        if (model->vars[i].kind == NCI_KIND_OTHER &&
+            nci_variable_is_numeric(&model->vars[i]) &&
+            nci_strings_has(wanted, model->vars[i].name))
+            model->vars[i].kind = NCI_KIND_DATA;
+}
+
 /* Variables that describe stay when all their dimensions do. */
 static bool is_described(const nci_model *model, const nci_variable *var,
                          const bool *used)
@@ -304,6 +314,7 @@ static ncg_status select_variables(const nci_model *model, const char *value,
     if (!st)
         st = nci_cf_references(model, NULL, fresh, err);
     if (!st) {
+        make_data(fresh, &wanted);
         nci_model_prune(fresh);
         *out = fresh;
         fresh = NULL;

@@ -121,11 +121,20 @@ static ncg_status lon_factors(const nci_model *model, int coord, double **out,
     return NCG_OK;
 }
 
-static bool is_even(const double *x, int64_t n)
+/* Whether all cells are as wide, up to the rounding of longitudes that are
+ * stored as float; *width is then the mean. */
+static bool is_even(const nci_variable *coord, const double *x, int64_t n,
+                    double *width)
 {
-    for (int64_t i = 1; i < n; i++)
-        if (fabs(x[i] - x[0]) > 1e-6 * fabs(x[0]))
+    bool is_float = coord->array->dtype == NCG_DTYPE_F32;
+    double sum = 0, slack = 360 * (is_float ? 2.4e-7 : 1e-12);
+    slack *= scale_of_units(coord);
+    for (int64_t i = 0; i < n; i++) {
+        if (fabs(x[i] - x[0]) > slack + 1e-6 * fabs(x[0]))
             return false;
+        sum += x[i];
+    }
+    *width = sum / (double)n;
     return true;
 }
 
@@ -233,8 +242,9 @@ static ncg_status make_areas(const nci_model *model, const sphere_axes *axes,
         goto done;
     out->dims[0] = axes->lat;
     out->dims[1] = axes->lon;
-    if (lon && is_even(lon, nlon)) {
-        factor *= lon[0];
+    double width = 1;
+    if (lon && is_even(&model->vars[axes->lon_coord], lon, nlon, &width)) {
+        factor *= width;
         nlon = 1;
     }
     if (nlon > 1) {
