@@ -27,6 +27,55 @@ static void mark_needed(void *ctx, int input, int64_t task)
     ((uint8_t *)ctx)[task] = 1;
 }
 
+/* The order by plain recursion. */
+typedef struct reference {
+    const nci_plan *plan;
+    uint8_t *seen;
+    int64_t *list;
+    int64_t count;
+} reference;
+
+static void visit_first(void *ctx, int input, int64_t task)
+{
+    reference *r = ctx;
+    (void)input;
+    if (r->seen[task])
+        return;
+    nci_plan_deps(r->plan, task, visit_first, r);
+    r->seen[task] = 1;
+    r->list[r->count++] = task;
+}
+
+static void order_is_that_of_the_recursion(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed < 100; seed++) {
+        uint64_t s = seed;
+        nci_plan *plan = rnd_plan(&s, 1 + (int)(seed % 4));
+        size_t n = (size_t)plan->ntasks + 1;
+        reference r = {plan, calloc(n, 1), malloc(n * sizeof *r.list), 0};
+        nci_order order;
+        ncg_error err;
+        int64_t task = -1;
+        for (int i = 0; i < plan->noutputs; i++) {
+            const nci_layer *layer = &plan->layers[plan->outputs[i]];
+            for (int64_t c = 0; c < layer->ntasks; c++)
+                visit_first(&r, 0, layer->base + c);
+        }
+        CHECK_OK(nci_order_init(&order, plan, &err));
+        for (int64_t i = 0; i < r.count; i++) {
+            CHECK_OK(nci_order_next(&order, &task, &err));
+            assert_int_equal(task, r.list[i]);
+        }
+        CHECK_OK(nci_order_next(&order, &task, &err));
+        assert_int_equal(task, -1);
+        nci_order_fini(&order);
+        nci_plan_free(&plan);
+        free(r.seen);
+        free(r.list);
+    }
+}
+
 /* Each needed task once, inputs first, an output's chunks in row-major order.
  */
 static void check_order(const nci_plan *plan)
@@ -282,7 +331,9 @@ static void sched_survives_lack_of_memory(void **state)
     nci_plan_free(&plan);
 }
 
-NCG_TESTS(NCG_TEST(order_is_depth_first), NCG_TEST(sched_finishes_every_plan),
+NCG_TESTS(NCG_TEST(order_is_depth_first),
+          NCG_TEST(order_is_that_of_the_recursion),
+          NCG_TEST(sched_finishes_every_plan),
           NCG_TEST(sched_one_thread_reaches_the_peak),
           NCG_TEST(sched_ends_after_a_failure),
           NCG_TEST(sched_ends_after_cancel), NCG_TEST(sched_keeps_cores_busy),

@@ -128,7 +128,8 @@ static void set_held(nci_sched *s, nci_record *r, int64_t held)
         s->managed_peak = s->managed;
 }
 
-/* Moves `low` over finished tasks; what they hold is then behind it. */
+/* Moves `low` over finished tasks. They hold no more than their need, so none
+ * of it is ahead; what the next one holds within its need no longer is. */
 static void advance(nci_sched *s)
 {
     while (s->low < s->pulled) {
@@ -138,7 +139,6 @@ static void advance(nci_sched *s)
         nci_record *next =
             s->low + 1 < s->pulled ? *nci_sched_window(s, s->low + 1) : NULL;
         int64_t before = next ? nci_sched_share_ahead(s, next) : 0;
-        s->ahead -= r ? nci_sched_share_ahead(s, r) : 0;
         s->low++;
         s->ahead += (next ? nci_sched_share_ahead(s, next) : 0) - before;
     }
