@@ -117,8 +117,7 @@ static void same_headers(const char *path, const nci_header *own,
     size_t k = 0;
     same_dims(path, own, ref);
     for (size_t i = 0; i < ref->nvars; i++, k++) {
-        while (k < own->nvars &&
-               strcmp(own->vars[k].name, ref->vars[i].name)) {
+        while (k < own->nvars && strcmp(own->vars[k].name, ref->vars[i].name)) {
             if (own->vars[k].klass == NCI_VAR_PLAIN)
                 fail_msg("%s: variable %s, not %s", path, own->vars[k].name,
                          ref->vars[i].name);
@@ -199,8 +198,7 @@ static void same_bytes(nci_bytes *bytes, const nci_var *var, hid_t set,
     uint32_t mask;
     int64_t rest = number;
     for (int d = var->rank - 1; d >= 0; d--) {
-        offset[d] =
-            (hsize_t)(rest % table->count[d] * var->storage.chunk[d]);
+        offset[d] = (hsize_t)(rest % table->count[d] * var->storage.chunk[d]);
         rest /= table->count[d];
     }
     H5Dget_chunk_storage_size(set, offset, &size);
@@ -226,8 +224,8 @@ static void same_entry(const nci_var *var, hid_t set, hid_t space,
     unsigned mask;
     haddr_t address;
     int64_t at = 0;
-    assert_true(H5Dget_chunk_info(set, space, i, offset, &mask, &address,
-                                  &size) >= 0);
+    assert_true(
+        H5Dget_chunk_info(set, space, i, offset, &mask, &address, &size) >= 0);
     for (int d = 0; d < var->rank; d++)
         at = at * table->count[d] + (int64_t)offset[d] / var->storage.chunk[d];
     const nci_chunk *chunk = &table->chunks[at];

@@ -62,6 +62,7 @@ typedef struct form {
 } form;
 
 #define OPEN H5S_UNLIMITED
+/* clang-format off */
 static const form forms[] = {
     {"tree 1-D", false, 1, {1000}, {1000}, {7}, .index = NCI_INDEX_BTREE1},
     {"tree, many nodes", false, 2, {900, 70}, {OPEN, 70}, {1, 10}, true,
@@ -114,6 +115,7 @@ static const form forms[] = {
      .index = NCI_INDEX_BTREE2, .sparse = -1},
     {"no rows", true, 2, {0, 30}, {OPEN, 30}, {7, 8}, true,
      .index = NCI_INDEX_EXTENSIBLE_ARRAY, .sparse = -1}};
+/* clang-format on */
 
 static hid_t form_plist(const form *f)
 {
@@ -208,8 +210,9 @@ static void chunk_indexes_of_all_kinds(void **state)
 static void many_chunks(void **state)
 {
     (void)state;
-    const form f = {"32,000 chunks", false, 3, {3200, 20, 10},
-                    {OPEN, 20, 10}, {1, 4, 5}, .index = NCI_INDEX_BTREE1};
+    const form f = {"32,000 chunks",          false,          3,
+                    {3200, 20, 10},           {OPEN, 20, 10}, {1, 4, 5},
+                    .index = NCI_INDEX_BTREE1};
     hid_t file = create(f.latest, 0);
     hid_t space = H5Screate_simple(f.rank, f.dims, f.max);
     hid_t plist = form_plist(&f);
@@ -420,8 +423,8 @@ static void attribute_values(void **state)
     add_attr(file, "u64be", H5T_STD_U64BE, 1, 1, numbers, H5T_NATIVE_DOUBLE);
     add_attr(file, "i16be", H5T_STD_I16BE, 1, 2, numbers, H5T_NATIVE_DOUBLE);
     hid_t null = H5Screate(H5S_NULL);
-    H5Aclose(H5Acreate2(file, "nothing", H5T_C_S1, null, H5P_DEFAULT,
-                        H5P_DEFAULT));
+    H5Aclose(
+        H5Acreate2(file, "nothing", H5T_C_S1, null, H5P_DEFAULT, H5P_DEFAULT));
     H5Aclose(H5Acreate2(file, "no_number", H5T_STD_I32LE, null, H5P_DEFAULT,
                         H5P_DEFAULT));
     H5Sclose(null);
@@ -436,8 +439,8 @@ static void add_typed(hid_t file, const char *name, hid_t type, hid_t plist)
 {
     hsize_t dims[2] = {4, 5};
     hid_t space = H5Screate_simple(2, dims, NULL);
-    hid_t set = H5Dcreate2(file, name, type, space, H5P_DEFAULT, plist,
-                           H5P_DEFAULT);
+    hid_t set =
+        H5Dcreate2(file, name, type, space, H5P_DEFAULT, plist, H5P_DEFAULT);
     assert_true(set >= 0);
     H5Dclose(set);
     H5Sclose(space);

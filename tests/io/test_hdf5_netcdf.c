@@ -144,7 +144,10 @@ static void odd_names_and_coordinates(void **state)
     NC(nc_def_var(nc, "z", NC_FLOAT, 2, zx, &var));
     NC(nc_def_var(nc, "data", NC_FLOAT, 2, xz, &var));
     NC(nc_def_var(nc, "twice", NC_FLOAT, 2, (int[2]){dims[1], dims[1]}, &var));
-    NC(nc_def_var(nc, "gr\xc3\xb6\xc3\x9f" "e", NC_FLOAT, 0, NULL, &var));
+    NC(nc_def_var(nc,
+                  "gr\xc3\xb6\xc3\x9f"
+                  "e",
+                  NC_FLOAT, 0, NULL, &var));
     check_and_drop(nc);
 }
 

@@ -132,8 +132,7 @@ static ncg_status add_dense(nci_h5_cursor record, void *payload, ncg_error *err)
 {
     dense *d = payload;
     nci_h5_cursor message;
-    const uint8_t *id =
-        nci_h5_skip(&record, (uint64_t)d->out->heap.id_size);
+    const uint8_t *id = nci_h5_skip(&record, (uint64_t)d->out->heap.id_size);
     uint64_t flags = nci_h5_uint(&record, 1);
     uint32_t order = (uint32_t)nci_h5_uint(&record, 4);
     if (record.failed)
@@ -144,8 +143,8 @@ static ncg_status add_dense(nci_h5_cursor record, void *payload, ncg_error *err)
                         "%s: attribute kept in the file's heap of shared "
                         "messages",
                         d->name);
-    NCI_TRY(nci_h5_fractal_get(d->h5, &d->out->heap, id, d->name, &message,
-                               err));
+    NCI_TRY(
+        nci_h5_fractal_get(d->h5, &d->out->heap, id, d->name, &message, err));
     return add(d->h5, message, order, d->name, d->out, err);
 }
 
@@ -199,8 +198,7 @@ static ncg_status read_all(nci_h5 *h5, const nci_h5_object *object,
 {
     for (size_t i = 0; i < object->count; i++) {
         const nci_h5_message *m = &object->messages[i];
-        uint32_t order =
-            object->tracks_order ? m->order : (uint32_t)out->count;
+        uint32_t order = object->tracks_order ? m->order : (uint32_t)out->count;
         if (m->type == NCI_H5_ATTRIBUTE)
             NCI_TRY(read_compact(h5, m, order, name, out, err));
         else if (m->type == NCI_H5_ATTRIBUTE_INFO)

@@ -46,16 +46,16 @@ static ncg_status put_numbers(const nci_h5_attribute *attribute,
     if (!values)
         return no_memory(owner, attribute->name, err);
     to_host(&attribute->type, count, attribute->values.at, values);
-    ncg_status st = put(out, attribute, attribute->type.dtype, count, values,
-                        owner, err);
+    ncg_status st =
+        put(out, attribute, attribute->type.dtype, count, values, owner, err);
     nci_free(values);
     return st;
 }
 
 static const char *intern(const uint8_t *text, size_t size)
 {
-    char *copy = nci_strndup((const char *)text, strnlen((const char *)text,
-                                                         size));
+    char *copy =
+        nci_strndup((const char *)text, strnlen((const char *)text, size));
     const char *kept = copy ? nci_intern(copy) : NULL;
     nci_free(copy);
     return kept;

@@ -75,9 +75,9 @@ static ncg_status walk_children(tree *t, const nci_h5_block *node,
         nci_h5_uint(&at, t->total_bytes[level - 1]);
         NCI_TRY(walk(t, child, below, level - 1, err));
         if (i < count)
-            NCI_TRY(t->visit(nci_h5_cursor_of(node->data + records + i * width,
-                                              width),
-                             t->payload, err));
+            NCI_TRY(t->visit(
+                nci_h5_cursor_of(node->data + records + i * width, width),
+                t->payload, err));
     }
     return NCG_OK;
 }
@@ -143,9 +143,9 @@ ncg_status nci_h5_btree2_walk(nci_h5 *h5, uint64_t address,
     t.depth = (int)nci_h5_uint(&at, 2);
     nci_h5_skip(&at, 2);
     uint64_t root = nci_h5_address(&at, h5), count = nci_h5_uint(&at, 2);
-    sound = sound && (t.type == type || t.type == other) &&
-            t.record_size && t.node_size > NODE_FIXED &&
-            t.node_size <= MAX_NODE && t.depth <= MAX_DEPTH && measure(&t);
+    sound = sound && (t.type == type || t.type == other) && t.record_size &&
+            t.node_size > NODE_FIXED && t.node_size <= MAX_NODE &&
+            t.depth <= MAX_DEPTH && measure(&t);
     ncg_status st = nci_h5_check_sum(h5, &head, name, err);
     nci_h5_block_fini(&head);
     if (st)

@@ -104,7 +104,8 @@ static ncg_status make_table(nci_h5_walk *walk, nci_chunk_table *table,
     size_t nbytes = (size_t)table->nchunks * sizeof *table->chunks;
     table->chunks = nci_alloc(nbytes);
     if (!table->chunks)
-        return nci_fail(err, NCG_ENOMEM, "%s: out of memory for its chunk table",
+        return nci_fail(err, NCG_ENOMEM,
+                        "%s: out of memory for its chunk table",
                         walk->var->name);
     for (int64_t i = 0; i < table->nchunks; i++)
         table->chunks[i] = (nci_chunk){NCI_NO_ADDRESS, 0, 0};
@@ -133,8 +134,7 @@ static ncg_status run(nci_h5_walk *walk, ncg_error *err)
         return nci_h5_walk_btree2(walk, err);
     default:
         return nci_fail(err, NCG_EUNSUPPORTED,
-                        "%s: a chunk index that is not known",
-                        walk->var->name);
+                        "%s: a chunk index that is not known", walk->var->name);
     }
 }
 

@@ -71,8 +71,7 @@ static ncg_status read_fill(nci_h5 *h5, const nci_h5_object *object,
         return NCG_OK;
     nci_h5_body body;
     NCI_TRY(body_of(h5, object, which, name, &body, err));
-    ncg_status st =
-        nci_h5_fill_read(body.cursor, is_old, type, name, out, err);
+    ncg_status st = nci_h5_fill_read(body.cursor, is_old, type, name, out, err);
     nci_h5_body_fini(&body);
     return st;
 }
@@ -111,8 +110,9 @@ static ncg_status set_chunks(const nci_h5 *h5, uint64_t object,
     nci_h5_origin origin = {h5->offset_size, h5->length_size, h5->base, object};
     uint64_t nbytes = set->type.size;
     if (layout->rank != set->space.rank)
-        return nci_fail(err, NCG_ECORRUPT, "%s: its chunks have rank %d, not %d",
-                        name, layout->rank, set->space.rank);
+        return nci_fail(err, NCG_ECORRUPT,
+                        "%s: its chunks have rank %d, not %d", name,
+                        layout->rank, set->space.rank);
     for (int d = 0; d < layout->rank; d++) {
         out->chunk[d] = (int64_t)layout->chunk[d];
         nbytes *= layout->chunk[d]; /* their product is below 2^32 */
@@ -135,12 +135,17 @@ static ncg_status set_chunks(const nci_h5 *h5, uint64_t object,
 static void set_class(nci_h5_dataset *set)
 {
     static const nci_var_class classes[NCI_H5_CLASS_COUNT] = {
-        [NCI_H5_FIXED] = NCI_VAR_PLAIN,       [NCI_H5_FLOAT] = NCI_VAR_PLAIN,
-        [NCI_H5_TIME] = NCI_VAR_OTHER,        [NCI_H5_STRING] = NCI_VAR_PLAIN,
-        [NCI_H5_BITFIELD] = NCI_VAR_OTHER,    [NCI_H5_OPAQUE] = NCI_VAR_OPAQUE,
+        [NCI_H5_FIXED] = NCI_VAR_PLAIN,
+        [NCI_H5_FLOAT] = NCI_VAR_PLAIN,
+        [NCI_H5_TIME] = NCI_VAR_OTHER,
+        [NCI_H5_STRING] = NCI_VAR_PLAIN,
+        [NCI_H5_BITFIELD] = NCI_VAR_OTHER,
+        [NCI_H5_OPAQUE] = NCI_VAR_OPAQUE,
         [NCI_H5_COMPOUND] = NCI_VAR_COMPOUND,
-        [NCI_H5_REFERENCE] = NCI_VAR_OTHER,   [NCI_H5_ENUM] = NCI_VAR_ENUM,
-        [NCI_H5_VLEN] = NCI_VAR_VLEN,         [NCI_H5_ARRAY] = NCI_VAR_OTHER};
+        [NCI_H5_REFERENCE] = NCI_VAR_OTHER,
+        [NCI_H5_ENUM] = NCI_VAR_ENUM,
+        [NCI_H5_VLEN] = NCI_VAR_VLEN,
+        [NCI_H5_ARRAY] = NCI_VAR_OTHER};
     set->klass = classes[set->type.klass];
     if (set->type.is_text)
         set->klass = NCI_VAR_PLAIN;
@@ -165,7 +170,8 @@ static ncg_status set_storage(nci_h5 *h5, const nci_h5_object *object,
     out->is_big_endian = set->type.is_big_endian;
     for (int d = 0; d < set->space.rank; d++)
         out->file_shape[d] = (int64_t)set->space.dims[d];
-    nci_tile_chunk(set->space.rank, out->file_shape, set->type.size, out->chunk);
+    nci_tile_chunk(set->space.rank, out->file_shape, set->type.size,
+                   out->chunk);
     NCI_TRY(nci_h5_layout_read(h5, m, name, &layout, err));
     NCI_TRY(read_filters(h5, object, name, out, &fits, err));
     NCI_TRY(read_fill(h5, object, &set->type, name, out, err));

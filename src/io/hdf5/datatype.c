@@ -123,8 +123,8 @@ ncg_status nci_h5_type_read(const nci_h5 *h5, nci_h5_cursor at,
         return nci_fail(err, NCG_EUNSUPPORTED, "%s: datatype of version %u",
                         name, version);
     if ((head & 15) >= NCI_H5_CLASS_COUNT)
-        return nci_fail(err, NCG_EUNSUPPORTED, "%s: datatype of class %u",
-                        name, (unsigned)(head & 15));
+        return nci_fail(err, NCG_EUNSUPPORTED, "%s: datatype of class %u", name,
+                        (unsigned)(head & 15));
     type.klass = (nci_h5_class)(head & 15);
     if (!type.size)
         return nci_fail(err, NCG_ECORRUPT, "%s: datatype of no size", name);

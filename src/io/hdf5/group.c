@@ -113,7 +113,8 @@ static ncg_status walk_tree(symbols *s, uint64_t address, int level,
     bool found = nci_h5_signature(&at, "TREE") && !nci_h5_uint(&at, 1);
     int here = (int)nci_h5_uint(&at, 1);
     uint64_t count = nci_h5_uint(&at, 2);
-    if (!found || at.failed || here > MAX_LEVEL || (level >= 0 && here != level))
+    if (!found || at.failed || here > MAX_LEVEL ||
+        (level >= 0 && here != level))
         return nci_h5_corrupt(h5, address, s->name,
                               "no node of the group's B-tree there", err);
     uint64_t pair = (uint64_t)(h5->length_size + h5->offset_size);

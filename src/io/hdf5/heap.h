@@ -24,13 +24,13 @@ ncg_status nci_h5_global_get(nci_h5 *h5, uint64_t address, uint32_t index,
 typedef struct nci_h5_fractal {
     uint64_t address;
     int id_size, offset_bytes, length_bytes; /* of heap ids */
-    bool has_checksums; /* direct blocks carry one */
-    unsigned width;     /* blocks in a row */
+    bool has_checksums;                      /* direct blocks carry one */
+    unsigned width;                          /* blocks in a row */
     uint64_t start_size, max_direct;
     uint64_t root;
     unsigned root_rows; /* 0: the root is a direct block */
     uint64_t huge_tree;
-    bool huge_direct;   /* ids of huge objects hold their address */
+    bool huge_direct; /* ids of huge objects hold their address */
     struct nci_h5_heap_block *blocks;
     size_t nblocks, capacity;
 } nci_h5_fractal;

@@ -65,8 +65,7 @@ static unsigned read_fields(nci_h5 *h5, nci_h5_cursor *at, nci_h5_fractal *heap)
     int direct = (nci_h5_log2(heap->max_direct) + 7) / 8;
     int managed = nci_h5_log2(max_managed) / 8 + 1;
     heap->length_bytes = direct < managed ? direct : managed;
-    heap->huge_direct =
-        heap->id_size - 1 >= h5->offset_size + h5->length_size;
+    heap->huge_direct = heap->id_size - 1 >= h5->offset_size + h5->length_size;
     return filter_size;
 }
 
@@ -155,9 +154,9 @@ static ncg_status check_direct_sum(nci_h5 *h5, const nci_h5_fractal *heap,
     if (where + 4 > block->size)
         return nci_h5_corrupt(h5, block->address, name, "too short", err);
     nci_h5_cursor at = nci_h5_cursor_of(block->data + where, 4);
-    uint32_t sum = (uint32_t)nci_h5_uint(&at, 4);
+    uint64_t sum = nci_h5_uint(&at, 4);
     memset(block->data + where, 0, 4);
-    if (nci_h5_sum(block->data, block->size) != sum)
+    if (nci_h5_sum_differs(sum, block->data, block->size))
         return nci_h5_corrupt(h5, block->address, name,
                               "wrong checksum in its fractal heap", err);
     return NCG_OK;

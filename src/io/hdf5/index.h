@@ -23,9 +23,9 @@ typedef struct nci_h5_walk {
     nci_h5 *h5;
     const nci_var *var;
     nci_h5_origin origin;
-    uint64_t root;          /* relative address of the index */
-    uint64_t chunk_bytes;   /* decoded */
-    int size_bytes;         /* of a stored size in version 4 indexes */
+    uint64_t root;        /* relative address of the index */
+    uint64_t chunk_bytes; /* decoded */
+    int size_bytes;       /* of a stored size in version 4 indexes */
     bool is_filtered;
     int64_t stride[NCG_MAX_RANK];
     nci_chunk_table *table;
@@ -49,7 +49,7 @@ ncg_status nci_h5_walk_extensible_array(nci_h5_walk *walk, ncg_error *err);
  * reads that grid from the data set's header; with `swap` its one unlimited
  * axis counts as the slowest. */
 typedef struct nci_h5_order {
-    int axis[NCG_MAX_RANK];      /* slowest first */
+    int axis[NCG_MAX_RANK];       /* slowest first */
     uint64_t count[NCG_MAX_RANK]; /* chunks along axis[i]; UINT64_MAX: open */
 } nci_h5_order;
 

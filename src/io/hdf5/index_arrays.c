@@ -20,10 +20,9 @@ ncg_status nci_h5_order_init(nci_h5_walk *walk, bool swap, nci_h5_order *out,
     nci_h5_space space;
     const nci_storage *storage = &walk->var->storage;
     const char *name = walk->var->name;
-    NCI_TRY(nci_h5_object_load(walk->h5, walk->origin.object, name, &object,
-                               err));
-    ncg_status st =
-        nci_h5_dataset_space(walk->h5, &object, name, &space, err);
+    NCI_TRY(
+        nci_h5_object_load(walk->h5, walk->origin.object, name, &object, err));
+    ncg_status st = nci_h5_dataset_space(walk->h5, &object, name, &space, err);
     nci_h5_object_fini(&object);
     if (!st && space.rank != walk->var->rank)
         st = nci_fail(err, NCG_ECORRUPT, "%s: its rank has changed", name);
@@ -118,8 +117,7 @@ typedef struct fixed {
     uint64_t header, count, page, data;
 } fixed;
 
-static ncg_status bad(const nci_h5_walk *walk, uint64_t address,
-                      ncg_error *err)
+static ncg_status bad(const nci_h5_walk *walk, uint64_t address, ncg_error *err)
 {
     return nci_h5_corrupt(walk->h5, address, walk->var->name,
                           "not the chunk index that is needed", err);
@@ -207,8 +205,8 @@ ncg_status nci_h5_walk_fixed_array(nci_h5_walk *walk, ncg_error *err)
         return NCG_OK;
     size_t prefix = 6 + (size_t)walk->h5->offset_size;
     uint64_t npages = f.count > f.page ? (f.count - 1) / f.page + 1 : 0;
-    uint64_t body = npages ? (npages + 7) / 8
-                           : f.count * nci_h5_element_size(walk);
+    uint64_t body =
+        npages ? (npages + 7) / 8 : f.count * nci_h5_element_size(walk);
     NCI_TRY(nci_h5_load(walk->h5, f.data, prefix + body + 4, walk->var->name,
                         &block, err));
     ncg_status st = check_data(&f, &block, err);

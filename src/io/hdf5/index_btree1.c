@@ -18,7 +18,7 @@ enum { USUAL_ENTRIES = 64, MAX_LEVEL = 64 };
 typedef struct tree {
     nci_h5_walk *walk;
     size_t key_size;
-    size_t node_size;  /* for USUAL_ENTRIES */
+    size_t node_size; /* for USUAL_ENTRIES */
 } tree;
 
 static size_t node_bytes(const tree *t, size_t entries)
@@ -116,8 +116,8 @@ static ncg_status visit(const tree *t, uint64_t address, int level,
     if (!buffer)
         return nci_fail(err, NCG_ENOMEM, "%s: out of memory for its index",
                         t->walk->var->name);
-    ncg_status st = read_node(t, address, buffer, &more, &at, &here, &count,
-                              err);
+    ncg_status st =
+        read_node(t, address, buffer, &more, &at, &here, &count, err);
     if (!st && level >= 0 && here != level)
         st = nci_h5_corrupt(t->walk->h5, address, t->walk->var->name,
                             "node of its chunk index on a wrong level", err);

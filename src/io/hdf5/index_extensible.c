@@ -26,12 +26,12 @@ typedef struct array {
     nci_h5_walk *walk;
     nci_h5_order order;
     uint64_t header, index_block;
-    uint64_t in_index;   /* elements in the index block */
-    uint64_t least;      /* elements of the smallest data block */
-    uint64_t page;       /* elements of a page */
-    int number_bytes;    /* of a first element */
-    unsigned nsuper;     /* super blocks in all */
-    unsigned listed;     /* of them, those listed in the index block */
+    uint64_t in_index; /* elements in the index block */
+    uint64_t least;    /* elements of the smallest data block */
+    uint64_t page;     /* elements of a page */
+    int number_bytes;  /* of a first element */
+    unsigned nsuper;   /* super blocks in all */
+    unsigned listed;   /* of them, those listed in the index block */
 } array;
 
 static ncg_status bad(const array *a, uint64_t address, ncg_error *err)
@@ -128,8 +128,7 @@ static ncg_status read_data(const array *a, uint64_t address, uint64_t label,
 {
     nci_h5_block block;
     nci_h5_cursor at;
-    uint64_t nbytes =
-        data_head(a) + count * nci_h5_element_size(a->walk) + 4;
+    uint64_t nbytes = data_head(a) + count * nci_h5_element_size(a->walk) + 4;
     NCI_TRY(load(a, address, nbytes, "EADB", true, label, &block, &at, err));
     ncg_status st = enter(a, &at, a->in_index + first, count, err);
     nci_h5_block_fini(&block);
@@ -152,8 +151,8 @@ static ncg_status read_page(const array *a, uint64_t address, uint64_t first,
 }
 
 static ncg_status read_paged(const array *a, uint64_t address, uint64_t first,
-                             uint64_t count, const uint8_t *bits,
-                             uint64_t bit, ncg_error *err)
+                             uint64_t count, const uint8_t *bits, uint64_t bit,
+                             ncg_error *err)
 {
     nci_h5_block block;
     nci_h5_cursor at;
@@ -190,8 +189,8 @@ static ncg_status read_super(const array *a, unsigned s, uint64_t address,
     nci_h5_cursor at;
     if (blocks > h5->file_size || bitmap > h5->file_size)
         return bad(a, address, err);
-    uint64_t nbytes = data_head(a) +
-                      blocks * (bitmap + (uint64_t)h5->offset_size) + 4;
+    uint64_t nbytes =
+        data_head(a) + blocks * (bitmap + (uint64_t)h5->offset_size) + 4;
     NCI_TRY(load(a, address, nbytes, "EASB", true, first, &block, &at, err));
     const uint8_t *bits = nci_h5_skip(&at, blocks * bitmap);
     ncg_status st = NCG_OK;
@@ -227,8 +226,7 @@ static ncg_status read_first(const array *a, unsigned s, uint64_t number,
     return NCG_OK;
 }
 
-static ncg_status read_listed(const array *a, nci_h5_cursor *at,
-                              ncg_error *err)
+static ncg_status read_listed(const array *a, nci_h5_cursor *at, ncg_error *err)
 {
     uint64_t first = 0, number = 0;
     NCI_TRY(enter(a, at, 0, a->in_index, err));
@@ -261,8 +259,8 @@ ncg_status nci_h5_walk_extensible_array(nci_h5_walk *walk, ncg_error *err)
     uint64_t addresses = listed + a.nsuper - a.listed;
     uint64_t nbytes = 6 + (uint64_t)walk->h5->offset_size * (1 + addresses) +
                       a.in_index * nci_h5_element_size(walk) + 4;
-    NCI_TRY(load(&a, a.index_block, nbytes, "EAIB", false, 0, &block, &at,
-                 err));
+    NCI_TRY(
+        load(&a, a.index_block, nbytes, "EAIB", false, 0, &block, &at, err));
     ncg_status st = read_listed(&a, &at, err);
     nci_h5_block_fini(&block);
     return st;

@@ -73,9 +73,8 @@ static ncg_status read_index(const nci_h5 *h5, nci_h5_cursor *at,
                              ncg_error *err)
 {
     static const nci_chunk_index kinds[] = {
-        NCI_INDEX_NONE,        NCI_INDEX_SINGLE,
-        NCI_INDEX_IMPLICIT,    NCI_INDEX_FIXED_ARRAY,
-        NCI_INDEX_EXTENSIBLE_ARRAY, NCI_INDEX_BTREE2};
+        NCI_INDEX_NONE,        NCI_INDEX_SINGLE,           NCI_INDEX_IMPLICIT,
+        NCI_INDEX_FIXED_ARRAY, NCI_INDEX_EXTENSIBLE_ARRAY, NCI_INDEX_BTREE2};
     static const int params[] = {0, 0, 0, 1, 5, 6};
     unsigned kind = (unsigned)nci_h5_uint(at, 1);
     if (!kind || kind >= sizeof kinds / sizeof *kinds)
@@ -117,8 +116,7 @@ static ncg_status read_chunked(const nci_h5 *h5, nci_h5_cursor *at,
 
 static ncg_status read_new(const nci_h5 *h5, nci_h5_cursor *at,
                            unsigned version, const nci_h5_message *message,
-                           const char *name, nci_h5_layout *out,
-                           ncg_error *err)
+                           const char *name, nci_h5_layout *out, ncg_error *err)
 {
     unsigned klass = (unsigned)nci_h5_uint(at, 1);
     out->klass = (nci_h5_layout_class)klass;

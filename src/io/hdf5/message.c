@@ -16,8 +16,8 @@ static ncg_status cut_short(const char *name, const char *what, ncg_error *err)
 static ncg_status unknown(const char *name, const char *what, unsigned version,
                           ncg_error *err)
 {
-    return nci_fail(err, NCG_EUNSUPPORTED, "%s: %s message of version %u",
-                    name, what, version);
+    return nci_fail(err, NCG_EUNSUPPORTED, "%s: %s message of version %u", name,
+                    what, version);
 }
 
 /* version, rank, flags (bit 0: maximum sizes), then version 1: reserved (5),
@@ -45,8 +45,10 @@ ncg_status nci_h5_space_read(const nci_h5 *h5, nci_h5_cursor at,
         if (space.dims[d] > INT64_MAX ||
             __builtin_mul_overflow(space.count, space.dims[d], &space.count) ||
             space.count > INT64_MAX)
-            return nci_fail(err, NCG_ECORRUPT, "%s: its size along axis %d is "
-                            "absurd", name, d);
+            return nci_fail(err, NCG_ECORRUPT,
+                            "%s: its size along axis %d is "
+                            "absurd",
+                            name, d);
     }
     uint64_t unlimited = UINT64_MAX >> (64 - 8 * h5->length_size);
     for (int d = 0; has_max && d < space.rank; d++) {

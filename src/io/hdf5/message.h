@@ -40,12 +40,12 @@ typedef enum nci_h5_class {
 typedef struct nci_h5_type {
     nci_h5_class klass;
     uint32_t size;
-    bool is_committed;   /* a named type of the file */
-    bool is_text;        /* vlen: of characters */
-    bool is_big_endian;  /* numbers; enum: of its base */
-    bool is_plain;       /* numbers: all bits, in an order that we know */
-    bool is_object_ref;  /* reference, or vlen of it: to an object */
-    ncg_dtype dtype;     /* as NetCDF-C shows it; NONE: it has no name there */
+    bool is_committed;  /* a named type of the file */
+    bool is_text;       /* vlen: of characters */
+    bool is_big_endian; /* numbers; enum: of its base */
+    bool is_plain;      /* numbers: all bits, in an order that we know */
+    bool is_object_ref; /* reference, or vlen of it: to an object */
+    ncg_dtype dtype;    /* as NetCDF-C shows it; NONE: it has no name there */
 } nci_h5_type;
 
 /* nci_h5_type_read reads a datatype; a type that is well-formed but has no
@@ -62,10 +62,10 @@ typedef enum nci_h5_layout_class {
 
 typedef struct nci_h5_layout {
     nci_h5_layout_class klass;
-    uint64_t address;    /* relative; of data or of the chunk index */
-    uint64_t nbytes;     /* contiguous (0: by shape), compact */
+    uint64_t address; /* relative; of data or of the chunk index */
+    uint64_t nbytes;  /* contiguous (0: by shape), compact */
     bool has_nbytes;
-    int rank;            /* chunked: of the chunks */
+    int rank; /* chunked: of the chunks */
     uint64_t chunk[NCI_H5_MAX_RANK];
     nci_chunk_index index;
     bool edge_unfiltered;

@@ -22,7 +22,7 @@ typedef struct nci_n4_dim {
     char *name;       /* with the group's path */
     int64_t size;
     bool is_unlimited;
-    int index;        /* in the header, at the end */
+    int index; /* in the header, at the end */
 } nci_n4_dim;
 
 typedef enum nci_n4_source {
@@ -35,7 +35,7 @@ typedef enum nci_n4_source {
 typedef struct nci_n4_var {
     int group;
     nci_n4_source source;
-    bool is_hidden; /* NetCDF-C does not show it */
+    bool is_hidden;                /* NetCDF-C does not show it */
     int64_t ids[NCG_MAX_RANK];     /* IDS; OWN: ids[0] */
     uint64_t scales[NCG_MAX_RANK]; /* SCALES: addresses */
     bool unlimited[NCG_MAX_RANK];  /* in the data set itself */

@@ -102,8 +102,7 @@ static ncg_status read_messages(nci_h5 *h5, nci_h5_object *object, size_t from,
         if (!message.body)
             return nci_h5_corrupt(h5, block.address, name,
                                   "a message reaches beyond its header", err);
-        message.address =
-            block.address + (uint64_t)(message.body - block.data);
+        message.address = block.address + (uint64_t)(message.body - block.data);
         if (!nci_grow(&object->messages, &object->capacity, object->count + 1,
                       sizeof *object->messages))
             return no_memory(name, err);
@@ -175,8 +174,8 @@ static ncg_status load_new(nci_h5 *h5, nci_h5_object *object, nci_h5_cursor at,
     if (at.failed)
         return nci_h5_corrupt(h5, object->address, name, "truncated", err);
     if (object->version != 2)
-        return nci_fail(err, NCG_EUNSUPPORTED,
-                        "%s: object header version %d", name, object->version);
+        return nci_fail(err, NCG_EUNSUPPORTED, "%s: object header version %d",
+                        name, object->version);
     size_t head = (size_t)(at.at - begin);
     if (size > h5->file_size)
         return nci_h5_corrupt(h5, object->address, name,

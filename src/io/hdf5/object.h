@@ -26,9 +26,9 @@ typedef enum nci_h5_message_type {
 
 typedef struct nci_h5_message {
     uint8_t type;
-    bool is_shared;   /* the body says where the message really is */
-    bool must_know;   /* a reader that does not know the type must give up */
-    uint16_t order;   /* of creation, where attributes are tracked */
+    bool is_shared;      /* the body says where the message really is */
+    bool must_know;      /* a reader that does not know the type must give up */
+    uint16_t order;      /* of creation, where attributes are tracked */
     const uint8_t *body; /* inside a block of the object */
     size_t size;
     uint64_t address; /* of the body */

@@ -38,8 +38,8 @@ static bool is_size(int nbytes)
 }
 
 /* Reads what follows the version byte of versions 0 and 1. */
-static void read_old(nci_h5_cursor *at, int version, nci_h5 *h5,
-                     uint64_t *base, uint64_t *end)
+static void read_old(nci_h5_cursor *at, int version, nci_h5 *h5, uint64_t *base,
+                     uint64_t *end)
 {
     nci_h5_skip(at, 4);
     h5->offset_size = (int)nci_h5_uint(at, 1);
@@ -67,8 +67,8 @@ static ncg_status read_new(nci_h5_cursor *at, const uint8_t *head, nci_h5 *h5,
     nci_h5_address(at, h5);
     *end = nci_h5_address(at, h5);
     h5->root = nci_h5_address(at, h5);
-    uint32_t sum = nci_h5_sum(head, (size_t)(at->at - head));
-    if (nci_h5_uint(at, 4) != sum && !at->failed)
+    size_t nbytes = (size_t)(at->at - head);
+    if (nci_h5_sum_differs(nci_h5_uint(at, 4), head, nbytes) && !at->failed)
         return nci_h5_corrupt(h5, 0, "superblock", "wrong checksum", err);
     return NCG_OK;
 }
@@ -111,12 +111,12 @@ ncg_status nci_h5_open(nci_bytes *bytes, nci_h5 *out, ncg_error *err)
         read_old(&at, version, &h5, &base, &end);
     else
         NCI_TRY(read_new(&at, head, &h5, &base, &end, err));
+    if (at.failed)
+        return nci_h5_corrupt(&h5, 0, "superblock", "truncated", err);
     if (!is_size(h5.offset_size) || !is_size(h5.length_size))
         return nci_fail(err, NCG_EUNSUPPORTED,
                         "HDF5 addresses of %d and lengths of %d bytes",
                         h5.offset_size, h5.length_size);
-    if (at.failed)
-        return nci_h5_corrupt(&h5, 0, "superblock", "truncated", err);
     NCI_TRY(check_end(&h5, base, end, err));
     *out = h5;
     return NCG_OK;

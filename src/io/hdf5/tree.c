@@ -22,12 +22,20 @@ static const char dim_only[] =
 static const char non_coord[] = "_nc4_non_coord_";
 
 /* Attributes that NetCDF-C keeps to itself. */
-static const char *const hidden[] = {
-    "CLASS",        "DIMENSION_LIST",    "NAME",
-    "REFERENCE_LIST", "_ARRAY_DIMENSIONS", "_Codecs",
-    "_Format",      "_IsNetcdf4",        "_NCProperties",
-    "_NCZARR_ATTR", "_Netcdf4Coordinates", "_Netcdf4Dimid",
-    "_SuperblockVersion", "_nc3_strict"};
+static const char *const hidden[] = {"CLASS",
+                                     "DIMENSION_LIST",
+                                     "NAME",
+                                     "REFERENCE_LIST",
+                                     "_ARRAY_DIMENSIONS",
+                                     "_Codecs",
+                                     "_Format",
+                                     "_IsNetcdf4",
+                                     "_NCProperties",
+                                     "_NCZARR_ATTR",
+                                     "_Netcdf4Coordinates",
+                                     "_Netcdf4Dimid",
+                                     "_SuperblockVersion",
+                                     "_nc3_strict"};
 
 static bool is_hidden(const char *name)
 {
@@ -99,8 +107,8 @@ static ncg_status add_scale(visit *v, ncg_error *err)
     if (!v->space.rank)
         return nci_fail(err, NCG_EUNSUPPORTED,
                         "%s: a dimension scale without a dimension", v->name);
-    if (given && (nci_h5_attribute_ints(given, 1, &id) != 1 || id < 0 ||
-                  id > INT32_MAX))
+    if (given &&
+        (nci_h5_attribute_ints(given, 1, &id) != 1 || id < 0 || id > INT32_MAX))
         return nci_fail(err, NCG_ECORRUPT, "%s: bad _Netcdf4Dimid", v->name);
     if (id >= tree->next_id)
         tree->next_id = id + 1;
@@ -172,8 +180,8 @@ static ncg_status add_var(visit *v, const char *name, ncg_error *err)
     nci_n4_tree *tree = v->tree;
     nci_h5_dataset set;
     NCI_TRY(nci_h5_dataset_read(tree->h5, v->object, name, &set, err));
-    nci_var *var = nci_header_add_var(tree->header, name, set.dtype,
-                                      set.space.rank, NULL);
+    nci_var *var =
+        nci_header_add_var(tree->header, name, set.dtype, set.space.rank, NULL);
     if (!var || !nci_grow(&tree->vars, &tree->vars_capacity, tree->nvars + 1,
                           sizeof *tree->vars))
         return no_memory(err);
@@ -233,8 +241,8 @@ static ncg_status visit_link(nci_n4_tree *tree, int group, nci_h5_link *link,
                              bool *is_group, ncg_error *err)
 {
     nci_h5_object object;
-    NCI_TRY(nci_h5_object_load(tree->h5, link->address, link->name, &object,
-                               err));
+    NCI_TRY(
+        nci_h5_object_load(tree->h5, link->address, link->name, &object, err));
     ncg_status st = NCG_OK;
     *is_group = nci_h5_object_is_group(&object);
     if (!*is_group && nci_h5_object_find(&object, NCI_H5_LAYOUT))
@@ -308,11 +316,10 @@ static ncg_status visit_group(nci_n4_tree *tree, int parent, const char *name,
                         MAX_DEPTH);
     NCI_TRY(add_group(tree, parent, name, address, err));
     NCI_TRY(nci_h5_object_load(tree->h5, address, shown, &object, err));
-    ncg_status st = nci_h5_object_is_group(&object)
-                        ? nci_h5_links_read(tree->h5, &object, shown, &links,
-                                            err)
-                        : nci_h5_corrupt(tree->h5, address, shown,
-                                         "is not a group", err);
+    ncg_status st =
+        nci_h5_object_is_group(&object)
+            ? nci_h5_links_read(tree->h5, &object, shown, &links, err)
+            : nci_h5_corrupt(tree->h5, address, shown, "is not a group", err);
     if (!st && parent < 0)
         st = read_globals(tree, &object, err);
     nci_h5_object_fini(&object);
