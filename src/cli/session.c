@@ -8,6 +8,7 @@
 #include "cli/console.h"
 #include "cli/signals.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -67,11 +68,52 @@ static ncg_status check_inputs(const nci_pipeline *p, ncg_error *err)
     return NCG_OK;
 }
 
+static bool is_rule(const char *weights)
+{
+    return !strcmp(weights, "area") || !strcmp(weights, "coslat") ||
+           !strcmp(weights, "days");
+}
+
+/* -V and the variables that steps take as weights; NULL without -V. */
+static char *wanted_variables(const nci_options *o, const nci_pipeline *p)
+{
+    char *list = o->variables ? nci_xstrdup(o->variables) : NULL;
+    for (size_t i = 0; list && i < p->nsteps; i++) {
+        const char *weights = p->steps[i].reduce.weights;
+        if (!weights || is_rule(weights))
+            continue;
+        char *longer = nci_xformat("%s,%s", list, weights);
+        free(list);
+        list = longer;
+    }
+    return list;
+}
+
+/* Takes the weights away again that were read beside -V. */
+static ncg_status drop_weights(nci_session *s, const char *wanted,
+                               ncg_error *err)
+{
+    const char *variables = s->options->variables;
+    ncg_dataset *rest = NULL;
+    if (!wanted || !strcmp(wanted, variables))
+        return NCG_OK;
+    char *word = nci_xformat("var=%s", variables);
+    const char *words[] = {word};
+    ncg_status st = ncg_dataset_sel(s->result, words, 1, &rest, err);
+    free(word);
+    if (st)
+        return st;
+    ncg_dataset_release(&s->result);
+    s->result = rest;
+    return NCG_OK;
+}
+
 static ncg_status open_inputs(nci_session *s, const nci_pipeline *p,
-                              ncg_dataset **out, ncg_error *err)
+                              const char *variables, ncg_dataset **out,
+                              ncg_error *err)
 {
     ncg_open_options how = NCG_OPEN_OPTIONS_INIT;
-    how.variables = s->options->variables;
+    how.variables = variables;
     how.glob = s->options->glob;
     how.overlap = s->options->overlap;
     how.join = s->options->join;
@@ -88,16 +130,20 @@ ncg_status nci_session_open(nci_session *s, const nci_options *options,
     memset(s, 0, sizeof *s);
     s->options = options;
     s->started = now();
+    char *variables = wanted_variables(options, p);
     ncg_status st = check_inputs(p, err);
     if (!st)
         st = create_context(s, err);
     if (!st)
-        st = open_inputs(s, p, &in, err);
+        st = open_inputs(s, p, variables, &in, err);
     if (!st)
         nci_console_say("opened the inputs in %.2f s", nci_session_elapsed(s));
     if (!st)
         st = nci_pipeline_apply(p, options, in, &s->result, err);
     ncg_dataset_release(&in);
+    if (!st)
+        st = drop_weights(s, variables, err);
+    free(variables);
     return st ? st : nci_console_strict(err);
 }
 

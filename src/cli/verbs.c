@@ -76,12 +76,16 @@ const nci_verb nci_verbs[] = {
     REDUCE("last", LAST, COMMON, "last value",
            "The last valid one, or with skipna=no simply the last.",
            "ncgraph snow.nc : last time by=year -o last.nc"),
-    REDUCE("argmin", ARGMIN, COMMON, "position of the least value",
-           "Positions count from 0; of equal values the first counts.",
-           "ncgraph tas.nc : argmin time -o when-coldest.nc"),
-    REDUCE("argmax", ARGMAX, COMMON, "position of the greatest value",
-           "Positions count from 0; of equal values the first counts.",
-           "ncgraph tas.nc : argmax time -o when-hottest.nc"),
+    REDUCE(
+        "argmin", ARGMIN, COMMON, "position of the least value",
+        "Positions count from 0, with by= too along the whole dimension; of\n"
+        "equal values the first counts.",
+        "ncgraph tas.nc : argmin time -o when-coldest.nc"),
+    REDUCE(
+        "argmax", ARGMAX, COMMON, "position of the greatest value",
+        "Positions count from 0, with by= too along the whole dimension; of\n"
+        "equal values the first counts.",
+        "ncgraph tas.nc : argmax time -o when-hottest.nc"),
     {"anom", NCI_VERB_ANOM, NCG_OP_MEAN, NCI_KEY_BY, "anom [by=GROUP]",
      "anomaly: each value less its time mean",
      "With by=, less the mean of its group over all years. The data are read\n"

@@ -13,7 +13,6 @@ import tempfile
 import unittest
 
 NCGRAPH = os.environ.get("NCGRAPH", "ncgraph")
-SANITIZED = bool(os.environ.get("NCG_SANITIZE"))
 try:
     import netCDF4
     import numpy as np
@@ -107,7 +106,9 @@ def write_grid(path, nt=12, nlat=4, nlon=6, start=0, seed=1, fmt="NETCDF4",
         d.createDimension("lon", nlon)
         t = d.createVariable("time", "f8", ("time",))
         t.units, t.calendar, t.axis = units, calendar, "T"
-        t.standard_name = "time"
+        t.standard_name, t.bounds = "time", "time_bnds"
+        d.createDimension("nv", 2)
+        bounds = d.createVariable("time_bnds", "f8", ("time", "nv"))
         lat = d.createVariable("lat", "f8", ("lat",))
         lat.units, lat.standard_name = "degrees_north", "latitude"
         lon = d.createVariable("lon", "f8", ("lon",))
@@ -124,6 +125,7 @@ def write_grid(path, nt=12, nlat=4, nlon=6, start=0, seed=1, fmt="NETCDF4",
         lat[:] = np.linspace(-75, 75, nlat) if nlat > 1 else [0.]
         lon[:] = np.arange(nlon) * 360. / nlon
         t[:] = (np.arange(nt) + start) * step
+        bounds[:] = np.stack([t[:] - step / 2, t[:] + step / 2], axis=1)
         data = 280 + 10 * rng.standard_normal((nt, nlat, nlon))
         masked = rng.random(data.shape) < missing
         data = np.ma.array(data.astype(dtype), mask=masked)

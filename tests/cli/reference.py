@@ -98,12 +98,19 @@ def groups(labels):
 
 
 def reduce_by(op, x, axes, time_axis, labels, weights=None, **how):
-    """The grouped axis stays where it was."""
+    """The grouped axis stays where it was; it is the first of `axes`.
+    Positions (argmin, argmax) count along the whole of the reduced axes."""
     parts = []
+    rest = int(np.prod([x.shape[a] for a in axes if a != time_axis]))
     for where in groups(labels):
         part = np.take(x, where, axis=time_axis)
         w = None if weights is None else np.take(weights, where, axis=time_axis)
-        parts.append(reduce(op, part, axes, weights=w, **how))
+        out = reduce(op, part, axes, weights=w, **how)
+        if op in ("argmin", "argmax"):
+            at = np.nan_to_num(out).astype(int)
+            whole = np.array(where)[at // rest] * rest + at % rest
+            out = np.where(np.isnan(out), np.nan, whole)
+        parts.append(out)
     kept_before = sum(1 for a in range(time_axis) if a not in axes)
     return np.stack(parts, axis=kept_before)
 

@@ -35,7 +35,7 @@ class EqualBytes(clitest.TestCase):
             self.ok("in_*.nc", ":", *step, "--no-history", "-O", "-o", "a.nc",
                     "-q", "-j", "1", "--mem", "1G")
             for how in (["-j", "2"], ["-j", "4"], ["-j", "4", "--mem", "8M"],
-                        ["-j", "1", "--mem", "3M"], ["-j", "3"]):
+                        ["-j", "1", "--mem", "4M"], ["-j", "3"]):
                 with self.subTest(step=step, how=how):
                     self.check(step, how)
 
