@@ -201,20 +201,24 @@ static void tally(nci_acc *acc, const prepared *p, int64_t from, int64_t cell,
         acc->isa->tally32(acc->missed32 + cell, p->x + from, n);
 }
 
+/* A cell's first valid value becomes its k; its d is 0, as is that of the
+ * NaN that k was while the sums were taken. */
 static void column_squares(nci_acc *acc, const prepared *p, int64_t from,
                            int64_t cell, int64_t n)
 {
     const nci_isa *isa = acc->isa;
+    const double *x = p->x + from;
     double *k = acc->k + cell, *s = acc->value[0] + cell,
            *q = acc->value[1] + cell;
-    if (isa->any_nan(k, n))
-        isa->column_first(k, p->x + from, n);
-    if (!p->weight) {
-        isa->column_squares(k, s, q, p->x + from, n);
-        return;
+    bool any;
+    if (p->weight) {
+        any = isa->column_squares_weighted(k, s, q, x, p->weight + from, n);
+        isa->column_add(acc->value[2] + cell, p->weight + from, n);
+    } else {
+        any = isa->column_squares(k, s, q, x, n);
     }
-    isa->column_squares_weighted(k, s, q, p->x + from, p->weight + from, n);
-    isa->column_add(acc->value[2] + cell, p->weight + from, n);
+    if (any)
+        isa->column_first(k, x, n);
 }
 
 static void fold_column(nci_acc *acc, const prepared *p, int64_t from,
@@ -345,39 +349,65 @@ void nci_acc_block(nci_acc *acc, const nci_fold_block *block, nci_walk *cells,
 
 /* ---- the end of a group --------------------------------------------------- */
 
-/* Sums about k become mean and squared deviations about the mean. */
-static void finish_squares(nci_acc *acc, int64_t cell, int64_t count)
+/* Missing values become valid ones; true where a cell has none. */
+static bool count_valid(nci_acc *acc, int64_t cell, int64_t n, int64_t seen)
 {
-    double *s = acc->value[0] + cell, *q = acc->value[1] + cell;
-    double n = acc->fold->is_weighted ? acc->value[2][cell] : (double)count;
-    double shift = n != 0 ? *s / n : 0;
-    double rest = *q - *s * shift;
-    *s = acc->k[cell] + shift;
-    *q = rest > 0 ? rest : isnan(rest) ? rest : 0;
+    int64_t empty = 0;
+    if (acc->missed64) {
+        int64_t *counts = acc->missed64 + cell;
+        for (int64_t i = 0; i < n; i++) {
+            counts[i] = seen - counts[i];
+            empty |= counts[i] <= 0;
+        }
+        return empty != 0;
+    }
+    int32_t *counts = acc->missed32 + cell, all = (int32_t)seen, none = 0;
+    for (int64_t i = 0; i < n; i++) {
+        counts[i] = all - counts[i];
+        none |= counts[i] <= 0;
+    }
+    return none != 0;
 }
 
-static void finish_cell(nci_acc *acc, int64_t cell, int64_t seen)
+static double count_at(const nci_acc *acc, int64_t cell)
 {
-    int64_t count;
-    if (acc->missed64)
-        count = acc->missed64[cell] = seen - acc->missed64[cell];
-    else
-        count = acc->missed32[cell] = (int32_t)seen - acc->missed32[cell];
-    if (count > 0) {
-        if (acc->k)
-            finish_squares(acc, cell, count);
-        return;
+    return acc->missed64 ? (double)acc->missed64[cell]
+                         : (double)acc->missed32[cell];
+}
+
+/* Sums about k become mean and squared deviations about the mean. */
+static void finish_squares(nci_acc *acc, int64_t cell, int64_t n)
+{
+    double *s = acc->value[0], *q = acc->value[1], *w = acc->value[2];
+    for (int64_t c = cell; c < cell + n; c++) {
+        double size = w ? w[c] : count_at(acc, c);
+        double shift = size != 0 ? s[c] / size : 0;
+        double rest = q[c] - s[c] * shift;
+        s[c] = acc->k[c] + shift;
+        q[c] = rest < 0 ? 0 : rest;
     }
-    for (int v = 0; v < acc->layout.nvalues; v++)
-        acc->wide[v][cell] = 0;
-    if (acc->layout.has_index)
-        acc->index[cell] = 0;
+}
+
+static void clear_empty(nci_acc *acc, int64_t cell, int64_t n)
+{
+    for (int64_t c = cell; c < cell + n; c++) {
+        if (count_at(acc, c) > 0)
+            continue;
+        for (int v = 0; v < acc->layout.nvalues; v++)
+            acc->wide[v][c] = 0;
+        if (acc->layout.has_index)
+            acc->index[c] = 0;
+    }
 }
 
 void nci_acc_finish(nci_acc *acc, const int64_t *seen, int64_t nrows)
 {
     int64_t width = nrows ? acc->ncells / nrows : 0;
-    for (int64_t row = 0; row < nrows; row++)
-        for (int64_t i = 0; i < width; i++)
-            finish_cell(acc, row * width + i, seen[row]);
+    for (int64_t row = 0; row < nrows; row++) {
+        bool any_empty = count_valid(acc, row * width, width, seen[row]);
+        if (acc->k)
+            finish_squares(acc, row * width, width);
+        if (any_empty)
+            clear_empty(acc, row * width, width);
+    }
 }

@@ -65,10 +65,11 @@ typedef struct nci_isa {
     void (*column_max)(double *high, const double *x, int64_t n);
     /* first[i] = x[i] where first[i] is NaN */
     void (*column_first)(double *first, const double *x, int64_t n);
-    /* d = x - k: s += d, q += d d; weighted: s += w d, q += w d d */
-    void (*column_squares)(const double *k, double *s, double *q,
+    /* d = x - k: s += d, q += d d; weighted: s += w d, q += w d d. Returns
+     * whether a d was NaN, which counts as 0. */
+    bool (*column_squares)(const double *k, double *s, double *q,
                            const double *x, int64_t n);
-    void (*column_squares_weighted)(const double *k, double *s, double *q,
+    bool (*column_squares_weighted)(const double *k, double *s, double *q,
                                     const double *x, const double *w,
                                     int64_t n);
 

@@ -16,11 +16,26 @@ typedef uint64_t u64_any __attribute__((aligned(1)));
 
 /* ---- bytes --------------------------------------------------------------- */
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+
+#define LOAD16(p) _mm_loadu_si128((const __m128i *)(const void *)(p))
+#define STORE16(p, v) _mm_storeu_si128((__m128i *)(void *)(p), v)
+#endif
+
 static void unshuffle2(const uint8_t *const *planes, int64_t n, void *out)
 {
     const uint8_t *p0 = planes[0], *p1 = planes[1];
     u16_any *restrict to = out;
-    for (int64_t i = 0; i < n; i++)
+    int64_t i = 0;
+#if defined(__SSE2__)
+    for (; i + 16 <= n; i += 16) {
+        __m128i a = LOAD16(p0 + i), b = LOAD16(p1 + i);
+        STORE16(to + i, _mm_unpacklo_epi8(a, b));
+        STORE16(to + i + 8, _mm_unpackhi_epi8(a, b));
+    }
+#endif
+    for (; i < n; i++)
         to[i] = (uint16_t)(p0[i] | p1[i] << 8);
 }
 
@@ -29,7 +44,21 @@ static void unshuffle4(const uint8_t *const *planes, int64_t n, void *out)
     const uint8_t *p0 = planes[0], *p1 = planes[1], *p2 = planes[2],
                   *p3 = planes[3];
     u32_any *restrict to = out;
-    for (int64_t i = 0; i < n; i++)
+    int64_t i = 0;
+#if defined(__SSE2__)
+    for (; i + 16 <= n; i += 16) {
+        __m128i a = LOAD16(p0 + i), b = LOAD16(p1 + i);
+        __m128i c = LOAD16(p2 + i), d = LOAD16(p3 + i);
+        __m128i ab = _mm_unpacklo_epi8(a, b), cd = _mm_unpacklo_epi8(c, d);
+        STORE16(to + i, _mm_unpacklo_epi16(ab, cd));
+        STORE16(to + i + 4, _mm_unpackhi_epi16(ab, cd));
+        ab = _mm_unpackhi_epi8(a, b);
+        cd = _mm_unpackhi_epi8(c, d);
+        STORE16(to + i + 8, _mm_unpacklo_epi16(ab, cd));
+        STORE16(to + i + 12, _mm_unpackhi_epi16(ab, cd));
+    }
+#endif
+    for (; i < n; i++)
         to[i] = (uint32_t)p0[i] | (uint32_t)p1[i] << 8 |
                 (uint32_t)p2[i] << 16 | (uint32_t)p3[i] << 24;
 }
@@ -37,7 +66,33 @@ static void unshuffle4(const uint8_t *const *planes, int64_t n, void *out)
 static void unshuffle8(const uint8_t *const *planes, int64_t n, void *out)
 {
     u64_any *restrict to = out;
-    for (int64_t i = 0; i < n; i++) {
+    int64_t i = 0;
+#if defined(__SSE2__)
+    for (; i + 16 <= n; i += 16) {
+        __m128i quad[2][4]; /* low and high four bytes of 4 x 4 elements */
+        for (int h = 0; h < 2; h++) {
+            __m128i a = LOAD16(planes[4 * h] + i);
+            __m128i b = LOAD16(planes[4 * h + 1] + i);
+            __m128i c = LOAD16(planes[4 * h + 2] + i);
+            __m128i d = LOAD16(planes[4 * h + 3] + i);
+            __m128i ab = _mm_unpacklo_epi8(a, b);
+            __m128i cd = _mm_unpacklo_epi8(c, d);
+            quad[h][0] = _mm_unpacklo_epi16(ab, cd);
+            quad[h][1] = _mm_unpackhi_epi16(ab, cd);
+            ab = _mm_unpackhi_epi8(a, b);
+            cd = _mm_unpackhi_epi8(c, d);
+            quad[h][2] = _mm_unpacklo_epi16(ab, cd);
+            quad[h][3] = _mm_unpackhi_epi16(ab, cd);
+        }
+        for (int q = 0; q < 4; q++) {
+            STORE16(to + i + 4 * q,
+                    _mm_unpacklo_epi32(quad[0][q], quad[1][q]));
+            STORE16(to + i + 4 * q + 2,
+                    _mm_unpackhi_epi32(quad[0][q], quad[1][q]));
+        }
+    }
+#endif
+    for (; i < n; i++) {
         uint64_t v = 0;
         for (int b = 0; b < 8; b++)
             v |= (uint64_t)planes[b][i] << (8 * b);
@@ -71,31 +126,34 @@ static void swap8(const void *in, int64_t n, void *out)
 
 /* ---- decoding ------------------------------------------------------------ */
 
-/* One body an element type; `nm` and `scaled` are constants at each call, so
- * that each combination becomes its own loop. */
-#define DECODE(T, suffix, WIDE)                                                \
+/* One body an element type T. The tests run in a type VIA of the same values,
+ * as narrow as it may be; `nm` and `scaled` are constants at each call, so that
+ * each combination becomes its own loop. NaN stays NaN through the scaling. */
+#define DECODE(T, suffix, VIA, FLAG)                                           \
     typedef T suffix##_any __attribute__((aligned(1)));                        \
     static inline __attribute__((always_inline)) bool decode_##suffix##_of(    \
         const suffix##_any *raw, int64_t n, const nci_mask *mask,              \
         double *restrict out, int nm, bool scaled)                             \
     {                                                                          \
-        T miss[NCI_MAX_MISSING], low, high;                                    \
+        T value;                                                               \
+        VIA miss[NCI_MAX_MISSING];                                             \
         double scale = mask->scale, offset = mask->offset;                     \
-        WIDE any = 0;                                                          \
-        for (int m = 0; m < nm; m++)                                           \
-            memcpy(&miss[m], mask->missing[m], sizeof(T));                     \
-        memcpy(&low, mask->low, sizeof(T));                                    \
-        memcpy(&high, mask->high, sizeof(T));                                  \
+        FLAG any = 0;                                                          \
+        for (int m = 0; m < nm; m++) {                                         \
+            memcpy(&value, mask->missing[m], sizeof value);                    \
+            miss[m] = (VIA)value;                                              \
+        }                                                                      \
+        memcpy(&value, mask->low, sizeof value);                               \
+        VIA low = (VIA)value;                                                  \
+        memcpy(&value, mask->high, sizeof value);                              \
+        VIA high = (VIA)value;                                                 \
         for (int64_t i = 0; i < n; i++) {                                      \
-            T x = raw[i];                                                      \
+            VIA x = (VIA)raw[i];                                               \
             int bad = !(x >= low) | !(x <= high);                              \
             for (int m = 0; m < nm; m++)                                       \
                 bad |= x == miss[m];                                           \
-            double y = (double)x;                                              \
-            if (scaled)                                                        \
-                y = y * scale + offset;                                        \
-            out[i] = bad ? NAN : y;                                            \
-            any |= (WIDE)bad;                                                  \
+            out[i] = FINISH_##VIA(x, bad);                                     \
+            any |= (FLAG)bad;                                                  \
         }                                                                      \
         return any != 0;                                                       \
     }                                                                          \
@@ -120,16 +178,22 @@ static void swap8(const void *in, int64_t n, void *out)
         }                                                                      \
     }
 
-DECODE(int8_t, i8, int)
-DECODE(uint8_t, u8, int)
-DECODE(int16_t, i16, int)
-DECODE(uint16_t, u16, int)
-DECODE(int32_t, i32, int)
-DECODE(uint32_t, u32, int)
-DECODE(int64_t, i64, int64_t)
-DECODE(uint64_t, u64, int64_t)
-DECODE(float, f32, int)
-DECODE(double, f64, int64_t)
+#define SCALED(y) (scaled ? (y)*scale + offset : (y))
+#define FINISH_float(x, bad) SCALED((double)((bad) ? NAN : (x)))
+#define FINISH_double(x, bad) SCALED((bad) ? NAN : (x))
+#define FINISH_int64_t(x, bad) SCALED((bad) ? NAN : (double)(x))
+#define FINISH_uint64_t(x, bad) SCALED((bad) ? NAN : (double)(x))
+
+DECODE(int8_t, i8, float, int)
+DECODE(uint8_t, u8, float, int)
+DECODE(int16_t, i16, float, int)
+DECODE(uint16_t, u16, float, int)
+DECODE(int32_t, i32, double, int64_t)
+DECODE(uint32_t, u32, double, int64_t)
+DECODE(int64_t, i64, int64_t, int64_t)
+DECODE(uint64_t, u64, uint64_t, int64_t)
+DECODE(float, f32, float, int)
+DECODE(double, f64, double, int64_t)
 
 /* ---- element-wise -------------------------------------------------------- */
 
@@ -222,30 +286,36 @@ static void column_first(double *restrict first, const double *restrict x,
         first[i] = first[i] == first[i] ? first[i] : x[i];
 }
 
-static void column_squares(const double *restrict k, double *restrict s,
+static bool column_squares(const double *restrict k, double *restrict s,
                            double *restrict q, const double *restrict x,
                            int64_t n)
 {
+    int64_t any = 0;
     for (int64_t i = 0; i < n; i++) {
         double d = x[i] - k[i];
+        any |= d != d;
         d = d == d ? d : 0;
         s[i] += d;
         q[i] += d * d;
     }
+    return any != 0;
 }
 
-static void column_squares_weighted(const double *restrict k,
+static bool column_squares_weighted(const double *restrict k,
                                     double *restrict s, double *restrict q,
                                     const double *restrict x,
                                     const double *restrict w, int64_t n)
 {
+    int64_t any = 0;
     for (int64_t i = 0; i < n; i++) {
         double d = x[i] - k[i];
+        any |= d != d;
         d = d == d ? d : 0;
         double wd = w[i] * d;
         s[i] += wd;
         q[i] += wd * d;
     }
+    return any != 0;
 }
 
 /* ---- rows ---------------------------------------------------------------- */
