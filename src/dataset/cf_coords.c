@@ -52,6 +52,14 @@ static bool is_constant(const nci_variable *var)
     return same;
 }
 
+static bool has_cells(const nci_model *model, int index)
+{
+    double *bounds = NULL;
+    bool has = !nci_bounds_values(model, index, &bounds, NULL) && bounds;
+    nci_free(bounds);
+    return has;
+}
+
 bool nci_cf_is_interval(const nci_reducing *r, int index)
 {
     const nci_variable *var = &r->in->vars[index];
@@ -62,7 +70,8 @@ bool nci_cf_is_interval(const nci_reducing *r, int index)
         nci_model_coord(r->in, var->dims[0]) == index)
         return true;
     return var->kind == NCI_KIND_COORD &&
-           (nci_variable_is_dates(var) || is_constant(var));
+           (nci_variable_is_dates(var) || has_cells(r->in, index) ||
+            is_constant(var));
 }
 
 int nci_model_vertex_dim(nci_model *model)

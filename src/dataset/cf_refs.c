@@ -9,13 +9,30 @@
 
 #include "base/mem.h"
 #include "dataset/ops.h"
+#include "dataset/refs.h"
+
+/* What a word in the attributes of a variable is checked against. */
+typedef struct view {
+    const nci_model *before, *now;
+    const char *from; /* the variable, whose group words are relative to */
+} view;
+
+static int find_in_model(const void *where, const char *name)
+{
+    return nci_model_find_var(where, name);
+}
+
+static int find_before(const view *v, const char *word)
+{
+    return nci_refs_find(v->from, word, find_in_model, v->before);
+}
 
 /* A reference is gone when the variable was there before and is not now. */
-static bool is_gone(const nci_model *before, const nci_model *model,
-                    const char *name)
+static bool is_gone(const view *v, const char *word)
 {
-    return nci_model_find_var(before, name) >= 0 &&
-           nci_model_find_var(model, name) < 0;
+    int old = find_before(v, word);
+    return old >= 0 &&
+           nci_model_find_var(v->now, v->before->vars[old].name) < 0;
 }
 
 static bool put_or_remove(nci_attrs *attrs, const char *name, nci_text *text)
@@ -31,8 +48,7 @@ static bool put_or_remove(nci_attrs *attrs, const char *name, nci_text *text)
 }
 
 /* Lists of names: those that are gone are left out. */
-static bool clean_list(const nci_model *before, const nci_model *model,
-                       nci_attrs *attrs, const char *name)
+static bool clean_list(const view *v, nci_attrs *attrs, const char *name)
 {
     const char *old = nci_attrs_text(attrs, name);
     nci_strings words = {0};
@@ -42,7 +58,7 @@ static bool clean_list(const nci_model *before, const nci_model *model,
         return true;
     bool ok = nci_strings_split(&words, old, " \t\n");
     for (size_t i = 0; ok && i < words.count; i++) {
-        if (is_gone(before, model, words.items[i]))
+        if (is_gone(v, words.items[i]))
             gone++;
         else
             nci_text_add(&text, "%s%s", text.length ? " " : "", words.items[i]);
@@ -61,16 +77,15 @@ static bool is_horizontal(nci_role role)
 }
 
 /* Whether a variable lost a dimension along which cells are measured. */
-static bool lost_cells(const nci_model *before, const nci_model *model,
-                       const nci_variable *var, bool volume)
+static bool lost_cells(const view *v, const nci_variable *var, bool volume)
 {
-    int at = nci_model_find_var(before, var->name);
-    const nci_variable *old = at < 0 ? NULL : &before->vars[at];
+    int at = nci_model_find_var(v->before, var->name);
+    const nci_variable *old = at < 0 ? NULL : &v->before->vars[at];
     for (int a = 0; old && a < old->rank; a++) {
-        const nci_dimension *dim = &before->dims[old->dims[a]];
+        const nci_dimension *dim = &v->before->dims[old->dims[a]];
         if (!is_horizontal(dim->role) && !(volume && dim->role == NCI_ROLE_LEV))
             continue;
-        int now = nci_model_find_dim(model, dim->name);
+        int now = nci_model_find_dim(v->now, dim->name);
         if (now < 0 || nci_variable_axis(var, now) < 0)
             return true;
     }
@@ -78,8 +93,7 @@ static bool lost_cells(const nci_model *before, const nci_model *model,
 }
 
 /* cell_measures: pairs of "area:" and a name. */
-static bool clean_measures(const nci_model *before, const nci_model *model,
-                           nci_variable *var)
+static bool clean_measures(const view *v, nci_variable *var)
 {
     const char *old = nci_attrs_text(&var->attrs, "cell_measures");
     nci_strings words = {0};
@@ -90,9 +104,8 @@ static bool clean_measures(const nci_model *before, const nci_model *model,
     for (size_t i = 0; ok && i + 1 < words.count; i += 2) {
         const char *name = words.items[i + 1];
         bool volume = !strcmp(words.items[i], "volume:");
-        bool external = nci_model_find_var(before, name) < 0;
-        if (external ? !lost_cells(before, model, var, volume)
-                     : !is_gone(before, model, name))
+        bool external = find_before(v, name) < 0;
+        if (external ? !lost_cells(v, var, volume) : !is_gone(v, name))
             nci_text_add(&text, "%s%s %s", text.length ? " " : "",
                          words.items[i], name);
     }
@@ -104,8 +117,7 @@ static bool clean_measures(const nci_model *before, const nci_model *model,
 }
 
 /* One name, or pairs of which every one is needed: all or nothing. */
-static bool clean_whole(const nci_model *before, const nci_model *model,
-                        nci_attrs *attrs, const char *name)
+static bool clean_whole(const view *v, nci_attrs *attrs, const char *name)
 {
     const char *old = nci_attrs_text(attrs, name);
     nci_strings words = {0};
@@ -114,24 +126,30 @@ static bool clean_whole(const nci_model *before, const nci_model *model,
         return true;
     bool ok = nci_strings_split(&words, old, " :\t\n");
     for (size_t i = 0; ok && i < words.count; i++)
-        gone = gone || is_gone(before, model, words.items[i]);
+        gone = gone || is_gone(v, words.items[i]);
     nci_strings_fini(&words);
     if (gone)
         nci_attrs_remove(attrs, name);
     return ok;
 }
 
-static bool clean(const nci_model *before, const nci_model *model,
-                  nci_variable *var)
+static bool clean(const view *v, nci_variable *var)
 {
     static const char *const whole[] = {"bounds", "climatology", "grid_mapping",
                                         "formula_terms", "mesh"};
     for (int i = 0; i < 5; i++)
-        if (!clean_whole(before, model, &var->attrs, whole[i]))
+        if (!clean_whole(v, &var->attrs, whole[i]))
             return false;
-    return clean_list(before, model, &var->attrs, "coordinates") &&
-           clean_list(before, model, &var->attrs, "ancillary_variables") &&
-           clean_measures(before, model, var);
+    return clean_list(v, &var->attrs, "coordinates") &&
+           clean_list(v, &var->attrs, "ancillary_variables") &&
+           clean_measures(v, var);
+}
+
+/* Within a group variables name each other without the path. */
+static const char *short_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
 }
 
 static bool lists_word(const char *list, const char *word)
@@ -169,7 +187,7 @@ static bool add_scalars(const nci_model *before, const bool *dropped,
         bool is_coord = coord->kind == NCI_KIND_COORD ||
                         !strcmp(coord->name, before->dims[coord->dims[0]].name);
         if (is_coord && now >= 0 && model->vars[now].rank == 0 &&
-            !add_coordinate(var, coord->name))
+            !add_coordinate(var, short_name(coord->name)))
             return false;
     }
     return true;
@@ -180,7 +198,8 @@ ncg_status nci_cf_references(const nci_model *before, const bool *dropped,
 {
     bool ok = true;
     for (size_t i = 0; i < model->nvars && ok; i++) {
-        ok = clean(before, model, &model->vars[i]);
+        view v = {before, model, model->vars[i].name};
+        ok = clean(&v, &model->vars[i]);
         if (ok && dropped)
             ok = add_scalars(before, dropped, model, &model->vars[i]);
     }

@@ -166,8 +166,10 @@ static bool needs_fill(const nci_variable *var, const nci_node *node)
         return false;
     if (!nci_dtype_is_float(node->dtype) && !node->has_missing)
         return false;
-    if (var->kind == NCI_KIND_DATA || node->kind != NCI_NODE_CONST)
+    if (var->kind == NCI_KIND_DATA)
         return true;
+    if (node->kind != NCI_NODE_CONST)
+        return node->rank > 0;
     nci_box box = nci_box_whole(node->rank, node->shape);
     size_t size = ncg_dtype_size(node->dtype);
     const char *data = nci_buf_data(node->data);

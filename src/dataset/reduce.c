@@ -311,12 +311,14 @@ static ncg_status handle_var(nci_reducing *r, int index, ncg_error *err)
         return nci_cf_interval(r, index, err);
     if (is_reducible(r, var))
         return reduce_var(r, index, err);
-    if (var->kind == NCI_KIND_DATA && !nci_variable_is_numeric(var))
+    if (var->kind == NCI_KIND_BOUNDS || is_weights(r, var))
+        return NCG_OK;
+    if (!nci_variable_is_numeric(var))
         nci_reducing_note(r,
                           "%s is left out: it holds no numbers to reduce "
                           "over %s",
                           var->name, lost_dim(r, var));
-    else if (var->kind != NCI_KIND_BOUNDS && !is_weights(r, var))
+    else
         nci_reducing_note(r, "%s is left out: it has no meaning without %s",
                           var->name, lost_dim(r, var));
     return NCG_OK;

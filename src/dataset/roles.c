@@ -76,6 +76,13 @@ static const role_word asked[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
+/* The part of a group's path that people think of as the name. */
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 static nci_role look_up(const role_word *words, size_t n, const char *text,
                         bool any_case)
 {
@@ -146,13 +153,6 @@ static nci_role role_of_attrs(const nci_attrs *attrs)
     return role;
 }
 
-/* The part of a group's path that people think of as the name. */
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 nci_role nci_variable_role(const nci_variable *var)
 {
     nci_role role = role_of_attrs(&var->attrs);
@@ -184,11 +184,18 @@ bool nci_model_is_data_dim(const nci_model *model, int dim)
     return false;
 }
 
+/* Names that models give to the cells of a mesh whose positions are in a file
+ * of their own. */
+static const char *const cell_names[] = {"ncells", "cell", "ncol", "nCells"};
+
 /* An unstructured grid or a list of stations: both latitudes and longitudes
  * lie along the one dimension. */
 static bool is_cell_dim(const nci_model *model, int dim)
 {
     bool lat = false, lon = false;
+    for (size_t i = 0; i < COUNT(cell_names); i++)
+        if (!strcmp(base_name(model->dims[dim].name), cell_names[i]))
+            return true;
     for (size_t i = 0; i < model->nvars; i++) {
         const nci_variable *var = &model->vars[i];
         if (var->rank != 1 || var->dims[0] != dim ||
@@ -311,27 +318,34 @@ static ncg_status fail_spread(const nci_model *model, const char *word,
     return st;
 }
 
-static ncg_status fail_unknown(const nci_model *model, const char *word,
-                               ncg_error *err)
+/* The name or role word nearest to a wrong one, or NULL. */
+static const char *suggest_dim(const nci_model *model, const char *word)
 {
-    const nci_variable *spread =
-        find_spread(model, look_up(asked, COUNT(asked), word, false));
-    nci_role role = look_up(asked, COUNT(asked), word, false);
-    if (spread && (role == NCI_ROLE_LAT || role == NCI_ROLE_LON))
-        return fail_spread(model, word, spread, err);
-    const char **known = nci_alloc((model->ndims + 8) * sizeof *known);
+    size_t n = 0, room = model->ndims + COUNT(asked) + 1;
+    const char **known = nci_alloc(room * sizeof *known);
     if (!known)
-        return nci_fail(err, NCG_ENOMEM, "out of memory");
-    size_t n = 0;
+        return NULL;
     for (size_t d = 0; d < model->ndims; d++)
         if (nci_model_is_data_dim(model, (int)d))
             known[n++] = model->dims[d].name;
-    known[n++] = "space";
     for (size_t i = 0; i < COUNT(asked); i++)
-        if (count_role(model, asked[i].role) && strlen(asked[i].word) > 2 &&
-            n < model->ndims + 8)
+        if (count_role(model, asked[i].role) && strlen(asked[i].word) > 2)
             known[n++] = asked[i].word;
+    if (strcmp(word, "space") != 0)
+        known[n++] = "space";
     const char *near = nci_suggest(word, known, n);
+    nci_free(known);
+    return near;
+}
+
+static ncg_status fail_unknown(const nci_model *model, const char *word,
+                               ncg_error *err)
+{
+    nci_role role = look_up(asked, COUNT(asked), word, false);
+    const nci_variable *spread = find_spread(model, role);
+    if (spread && (role == NCI_ROLE_LAT || role == NCI_ROLE_LON))
+        return fail_spread(model, word, spread, err);
+    const char *near = suggest_dim(model, word);
     nci_text list = {0};
     list_dims(model, &list);
     ncg_status st =
@@ -339,7 +353,6 @@ static ncg_status fail_unknown(const nci_model *model, const char *word,
                  word, near ? " (did you mean \"" : "", near ? near : "",
                  near ? "\"?)" : "", list.data ? list.data : "none");
     nci_text_fini(&list);
-    nci_free(known);
     return st;
 }
 
