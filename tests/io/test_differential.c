@@ -6,6 +6,7 @@
 #include "test.h"
 
 #include <ftw.h>
+#include <hdf5.h>
 
 #include "base/mem.h"
 #include "io/io.h"
@@ -69,6 +70,19 @@ static void compare_var(nci_file *a, nci_file *b, int i, int k)
     free(theirs);
 }
 
+/* Another name for a dataset: our reader lists each dataset once. */
+static bool is_soft_link(const char *path, const char *name)
+{
+    H5L_info_t info;
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    bool is_soft = file >= 0 &&
+                   H5Lget_info(file, name, &info, H5P_DEFAULT) >= 0 &&
+                   info.type == H5L_TYPE_SOFT;
+    if (file >= 0)
+        H5Fclose(file);
+    return is_soft;
+}
+
 /* What NetCDF-C shows, ours must have; it leaves out types that it does not
  * know. */
 static void compare_vars(nci_file *a, nci_file *b, const char *path)
@@ -76,8 +90,10 @@ static void compare_vars(nci_file *a, nci_file *b, const char *path)
     const nci_header *ours = nci_file_header(a), *theirs = nci_file_header(b);
     for (size_t k = 0; k < theirs->nvars; k++) {
         int i = nci_header_find_var(ours, theirs->vars[k].name);
-        if (i < 0)
+        if (i < 0 && !is_soft_link(path, theirs->vars[k].name))
             complain(path, theirs->vars[k].name, "not found directly");
+        else if (i < 0)
+            continue;
         else if (is_numeric(&ours->vars[i]) && is_numeric(&theirs->vars[k]))
             compare_var(a, b, i, (int)k);
         else if (ours->vars[i].dtype != theirs->vars[k].dtype)
