@@ -196,7 +196,7 @@ int nci_reduce_axes(const nci_reduce *reduce, int rank, int *axis_of)
     return n;
 }
 
-static ncg_dtype result_dtype(ncg_op op, ncg_dtype dtype)
+static ncg_dtype result_dtype(ncg_op op, ncg_dtype dtype, bool weighted)
 {
     bool is_float = nci_dtype_is_float(dtype);
     ncg_dtype real =
@@ -208,7 +208,7 @@ static ncg_dtype result_dtype(ncg_op op, ncg_dtype dtype)
     case NCG_OP_RANGE:
         return real;
     case NCG_OP_SUM:
-        if (is_float)
+        if (is_float || weighted)
             return real;
         return nci_dtype_is_signed(dtype) ? NCG_DTYPE_I64 : NCG_DTYPE_U64;
     case NCG_OP_COUNT:
@@ -313,7 +313,8 @@ ncg_status nci_node_reduce(nci_node *input, const nci_reduce *reduce,
     int axis_of[NCG_MAX_RANK];
     int rank = nci_reduce_axes(reduce, input->rank, axis_of);
     nci_node *node = nci_node_alloc(
-        NCI_NODE_REDUCE, result_dtype(reduce->op, input->dtype), rank, err);
+        NCI_NODE_REDUCE, result_dtype(reduce->op, input->dtype, weights != NULL),
+        rank, err);
     if (!node)
         return NCG_ENOMEM;
     node->reduce = *reduce;
