@@ -384,8 +384,7 @@ static void many_attrs(bool latest, unsigned order, int count, hsize_t size)
     H5Dclose(set);
     H5Pclose(plist);
     H5Sclose(space);
-    /* Without tracked order NetCDF-C's is that of libhdf5's inner state. */
-    check_and_drop(file, order || count < 8 ? REFEREE_BOTH : REFEREE_STORAGE);
+    check_and_drop(file, REFEREE_BOTH);
 }
 
 static void attributes_of_all_forms(void **state)

@@ -12,8 +12,14 @@
 #include "base/mem.h"
 
 /* Every byte of a sound file's metadata is read once, those of shared types
- * and heaps a few times more. */
-enum { BUDGET_FACTOR = 16, BUDGET_LEAST = 16 << 20 };
+ * and heaps more often; large files are mostly data. */
+enum { BUDGET_LEAST = 64 << 20, BUDGET_FACTOR = 64, BUDGET_SMALL = 64 << 20 };
+
+static uint64_t budget_for(uint64_t size)
+{
+    uint64_t small = size < BUDGET_SMALL ? size : BUDGET_SMALL;
+    return BUDGET_LEAST + BUDGET_FACTOR * small + size / 2;
+}
 
 static _Atomic bool sums_ignored;
 
@@ -37,9 +43,7 @@ void nci_h5_attach(nci_bytes *bytes, uint64_t base, int offset_size,
     out->offset_size = offset_size;
     out->length_size = length_size;
     out->root = NCI_NO_ADDRESS;
-    out->budget = size > UINT64_MAX / (2 * BUDGET_FACTOR)
-                      ? UINT64_MAX
-                      : BUDGET_FACTOR * size + BUDGET_LEAST;
+    out->budget = budget_for(size);
 }
 
 void nci_h5_close(nci_h5 *h5)

@@ -19,7 +19,7 @@ typedef struct nci_h5_block {
     uint64_t address; /* relative, as written in the file */
 } nci_h5_block;
 
-enum { NCI_H5_HEAP_CACHE = 4 };
+enum { NCI_H5_HEAP_CACHE = 16 };
 
 typedef struct nci_h5 {
     nci_bytes *bytes;
@@ -77,7 +77,8 @@ typedef struct nci_h5_cursor {
 
 static inline nci_h5_cursor nci_h5_cursor_of(const void *data, size_t size)
 {
-    nci_h5_cursor cursor = {data, (const uint8_t *)data + size, false};
+    const uint8_t *at = data;
+    nci_h5_cursor cursor = {at, size ? at + size : at, false};
     return cursor;
 }
 
