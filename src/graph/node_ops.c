@@ -255,8 +255,10 @@ static ncg_status check_reduce(const nci_node *input, const nci_reduce *reduce,
  * for those that keep its dtype, NetCDF's default fill for the others. */
 static void set_reduced_missing(nci_node *node, const nci_node *input)
 {
-    if (!nci_dtype_is_integer(node->dtype) || node->reduce.op == NCG_OP_COUNT)
-        return;
+    bool counts = node->reduce.op == NCG_OP_COUNT;
+    if (!nci_dtype_is_integer(node->dtype) ||
+        (counts && node->reduce.min_count <= 1))
+        return; /* no count is missing unless fewer than min_count are */
     if (node->dtype == input->dtype && input->has_missing) {
         nci_node_set_missing(node, input);
         return;

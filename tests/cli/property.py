@@ -72,7 +72,7 @@ class Random(clitest.TestCase):
         words = [op, *(names[a] for a in axes)]
         if not how["skipna"]:
             words.append("skipna=no")
-        if op != "count" and pick.random() < .4:
+        if pick.random() < .4:
             how["min_count"] = pick.randint(1, 6)
             words.append("min_count=%d" % how["min_count"])
         if op in ("std", "var"):

@@ -69,7 +69,7 @@ def reduce(op, x, axes, weights=None, skipna=True, min_count=1, ddof=0):
     valid = ~np.isnan(x)
     n = valid.sum(-1)
     if op == "count":
-        return n * 1.
+        return np.where(n < (min_count if min_count > 1 else 0), np.nan, n)
     with np.errstate(all="ignore"):
         if weights is None:
             out = plain(op, x, valid, ddof)

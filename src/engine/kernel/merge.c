@@ -208,7 +208,7 @@ static bool is_valid(const nci_fold *fold, int64_t count, int64_t population)
 {
     ncg_op op = fold->op;
     if (op == NCG_OP_COUNT)
-        return true;
+        return fold->min_count <= 1 || count >= fold->min_count;
     if (!fold->skipna && count < population)
         return false;
     if (count < fold->min_count)
