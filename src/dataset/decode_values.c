@@ -76,14 +76,24 @@ void nci_decode_array(const nci_decode *decode, const void *raw, int64_t n,
     }
 }
 
+static void add_number(nci_text *text, ncg_dtype raw, double x, int64_t i)
+{
+    if (raw == NCG_DTYPE_U64)
+        nci_text_add(text, "%llu", (unsigned long long)i);
+    else if (nci_dtype_is_wide(raw))
+        nci_text_add(text, "%lld", (long long)i);
+    else if (nci_dtype_is_integer(raw))
+        nci_text_add(text, "%.0f", x);
+    else
+        nci_text_add(text, raw == NCG_DTYPE_F32 ? "%.7g" : "%.15g", x);
+}
+
 static void add_values(nci_text *text, const nci_decode *decode)
 {
     for (int i = 0; i < decode->nmissing; i++) {
-        nci_text_add(text, text->length ? ", " : "");
-        if (nci_dtype_is_wide(decode->raw))
-            nci_text_add(text, "%lld", (long long)decode->missing_i64[i]);
-        else
-            nci_text_add(text, "%.9g", decode->missing[i]);
+        nci_text_add(text, "%s", text->length ? ", " : "");
+        add_number(text, decode->raw, decode->missing[i],
+                   decode->missing_i64[i]);
         if (i == 0 && decode->has_default_fill)
             nci_text_add(text, " (NetCDF's default)");
     }
@@ -95,12 +105,14 @@ const char *nci_decode_describe(const nci_decode *decode)
     add_values(&text, decode);
     if (nci_dtype_is_float(decode->raw))
         nci_text_add(&text, "%sNaN", text.length ? ", " : "");
-    if (decode->has_min)
-        nci_text_add(&text, "%sbelow %.9g", text.length ? ", " : "",
-                     decode->min);
-    if (decode->has_max)
-        nci_text_add(&text, "%sabove %.9g", text.length ? ", " : "",
-                     decode->max);
+    if (decode->has_min) {
+        nci_text_add(&text, "%sbelow ", text.length ? ", " : "");
+        add_number(&text, decode->raw, decode->min, decode->min_i64);
+    }
+    if (decode->has_max) {
+        nci_text_add(&text, "%sabove ", text.length ? ", " : "");
+        add_number(&text, decode->raw, decode->max, decode->max_i64);
+    }
     char *line = nci_text_take(&text);
     const char *rule = line && *line ? nci_intern(line) : NULL;
     nci_free(line);

@@ -217,7 +217,7 @@ static void add_filters(nci_text *text, const nci_storage *storage)
     for (int i = 0; i < storage->nfilters; i++) {
         const nci_filter *filter = &storage->filters[i];
         const char *name = filter_name(filter->id);
-        nci_text_add(text, i ? "+" : ", ");
+        nci_text_add(text, "%s", i ? "+" : ", ");
         if (name)
             nci_text_add(text, "%s", name);
         else
@@ -342,7 +342,7 @@ ncg_status nci_model_describe(const nci_model *model, char **out,
         total += decoded_bytes(var);
     }
     add_others(&text, model);
-    nci_text_add(&text, "decoded size of all variables: %s\n",
+    nci_text_add(&text, "decoded size of the variables: %s\n",
                  nci_format_bytes(total, bytes));
     char *line = nci_text_take(&text);
     if (!line)

@@ -25,6 +25,13 @@ typedef struct candidates {
     size_t count;
 } candidates;
 
+/* When a forecast began: no order of what it says. */
+static bool is_reference_time(const nci_join_var *var)
+{
+    const char *name = nci_attrs_text(&var->desc->attrs, "standard_name");
+    return name && !strcmp(name, "forecast_reference_time");
+}
+
 /* The coordinate that orders dimension `name`: its own where that has times,
  * else an auxiliary one with times, else its own numbers; -1. */
 static int find_key(const nci_join_group *group, const char *name)
@@ -40,7 +47,7 @@ static int find_key(const nci_join_group *group, const char *name)
             continue;
         if (!strcmp(var->name, name))
             own = (int)v;
-        else if (var->has_time_units && aux < 0)
+        else if (var->has_time_units && aux < 0 && !is_reference_time(var))
             aux = (int)v;
     }
     if (own >= 0 && (group->vars[own].has_time_units || aux < 0))

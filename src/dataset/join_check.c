@@ -109,8 +109,11 @@ static ncg_status check_absent(nci_join_group *group, nci_join_var *var,
     if (var->axis < 0 || var->is_promoted)
         return NCG_OK;
     if (var->kind == NCI_KIND_DATA && group->work->options->missing_fill) {
-        nci_join_note(group->work, "%s: no variable %s: missing there", a,
-                      var->name);
+        if (!var->is_noted)
+            nci_join_note(group->work,
+                          "%s, ...: no variable %s: it is missing there", a,
+                          var->name);
+        var->is_noted = true;
         return NCG_OK;
     }
     if (var->kind == NCI_KIND_DATA)
@@ -245,11 +248,13 @@ static ncg_status judge(nci_join_group *group, nci_join_var *var,
     int answer = nci_join_compare(a, b, n, &at);
     const char *first = nci_join_path(group, (size_t)var->member);
     const char *second = nci_join_path(group, member);
-    if (answer == 1)
+    if (answer == 1 && !var->is_noted) {
         nci_join_note(group->work,
                       "%s, %s: %s differs by less than 1e-6; the first file's "
                       "values are used",
                       first, second, var->name);
+        var->is_noted = true;
+    }
     if (answer < 2)
         return NCG_OK;
     if (var->desc->rank == 0) {

@@ -182,6 +182,20 @@ bool nci_join_same_attrs(const nci_join_group *group, const nci_join_var *var,
                            b->attrs[var->var_of[b->klass]]);
 }
 
+ncg_status nci_join_decode(const nci_join_group *group,
+                           const nci_join_var *var, size_t member,
+                           nci_decode *out, nci_strings *notes,
+                           ncg_error *err)
+{
+    NCI_TRY(nci_decode_make(nci_join_header_var(group, var, member),
+                            nci_join_path(group, member),
+                            group->work->options->no_default_fill, out, notes,
+                            err));
+    if (var->kind == NCI_KIND_COORD || var->kind == NCI_KIND_BOUNDS)
+        out->has_min = out->has_max = false;
+    return NCG_OK;
+}
+
 ncg_status nci_join_time_units(const nci_join_group *group, int v,
                                size_t member, nci_time_units *out,
                                ncg_error *err)

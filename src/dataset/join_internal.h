@@ -68,6 +68,7 @@ typedef struct nci_join_var {
     bool is_dropped;     /* with a note: it does not fit */
     bool is_promoted;    /* a scalar that differs: lies along the join axis */
     bool has_time_units;
+    bool is_noted; /* what all files share is told once */
     void **parts;
 } nci_join_var;
 
@@ -130,6 +131,14 @@ bool nci_join_same_attrs(const nci_join_group *group, const nci_join_var *var,
 ncg_status nci_join_time_units(const nci_join_group *group, int var,
                                size_t member, nci_time_units *out,
                                ncg_error *err);
+
+/* nci_join_decode is the rule of a variable in a member's file. Of coordinates
+ * and bounds no value is outside a valid range: CF wants them all there, and
+ * real files state ranges that cut off the poles. `notes` may be NULL. */
+ncg_status nci_join_decode(const nci_join_group *group,
+                           const nci_join_var *var, size_t member,
+                           nci_decode *out, nci_strings *notes,
+                           ncg_error *err);
 
 /* join_axis.c: sets join_name, key, keys, sizes; reads parts. */
 ncg_status nci_join_find_axis(nci_join_group *group, ncg_error *err);

@@ -129,12 +129,9 @@ ncg_status nci_join_values(const nci_join_group *group,
                            const nci_join_var *var, size_t member,
                            double **out, int64_t *count, ncg_error *err)
 {
-    const nci_var *in = nci_join_header_var(group, var, member);
     int64_t n = nci_join_count(group, var, member);
     nci_decode decode;
-    NCI_TRY(nci_decode_make(in, nci_join_path(group, member),
-                            group->work->options->no_default_fill, &decode,
-                            NULL, err));
+    NCI_TRY(nci_join_decode(group, var, member, &decode, NULL, err));
     double *values = nci_calloc((size_t)n, sizeof *values);
     if (!values)
         return nci_fail(err, NCG_ENOMEM, "%s: %s: %lld values",

@@ -16,13 +16,13 @@
 
 /* ---- pieces ------------------------------------------------------------- */
 
-static ncg_status decode_of(nci_join_group *group, const nci_join_var *var,
-                            size_t member, nci_decode *out, ncg_error *err)
+/* The rule of the file that describes the variable; what was ignored there is
+ * told, for the other files it is the same. */
+static ncg_status first_decode(nci_join_group *group, const nci_join_var *var,
+                               nci_decode *out, ncg_error *err)
 {
     nci_strings notes = {0};
-    ncg_status st = nci_decode_make(nci_join_header_var(group, var, member),
-                                    nci_join_path(group, member),
-                                    group->work->options->no_default_fill, out,
+    ncg_status st = nci_join_decode(group, var, (size_t)var->member, out,
                                     &notes, err);
     for (size_t i = 0; !st && i < notes.count; i++)
         nci_join_note(group->work, "%s", notes.items[i]);
@@ -38,7 +38,7 @@ static ncg_status fill_pieces(nci_join_group *group, const nci_join_var *var,
     bool is_numeric = nci_decode_is_numeric(var->desc);
     memset(&first, 0, sizeof first);
     if (is_numeric)
-        NCI_TRY(decode_of(group, var, (size_t)var->member, &first, err));
+        NCI_TRY(first_decode(group, var, &first, err));
     for (size_t i = 0; i < out->count; i++) {
         nci_segment *at = &out->segments[i];
         size_t member = (size_t)at->file;
@@ -50,7 +50,8 @@ static ncg_status fill_pieces(nci_join_group *group, const nci_join_var *var,
         if (i && out->segments[i - 1].file == at->file)
             at->decode = out->segments[i - 1].decode;
         else
-            NCI_TRY(decode_of(group, var, member, &at->decode, err));
+            NCI_TRY(nci_join_decode(group, var, member, &at->decode, NULL,
+                                    err));
     }
     return NCG_OK;
 }

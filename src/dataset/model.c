@@ -13,6 +13,7 @@
 #include "base/dtype.h"
 #include "base/mem.h"
 #include "dataset/calendar.h"
+#include "dataset/refs.h"
 
 nci_model *nci_model_create(void)
 {
@@ -188,20 +189,29 @@ static bool is_values_of_dim(const nci_variable *var, int dim)
            nci_dtype_is_numeric(var->array->dtype);
 }
 
-/* The auxiliary coordinate of `dim` to use; one that holds times goes first. */
+/* Times that say when a forecast began do not order what it says. */
+static bool is_time(const nci_variable *var)
+{
+    const char *name = nci_attrs_text(&var->attrs, "standard_name");
+    return nci_time_is_units(nci_attrs_text(&var->attrs, "units")) &&
+           (!name || strcmp(name, "forecast_reference_time"));
+}
+
+/* The auxiliary coordinate of `dim`: one that holds times, else the only one
+ * (an unstructured grid has two, latitude and longitude: neither is it). */
 static int find_auxiliary(const nci_model *model, int dim, bool only_time)
 {
-    int found = -1;
+    int found = -1, count = 0;
     for (size_t i = 0; i < model->nvars; i++) {
         const nci_variable *var = &model->vars[i];
         if (var->kind != NCI_KIND_COORD || !is_values_of_dim(var, dim))
             continue;
-        if (nci_time_is_units(nci_attrs_text(&var->attrs, "units")))
+        if (is_time(var))
             return (int)i;
-        if (found < 0 && !only_time)
-            found = (int)i;
+        found = (int)i;
+        count++;
     }
-    return found;
+    return count == 1 && !only_time ? found : -1;
 }
 
 int nci_model_coord(const nci_model *model, int dim)
@@ -217,13 +227,20 @@ int nci_model_coord(const nci_model *model, int dim)
     return aux >= 0 ? aux : own;
 }
 
+static int find_in_model(const void *where, const char *name)
+{
+    return nci_model_find_var(where, name);
+}
+
 int nci_model_bounds(const nci_model *model, int var)
 {
     const nci_attrs *attrs = &model->vars[var].attrs;
     const char *name = nci_attrs_text(attrs, "bounds");
     if (!name)
         name = nci_attrs_text(attrs, "climatology");
-    return name ? nci_model_find_var(model, name) : -1;
+    return name ? nci_refs_find(model->vars[var].name, name, find_in_model,
+                                model)
+                : -1;
 }
 
 ncg_status nci_variable_values(const nci_variable *var, double **out,

@@ -81,8 +81,9 @@ nci_variable *nci_model_add_var(nci_model *model, const char *name);
 void nci_model_remove_var(nci_model *model, size_t var);
 int nci_model_find_dim(const nci_model *model, const char *name);
 int nci_model_find_var(const nci_model *model, const char *name);
-/* nci_model_coord returns the coordinate variable of a dimension (1-D, same
- * name; else an auxiliary one by `coordinates`), or -1. */
+/* nci_model_coord returns the coordinate variable of a dimension: 1-D of the
+ * same name; else, or where that has no units, an auxiliary one that holds
+ * times; else the only auxiliary one; or -1. */
 int nci_model_coord(const nci_model *model, int dim);
 /* nci_model_bounds returns the bounds (or climatology) variable that `var`
  * names, or -1. */

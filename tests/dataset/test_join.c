@@ -545,6 +545,102 @@ static void counter_joins_in_the_order_given(void **state)
     assert_non_null(strstr(world.notes, "order given"));
 }
 
+/* Integer times with other reference dates become doubles. */
+static void integer_times_are_rebased(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        double time[] = {0, 12};
+        fake_file *f = fake_add_file(&world, i ? "b.nc" : "a.nc");
+        fake_dim(f, "time", 2, false);
+        int t = fake_var(f, "time", NCG_DTYPE_I32, "time", time);
+        fake_text(f, t, "units",
+                  i ? "hours since 2000-01-02 06:00" : "hours since 2000-01-01");
+        fake_var(f, "tas", NCG_DTYPE_F32, "time", time);
+    }
+    CHECK_OK(fake_join(&world, NULL, &model, &err));
+    double expected[] = {0, 12, 30, 42};
+    for (int64_t i = 0; i < 4; i++)
+        CHECK_NEAR(fake_coord(model, "time", i), expected[i], 0);
+    assert_int_equal(fake_find(model, "time")->array->dtype, NCG_DTYPE_F64);
+}
+
+static void leap_seconds_are_not_guessed(void **state)
+{
+    (void)state;
+    fake_text(daily("a.nc", 0, 5), 0, "calendar", "utc");
+    fake_file *b = daily("b.nc", 5, 5);
+    fake_text(b, 0, "calendar", "utc");
+    fake_text(b, 0, "units", "days since 2001-01-01");
+    CHECK_STATUS(NCG_EUNSUPPORTED, fake_join(&world, NULL, &model, &err));
+    CHECK_MESSAGE("a.nc, b.nc: time: reference dates differ");
+}
+
+/* Curvilinear positions stay in the files; those that move with time are
+ * joined as data are. */
+static void large_coordinates_stay_in_files(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        fake_file *f = daily(i ? "b.nc" : "a.nc", 5 * i, 5);
+        fake_dim(f, "x", 4, false);
+        fake_var(f, "nav_lat", NCG_DTYPE_F32, "lat x", NULL);
+        fake_var(f, "zeta", NCG_DTYPE_F32, "time lat", NULL);
+        fake_text(f, 3, "coordinates", "nav_lat zeta");
+    }
+    CHECK_OK(fake_join(&world, NULL, &model, &err));
+    assert_int_equal(fake_find(model, "nav_lat")->kind, NCI_KIND_COORD);
+    assert_int_equal(fake_spec(&world, model, "nav_lat")->join_axis, -1);
+    assert_int_equal(fake_spec(&world, model, "zeta")->shape[0], 10);
+}
+
+static void bounds_of_some_files_are_left_out(void **state)
+{
+    (void)state;
+    daily("a.nc", 0, 5);
+    fake_file *b = daily("b.nc", 5, 5);
+    nci_free(b->header->vars[1].name);
+    b->header->vars[1].name = nci_strdup("bounds_of_time");
+    fake_text(b, 0, "bounds", "bounds_of_time");
+    CHECK_OK(fake_join(&world, NULL, &model, &err));
+    assert_int_equal(nci_model_find_var(model, "time_bnds"), -1);
+    assert_null(nci_attrs_find(&fake_find(model, "time")->attrs, "bounds"));
+    assert_non_null(strstr(world.notes, "time_bnds"));
+}
+
+/* Real files state ranges that cut off the poles. */
+static void valid_range_spares_coordinates(void **state)
+{
+    (void)state;
+    fake_number(daily("a.nc", 0, 5), 2, "valid_max", NCG_DTYPE_F64, 5);
+    CHECK_OK(fake_join(&world, NULL, &model, &err));
+    CHECK_NEAR(fake_coord(model, "lat", 2), 10, 0);
+}
+
+static void variables_of_groups(void **state)
+{
+    (void)state;
+    double time[] = {0, 1}, bnds[] = {-1, 0, 0, 1};
+    fake_file *f = fake_add_file(&world, "a.nc");
+    fake_dim(f, "/g/time", 2, true);
+    fake_dim(f, "/g/bnds", 2, false);
+    int t = fake_var(f, "/g/time", NCG_DTYPE_F64, "/g/time", time);
+    fake_text(f, t, "units", "days since 2000-01-01");
+    fake_text(f, t, "bounds", "time_bnds");
+    fake_var(f, "/g/time_bnds", NCG_DTYPE_F64, "/g/time /g/bnds", bnds);
+    int v = fake_var(f, "/g/T", NCG_DTYPE_F32, "/g/time", time);
+    fake_text(f, v, "grid_mapping", "crs");
+    fake_var(f, "crs", NCG_DTYPE_I32, "", NULL);
+    nci_join_options options = {.variables = "g/T"};
+    CHECK_OK(fake_join(&world, &options, &model, &err));
+    assert_int_equal(model->nvars, 4);
+    assert_int_equal(fake_find(model, "/g/time_bnds")->kind, NCI_KIND_BOUNDS);
+    assert_int_equal(fake_find(model, "crs")->kind, NCI_KIND_OTHER);
+    int time_var = nci_model_find_var(model, "/g/time");
+    assert_int_equal(nci_model_bounds(model, time_var),
+                     nci_model_find_var(model, "/g/time_bnds"));
+}
+
 static void nothing_to_join_along(void **state)
 {
     (void)state;
@@ -711,6 +807,12 @@ NCG_TESTS(JOIN_TEST(one_file), JOIN_TEST(sorted_by_time),
           JOIN_TEST(steps_between_steps), JOIN_TEST(falling_coordinate),
           JOIN_TEST(auxiliary_time),
           JOIN_TEST(counter_joins_in_the_order_given),
+          JOIN_TEST(integer_times_are_rebased),
+          JOIN_TEST(leap_seconds_are_not_guessed),
+          JOIN_TEST(large_coordinates_stay_in_files),
+          JOIN_TEST(bounds_of_some_files_are_left_out),
+          JOIN_TEST(valid_range_spares_coordinates),
+          JOIN_TEST(variables_of_groups),
           JOIN_TEST(nothing_to_join_along), JOIN_TEST(missing_time),
           JOIN_TEST(unknown_calendar), JOIN_TEST(empty_file),
           JOIN_TEST(listing), JOIN_TEST(memory_runs_out),
