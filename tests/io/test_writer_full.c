@@ -105,7 +105,7 @@ static int run(int (*body)(long), long argument)
 static int with_limit(long nbytes)
 {
     struct rlimit limit = {(rlim_t)nbytes, (rlim_t)nbytes};
-    signal(SIGXFSZ, SIG_IGN);
+    signal(SIGXFSZ, SIG_DFL); /* must not be met */
     if (setrlimit(RLIMIT_FSIZE, &limit))
         return CANNOT;
     return expect_full("File too large");

@@ -226,11 +226,18 @@ bool nci_target_has_room(int64_t nbytes)
            (uint64_t)nbytes <= (uint64_t)limit.rlim_cur;
 }
 
+ncg_status nci_target_check_limit(const nci_target *target, int64_t nbytes,
+                                  ncg_error *err)
+{
+    if (nci_target_has_room(nbytes))
+        return NCG_OK;
+    return fail_errno(err, EFBIG, target->path, "limit of file sizes");
+}
+
 ncg_status nci_target_reserve(const nci_target *target, int64_t nbytes,
                               ncg_error *err)
 {
-    if (!nci_target_has_room(nbytes))
-        return fail_errno(err, EFBIG, target->path, "limit of file sizes");
+    NCI_TRY(nci_target_check_limit(target, nbytes, err));
     int fd = open(target->temp, O_RDWR | O_CLOEXEC);
     if (fd < 0)
         return fail_create(target, errno, err);

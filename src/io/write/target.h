@@ -29,6 +29,10 @@ ncg_status nci_target_open(const char *path, bool overwrite, nci_target *out,
  * that the first write of a library meets no full disk. EOUTPUT otherwise. */
 ncg_status nci_target_reserve(const nci_target *target, int64_t nbytes,
                               ncg_error *err);
+/* nci_target_check_limit is EOUTPUT where the process may not write a file of
+ * `nbytes`. */
+ncg_status nci_target_check_limit(const nci_target *target, int64_t nbytes,
+                                  ncg_error *err);
 /* nci_target_has_room tells whether the process may write a file of `nbytes`
  * (ulimit -f); a write beyond would end it by a signal. */
 bool nci_target_has_room(int64_t nbytes);

@@ -72,6 +72,32 @@ static int64_t definition_bytes(const nci_header *header)
     return nbytes;
 }
 
+/* Classic formats take their size from the definition. */
+static int64_t classic_bytes(const nci_writer *writer, const nci_header *header)
+{
+    int64_t nbytes = definition_bytes(header);
+    for (size_t i = 0; i < writer->nvars; i++) {
+        const nci_write_var *var = &writer->vars[i];
+        int64_t values = (int64_t)var->elem;
+        for (int d = 0; d < var->rank; d++)
+            if (!nci_mul_i64(values, var->shape[d], &values))
+                return INT64_MAX;
+        if (__builtin_add_overflow(nbytes, values, &nbytes))
+            return INT64_MAX;
+    }
+    return nbytes;
+}
+
+static ncg_status check_room(const nci_writer *writer, const nci_header *header,
+                             ncg_error *err)
+{
+    if (writer->format->is_hdf5)
+        return nci_target_reserve(&writer->target, definition_bytes(header),
+                                  err);
+    return nci_target_check_limit(&writer->target,
+                                  classic_bytes(writer, header), err);
+}
+
 static ncg_status open_store(nci_writer *writer, const nci_header *header,
                              ncg_error *err)
 {
@@ -82,9 +108,7 @@ static ncg_status open_store(nci_writer *writer, const nci_header *header,
                                       .file = -1,
                                       .vars = writer->vars,
                                       .nvars = writer->nvars};
-    if (writer->format->is_hdf5)
-        NCI_TRY(
-            nci_target_reserve(&writer->target, definition_bytes(header), err));
+    NCI_TRY(check_room(writer, header, err));
     nci_library_lock();
     ncg_status st = nci_store_define(&writer->store, header, writer->format,
                                      writer->deflate, err);
