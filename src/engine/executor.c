@@ -32,8 +32,6 @@ ncg_status nci_executor_create(const nci_executor_options *options,
     x->lanes = nci_calloc(threads, sizeof *x->lanes);
     if (!x->lanes)
         st = nci_fail(err, NCG_ENOMEM, "out of memory");
-    for (size_t i = 0; i < threads && !st; i++)
-        st = nci_scratch_create(&x->lanes[i].scratch, err);
     if (!st)
         st = nci_pool_create(x->threads, &x->pool, err);
     if (st)

@@ -10,7 +10,7 @@
 
 /* What one pool thread keeps between tasks; only that thread touches it. */
 typedef struct nci_lane {
-    nci_scratch *scratch;
+    nci_scratch *scratch; /* NULL: made with the next task */
     nci_dep *deps;
     size_t ndeps, deps_capacity;
     nci_buf **drops; /* outputs to let go when no lock is held */

@@ -166,20 +166,35 @@ static ncg_status encode(run *r, const nci_layer *layer, int64_t task,
     return st;
 }
 
+/* A scratch keeps its size between tasks. Where the scratches of all threads
+ * would take a good part of the limit, also those that have no task now, each
+ * ends with its task. */
+static void trim_scratch(run *r, nci_lane *lane, int64_t task)
+{
+    const int64_t few = INT64_C(32) << 20;
+    int64_t quarter = r->executor->limit / 4;
+    int64_t kept = r->work->scratch(r->work->ctx, task, 1);
+    if (kept > (quarter > few ? quarter : few) / r->executor->threads)
+        nci_scratch_destroy(&lane->scratch);
+}
+
 static ncg_status run_task(run *r, nci_lane *lane, const nci_action *action,
                            nci_buf **out, ncg_error *err)
 {
     const nci_layer *layer = nci_plan_layer(r->plan, action->task);
+    if (lane->failed)
+        return nci_fail(err, NCG_ENOMEM, "out of memory (inputs of a task)");
+    if (!lane->scratch)
+        NCI_TRY(nci_scratch_create(&lane->scratch, err));
     nci_task_env env = {.plan = r->plan,
                         .sources = r->sources,
                         .scratch = lane->scratch,
                         .threads = action->threads,
                         .cancelled = &r->stopping};
-    if (lane->failed)
-        return nci_fail(err, NCG_ENOMEM, "out of memory (inputs of a task)");
     ncg_status st = r->work->run(r->work->ctx, &env, action->task, lane->deps,
                                  (int64_t)lane->ndeps, out, err);
     nci_team_end(action->threads);
+    trim_scratch(r, lane, action->task);
     if (!st && layer->kind == NCI_LAYER_STORE && r->sink->encode)
         st = encode(r, layer, action->task, out, err);
     return st;

@@ -21,6 +21,7 @@ typedef struct work_ctx {
     _Atomic int64_t ran;
     int64_t fail_task; /* -1: none */
     int sleep_us;
+    int64_t scratch;              /* of each task, besides a little */
     _Atomic int cores, cores_max; /* in use */
     atomic_bool *cancel;          /* set by task cancel_task */
     int64_t cancel_task;
@@ -73,8 +74,8 @@ static ncg_status work_run(void *ctx, const nci_task_env *env, int64_t task,
 
 static int64_t work_scratch(void *ctx, int64_t task, int threads)
 {
-    (void)ctx;
-    return 8 + task % 100 * threads;
+    const work_ctx *w = ctx;
+    return w->scratch + 8 + task % 100 * threads;
 }
 
 static int work_threads(void *ctx, int64_t task, int available)
@@ -147,6 +148,7 @@ typedef struct trial {
     int64_t fail_task, fail_put;
     int64_t cancel_task;
     int sleep_us;
+    int64_t scratch;
     bool without_encode;
 } trial;
 
@@ -158,6 +160,7 @@ static outcome run_plan(nci_executor *x, const nci_plan *plan, const trial *t)
     work_ctx w = {.plan = plan,
                   .fail_task = t->fail_task,
                   .sleep_us = t->sleep_us,
+                  .scratch = t->scratch,
                   .cancel = t->cancel_task >= 0 ? &cancel : NULL,
                   .cancel_task = t->cancel_task};
     nci_sink sink = {&k, t->without_encode ? NULL : keep_encode, keep_put};
@@ -169,6 +172,26 @@ static outcome run_plan(nci_executor *x, const nci_plan *plan, const trial *t)
     o.ran = atomic_load(&w.ran);
     o.cores_max = atomic_load(&w.cores_max);
     return o;
+}
+
+static nci_plan *long_plan(int64_t nchunks, int64_t out_chunk)
+{
+    nci_source_spec spec = {.rank = 1, .dtype = NCG_DTYPE_F32};
+    nci_node *x = NULL;
+    nci_plan *plan = NULL;
+    nci_grid grid;
+    ncg_error err;
+    spec.shape[0] = nchunks;
+    spec.grid.rank = 1;
+    CHECK_OK(nci_axis_regular(nchunks, 1, &spec.grid.axis[0], &err));
+    CHECK_OK(nci_node_source(0, &spec, &x, &err));
+    CHECK_OK(nci_grid_regular(1, &nchunks, &out_chunk, &grid, &err));
+    nci_output output = {.node = x, .dtype = x->dtype, .grid = &grid};
+    CHECK_OK(nci_lower(&output, 1, &plan, &err));
+    nci_node_release(&x);
+    nci_grid_fini(&spec.grid);
+    nci_grid_fini(&grid);
+    return plan;
 }
 
 static const trial plain = {.fail_task = -1, .cancel_task = -1};
@@ -228,6 +251,24 @@ static void executor_keeps_the_limit(void **state)
     }
 }
 
+/* Threads do not sit on big buffers when memory is short. */
+static void executor_drops_big_scratches(void **state)
+{
+    (void)state;
+    nci_executor *x = executor_of(2, 300 << 20);
+    nci_plan *plan = long_plan(50, 1);
+    trial t = plain;
+    t.scratch = 10 << 20;
+    assert_int_equal(run_plan(x, plan, &t).status, NCG_OK);
+    assert_true(x->lanes[0].scratch || x->lanes[1].scratch);
+    t.scratch = 100 << 20;
+    t.sleep_us = 100;
+    assert_int_equal(run_plan(x, plan, &t).status, NCG_OK);
+    assert_true(!x->lanes[0].scratch || !x->lanes[1].scratch);
+    nci_plan_free(&plan);
+    nci_executor_destroy(&x);
+}
+
 static void executor_reports_the_first_error(void **state)
 {
     (void)state;
@@ -251,26 +292,6 @@ static void executor_reports_the_first_error(void **state)
         nci_plan_free(&plan);
     }
     nci_executor_destroy(&x);
-}
-
-static nci_plan *long_plan(int64_t nchunks, int64_t out_chunk)
-{
-    nci_source_spec spec = {.rank = 1, .dtype = NCG_DTYPE_F32};
-    nci_node *x = NULL;
-    nci_plan *plan = NULL;
-    nci_grid grid;
-    ncg_error err;
-    spec.shape[0] = nchunks;
-    spec.grid.rank = 1;
-    CHECK_OK(nci_axis_regular(nchunks, 1, &spec.grid.axis[0], &err));
-    CHECK_OK(nci_node_source(0, &spec, &x, &err));
-    CHECK_OK(nci_grid_regular(1, &nchunks, &out_chunk, &grid, &err));
-    nci_output output = {.node = x, .dtype = x->dtype, .grid = &grid};
-    CHECK_OK(nci_lower(&output, 1, &plan, &err));
-    nci_node_release(&x);
-    nci_grid_fini(&spec.grid);
-    nci_grid_fini(&grid);
-    return plan;
 }
 
 static void executor_stops_when_cancelled(void **state)
@@ -413,6 +434,7 @@ static void executor_survives_lack_of_memory(void **state)
 
 NCG_TESTS(NCG_TEST(executor_gives_the_same_for_any_threads),
           NCG_TEST(executor_keeps_the_limit),
+          NCG_TEST(executor_drops_big_scratches),
           NCG_TEST(executor_reports_the_first_error),
           NCG_TEST(executor_stops_when_cancelled),
           NCG_TEST(executor_reports_progress),
