@@ -94,11 +94,9 @@ ncg_status nci_source_table_add(nci_source_table *table,
     nci_source *source = nci_calloc(1, sizeof *source);
     if (!source)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
-    source->files =
-        nci_calloc(spec_take->nsegments + 1, sizeof *source->files);
-    ncg_status st = source->files
-                        ? bind_files(source, spec_take, files, err)
-                        : nci_fail(err, NCG_ENOMEM, "out of memory");
+    source->files = nci_calloc(spec_take->nsegments + 1, sizeof *source->files);
+    ncg_status st = source->files ? bind_files(source, spec_take, files, err)
+                                  : nci_fail(err, NCG_ENOMEM, "out of memory");
     if (st) {
         for (size_t i = 0; source->files && i < spec_take->nsegments; i++)
             nci_file_release(&source->files[i]);
@@ -123,7 +121,8 @@ int64_t nci_source_scratch(const nci_source *source)
     return source->scratch;
 }
 
-/* ---- tiles ---------------------------------------------------------------- */
+/* ---- tiles ----------------------------------------------------------------
+ */
 
 typedef struct walk {
     const nci_source *source;
@@ -197,9 +196,9 @@ static ncg_status visit_chunks(const walk *w, ncg_error *err)
 /* A variable that the file lacks: one tile, all missing. */
 static ncg_status visit_absent(const walk *w, ncg_error *err)
 {
-    nci_tile tile = {
-        .box = w->box,
-        .elem_size = (uint32_t)ncg_dtype_size(w->source->spec->dtype)};
+    nci_tile tile = {.box = w->box,
+                     .elem_size =
+                         (uint32_t)ncg_dtype_size(w->source->spec->dtype)};
     if (w->wants && !w->wants(w->ctx, &w->box))
         return NCG_OK;
     return w->visit(w->ctx, &tile, NULL, &w->box, err);
@@ -232,10 +231,9 @@ static ncg_status visit_segment(walk *w, size_t i, ncg_error *err)
     return visit_chunks(w, err);
 }
 
-ncg_status nci_source_each_tile_if(const nci_source *source,
-                                   const nci_box *box, nci_scratch *scratch,
-                                   nci_tile_want_fn wants, nci_tile_fn visit,
-                                   void *ctx, ncg_error *err)
+ncg_status nci_source_each_tile_if(const nci_source *source, const nci_box *box,
+                                   nci_scratch *scratch, nci_tile_want_fn wants,
+                                   nci_tile_fn visit, void *ctx, ncg_error *err)
 {
     const nci_source_spec *spec = source->spec;
     int axis = spec->join_axis;

@@ -24,7 +24,8 @@ static double noise(void)
     return (double)below(1 << 20) / (1 << 20);
 }
 
-/* ---- the array ------------------------------------------------------------ */
+/* ---- the array ------------------------------------------------------------
+ */
 
 typedef struct array {
     int rank;
@@ -33,15 +34,15 @@ typedef struct array {
     nci_decode decode;
     nci_source_table *table;
     nci_node *node;
-    double *values;   /* NaN where missing */
-    int64_t *wide;    /* of 64-bit integers */
+    double *values; /* NaN where missing */
+    int64_t *wide;  /* of 64-bit integers */
     int64_t size;
 } array;
 
-static const ncg_dtype dtypes[] = {
-    NCG_DTYPE_F32, NCG_DTYPE_F32, NCG_DTYPE_F64, NCG_DTYPE_I16, NCG_DTYPE_I8,
-    NCG_DTYPE_U8,  NCG_DTYPE_U16, NCG_DTYPE_I32, NCG_DTYPE_U32, NCG_DTYPE_I64,
-    NCG_DTYPE_U64};
+static const ncg_dtype dtypes[] = {NCG_DTYPE_F32, NCG_DTYPE_F32, NCG_DTYPE_F64,
+                                   NCG_DTYPE_I16, NCG_DTYPE_I8,  NCG_DTYPE_U8,
+                                   NCG_DTYPE_U16, NCG_DTYPE_I32, NCG_DTYPE_U32,
+                                   NCG_DTYPE_I64, NCG_DTYPE_U64};
 
 static void make_value(ncg_dtype dtype, uint8_t *out)
 {
@@ -71,8 +72,7 @@ static void make_decode(array *a)
         d->min = is_float ? 281.5 : 10.5;
         d->max = is_float ? 288 : 90;
     }
-    if (!nci_dtype_is_float(a->raw) && !nci_dtype_is_wide(a->raw) &&
-        below(2)) {
+    if (!nci_dtype_is_float(a->raw) && !nci_dtype_is_wide(a->raw) && below(2)) {
         d->has_scale = true;
         d->scale = 0.01;
         d->offset = 250;
@@ -147,10 +147,10 @@ static void array_init(array *a, int64_t max_side)
         int64_t shape[NCG_MAX_RANK], lead = 0;
         memcpy(shape, a->shape, sizeof shape);
         if (axis >= 0) {
-            int64_t end = s == nseg - 1
-                              ? a->shape[axis]
-                              : at + 1 + below(a->shape[axis] - at -
-                                               (nseg - s - 1));
+            int64_t end =
+                s == nseg - 1
+                    ? a->shape[axis]
+                    : at + 1 + below(a->shape[axis] - at - (nseg - s - 1));
             shape[axis] = end - at;
         }
         files[s] = fake_file("fake.nc", a->raw, a->rank, shape, chunk);
@@ -186,7 +186,8 @@ static void array_fini(array *a)
     free(a->wide);
 }
 
-/* ---- operations on array and values alike ---------------------------------- */
+/* ---- operations on array and values alike ----------------------------------
+ */
 
 static void take_node(array *a, nci_node *node)
 {
@@ -254,8 +255,8 @@ static nci_operand make_const(const array *a, int axis, double *values)
     for (int64_t i = 0; i < n; i++)
         values[i] = below(8) ? 0.25 + noise() : below(2) ? 0 : NAN;
     memcpy(nci_buf_data(buf), values, (size_t)n * 8);
-    CHECK_OK(nci_node_const(NCG_DTYPE_F64, 1, &n, buf, NULL, &operand.node,
-                            &err));
+    CHECK_OK(
+        nci_node_const(NCG_DTYPE_F64, 1, &n, buf, NULL, &operand.node, &err));
     nci_buf_release(&buf);
     for (int d = 0; d < a->rank; d++)
         operand.axis[d] = d == axis ? 0 : -1;
@@ -292,7 +293,8 @@ static void map_some(array *a)
     take_node(a, node);
 }
 
-/* ---- the referee ------------------------------------------------------------ */
+/* ---- the referee ------------------------------------------------------------
+ */
 
 typedef struct cell {
     int64_t population, count, index;
@@ -382,8 +384,7 @@ static void reduce_plainly(const array *a, const reduction *r, cell *cells,
     for (int pass = 0; pass < 2; pass++) {
         for (int64_t i = 0; i < a->size; i++) {
             int64_t place, c = cell_of(a, r, i, &place);
-            double w =
-                r->weights ? r->weights[along(a, i, r->weight_axis)] : 1;
+            double w = r->weights ? r->weights[along(a, i, r->weight_axis)] : 1;
             if (c >= 0)
                 add_to_cell(a, &cells[c], i, place, w, pass);
         }
@@ -401,14 +402,14 @@ static void check_cell(const array *a, const reduction *r, const cell *c,
     bool from_wide = nci_dtype_is_wide(a->decode.out);
     bool is_missing = nci_dtype_is_float(dtype)
                           ? isnan(nci_dtype_get(dtype, got))
-                          : op != NCG_OP_COUNT &&
+                          : (op != NCG_OP_COUNT || r->how.min_count > 1) &&
                                 !memcmp(got, missing, ncg_dtype_size(dtype));
     bool expect_missing =
-        op != NCG_OP_COUNT &&
-        (c->count < r->how.min_count ||
-         (!r->how.skipna && c->count < c->population) ||
-         ((op == NCG_OP_STD || op == NCG_OP_VAR) &&
-          c->count - r->how.ddof <= 0));
+        op == NCG_OP_COUNT ? r->how.min_count > 1 && c->count < r->how.min_count
+                           : (c->count < r->how.min_count ||
+                              (!r->how.skipna && c->count < c->population) ||
+                              ((op == NCG_OP_STD || op == NCG_OP_VAR) &&
+                               c->count - r->how.ddof <= 0));
     if (op == NCG_OP_MEAN || op == NCG_OP_STD || op == NCG_OP_VAR)
         expect_missing = expect_missing || c->weight == 0;
     else if (op != NCG_OP_SUM && op != NCG_OP_ANY && op != NCG_OP_ALL &&
@@ -494,7 +495,8 @@ static void check_cell(const array *a, const reduction *r, const cell *c,
                  want, (long long)want_i);
 }
 
-/* ---- running ----------------------------------------------------------------- */
+/* ---- running
+ * ----------------------------------------------------------------- */
 
 typedef struct dep_list {
     nci_dep *items;
@@ -514,9 +516,10 @@ static nci_buf *run_plan(const array *a, const nci_plan *plan, int threads,
 {
     ncg_error err;
     nci_scratch scratch = {0};
-    nci_task_env env = {
-        .plan = plan, .sources = a->table, .scratch = &scratch,
-        .threads = threads};
+    nci_task_env env = {.plan = plan,
+                        .sources = a->table,
+                        .scratch = &scratch,
+                        .threads = threads};
     nci_buf **bufs = calloc((size_t)plan->ntasks, sizeof *bufs);
     nci_isa_force(isa);
     for (int64_t task = 0; task < plan->ntasks; task++) {
@@ -548,8 +551,8 @@ static nci_plan *make_plan(nci_node *node)
     nci_grid grid;
     nci_plan *plan;
     nci_output output = {.node = node, .dtype = node->dtype, .grid = &grid};
-    CHECK_OK(nci_grid_regular(node->rank, node->shape, node->shape, &grid,
-                              &err));
+    CHECK_OK(
+        nci_grid_regular(node->rank, node->shape, node->shape, &grid, &err));
     CHECK_OK(nci_lower(&output, 1, &plan, &err));
     nci_grid_fini(&grid);
     return plan;
@@ -570,7 +573,8 @@ static nci_buf *run_alike(const array *a, nci_node *node)
     return out;
 }
 
-/* ---- tests -------------------------------------------------------------------- */
+/* ---- tests
+ * -------------------------------------------------------------------- */
 
 static void make_reduction(const array *a, reduction *r)
 {
@@ -610,8 +614,8 @@ static void check_reduction(const array *a)
     reduction r;
     nci_node *node;
     make_reduction(a, &r);
-    CHECK_OK(nci_node_reduce(a->node, &r.how,
-                             r.weights ? &r.operand : NULL, &node, &err));
+    CHECK_OK(nci_node_reduce(a->node, &r.how, r.weights ? &r.operand : NULL,
+                             &node, &err));
     int64_t ncells = 1;
     for (int d = 0; d < node->rank; d++)
         ncells *= node->shape[d];
@@ -690,8 +694,8 @@ static void divided_pieces_match(void **state)
 {
     nci_piece_limits kept = nci_piece_rules;
     (void)state;
-    nci_piece_rules = (nci_piece_limits){.large = 64, .slab = 16,
-                                         .long_axis = 5};
+    nci_piece_rules =
+        (nci_piece_limits){.large = 64, .slab = 16, .long_axis = 5};
     for (uint64_t round = 0; round < 1000; round++)
         run_round(round + 200000, MAX_SIDE, true);
     nci_piece_rules = kept;

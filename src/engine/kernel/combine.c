@@ -23,8 +23,7 @@ static row_list rows_at(const nci_rows *rows, int64_t chunk)
 
 /* Both lists rise; rows of `from` go to the rows of `into` of their label. */
 static void merge_rows(const nci_state *into, row_list into_rows,
-                       const nci_state *from, row_list from_rows,
-                       int64_t width)
+                       const nci_state *from, row_list from_rows, int64_t width)
 {
     int64_t to = 0;
     for (int64_t row = 0; row < from_rows.count; row++) {
@@ -63,8 +62,8 @@ static ncg_status merge_dep(merge *m, const nci_dep *dep, ncg_error *err)
     const nci_combine *c = &m->layer->combine;
     int64_t chunk = dep->task - m->from->base, index[NCG_MAX_RANK];
     nci_grid_index(&m->from->grid, chunk, index);
-    row_list rows = rows_at(&c->in_rows,
-                            c->label_axis < 0 ? 0 : index[c->label_axis]);
+    row_list rows =
+        rows_at(&c->in_rows, c->label_axis < 0 ? 0 : index[c->label_axis]);
     int64_t ncells = rows.count * m->width;
     nci_state state = nci_state_of(&c->fold, ncells, nci_buf_data(dep->buf));
     if (nci_buf_size(dep->buf) != state.layout.nbytes)
@@ -169,9 +168,8 @@ ncg_status nci_run_combine(const nci_task_env *env, const nci_layer *layer,
     merge m = {.env = env,
                .layer = layer,
                .from = &env->plan->layers[layer->inputs[0].layer],
-               .rows = rows_at(&c->out_rows, c->label_axis < 0
-                                                 ? 0
-                                                 : index[c->label_axis]),
+               .rows = rows_at(&c->out_rows,
+                               c->label_axis < 0 ? 0 : index[c->label_axis]),
                .width = kept_width(layer, &box)};
     int64_t ncells = m.rows.count * m.width;
     nci_state_layout layout = nci_state_layout_of(&c->fold, ncells);

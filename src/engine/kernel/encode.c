@@ -54,8 +54,8 @@ static void encode_wide(const double *x, int64_t n, ncg_dtype dtype,
     }
 }
 
-void nci_encode(const nci_isa *isa, const double *x, int64_t n,
-                ncg_dtype dtype, const uint8_t *missing, void *out)
+void nci_encode(const nci_isa *isa, const double *x, int64_t n, ncg_dtype dtype,
+                const uint8_t *missing, void *out)
 {
     uint8_t *to = out;
     switch (dtype) {

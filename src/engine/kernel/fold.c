@@ -139,7 +139,8 @@ void nci_acc_reset(nci_acc *acc)
     }
 }
 
-/* ---- blocks --------------------------------------------------------------- */
+/* ---- blocks ---------------------------------------------------------------
+ */
 
 /* What the loops add for each value, made once a block:
  *     x       the value, NaN where missing
@@ -347,7 +348,8 @@ void nci_acc_block(nci_acc *acc, const nci_fold_block *block, nci_walk *cells,
     }
 }
 
-/* ---- the end of a group --------------------------------------------------- */
+/* ---- the end of a group ---------------------------------------------------
+ */
 
 /* Missing values become valid ones; true where a cell has none. */
 static bool count_valid(nci_acc *acc, int64_t cell, int64_t n, int64_t seen)

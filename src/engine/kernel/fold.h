@@ -35,8 +35,8 @@ typedef struct nci_fold_block {
     const int64_t *wide; /* the values, for wide folds */
     bool any_missing;
     double *temp, *temp2; /* NCI_BLOCK values each */
-    int64_t row;   /* a row is this many positions long; 1: columns */
-    int64_t start; /* position of the block, from the start of a row */
+    int64_t row;          /* a row is this many positions long; 1: columns */
+    int64_t start;        /* position of the block, from the start of a row */
 } nci_fold_block;
 
 /* nci_fold_is_wide: sums, extremes and picks of 64-bit integers are kept as
@@ -64,7 +64,8 @@ void nci_acc_finish(nci_acc *acc, const int64_t *seen, int64_t nrows);
 void nci_acc_scalar(nci_acc *acc, const nci_fold_block *block, int64_t from,
                     const nci_run *cells, nci_walk *places);
 
-/* ---- states --------------------------------------------------------------- */
+/* ---- states ---------------------------------------------------------------
+ */
 
 typedef struct nci_state {
     const nci_fold *fold;

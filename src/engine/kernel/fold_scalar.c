@@ -31,8 +31,7 @@ static bool replaces(ncg_op op, bool less, bool more, int64_t place,
 static void pick(nci_acc *acc, int64_t cell, double x, int64_t place)
 {
     double *value = acc->value[0] + cell;
-    if (!replaces(acc->fold->op, x < *value, x > *value, place,
-                  acc->index[cell]))
+    if (!replaces(acc->fold->op, x<*value, x> * value, place, acc->index[cell]))
         return;
     *value = x;
     acc->index[cell] = place;

@@ -9,7 +9,8 @@
 #include "base/mem.h"
 #include "engine/kernel/task.h"
 
-/* ---- the program ---------------------------------------------------------- */
+/* ---- the program ----------------------------------------------------------
+ */
 
 static void round_integer(double *x, int64_t n, ncg_dtype dtype)
 {
@@ -50,7 +51,8 @@ static void run_step(const nci_isa *isa, const nci_step *step,
         round_integer(out, n, step->dtype);
 }
 
-/* ---- parts ---------------------------------------------------------------- */
+/* ---- parts ----------------------------------------------------------------
+ */
 
 /* Blocks never cut a row except at multiples of NCI_BLOCK from its start. */
 static int64_t block_size(int64_t row, int64_t at, int64_t total)
@@ -201,7 +203,8 @@ void nci_run_part(const nci_task *task, const nci_piece *piece, nci_acc *acc,
     }
 }
 
-/* ---- tiles ---------------------------------------------------------------- */
+/* ---- tiles ----------------------------------------------------------------
+ */
 
 static ncg_status check_cancelled(const nci_task_env *env, ncg_error *err)
 {
@@ -265,8 +268,8 @@ static ncg_status run_tiles(nci_task *task, ncg_error *err)
         return nci_fail(err, NCG_EBUG, "%s: no source %u", task->layer->name,
                         f->operands[0].source);
     nci_box box = source_box(task);
-    return nci_source_each_tile_if(source, &box, task->env->scratch,
-                                   wants_tile, visit_tile, task, err);
+    return nci_source_each_tile_if(source, &box, task->env->scratch, wants_tile,
+                                   visit_tile, task, err);
 }
 
 static void finish_fold(nci_task *task)
@@ -286,8 +289,7 @@ ncg_status nci_run_fused(const nci_task_env *env, const nci_layer *layer,
     nci_task task;
     const nci_fused *f = &layer->fused;
     int64_t nbytes = nci_plan_bytes(env->plan, layer->base + chunk);
-    ncg_status st =
-        nci_task_open(&task, env, layer, chunk, deps, ndeps, err);
+    ncg_status st = nci_task_open(&task, env, layer, chunk, deps, ndeps, err);
     if (!st)
         st = nci_buf_create((size_t)nbytes, &task.out, err);
     if (st)

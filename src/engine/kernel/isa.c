@@ -81,7 +81,9 @@ static void put_inward(ncg_dtype raw, double x, bool is_low, void *out)
         return;
     }
     nci_dtype_put(raw, out,
-                  raw == NCG_DTYPE_F64 ? x : is_low ? ceil(x) : floor(x));
+                  raw == NCG_DTYPE_F64 ? x
+                  : is_low             ? ceil(x)
+                                       : floor(x));
 }
 
 static void put_range(const nci_decode *decode, ncg_dtype raw, nci_mask *out)
@@ -132,8 +134,7 @@ void nci_mask_of(const nci_decode *decode, nci_mask *out)
         put_wide_range(decode, out);
     } else {
         for (int i = 0; i < decode->nmissing; i++)
-            if (put_exact(raw, decode->missing[i],
-                          out->missing[out->nmissing]))
+            if (put_exact(raw, decode->missing[i], out->missing[out->nmissing]))
                 out->nmissing++;
         put_range(decode, raw, out);
     }

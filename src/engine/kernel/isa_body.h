@@ -59,8 +59,8 @@ static void unshuffle4(const uint8_t *const *planes, int64_t n, void *out)
     }
 #endif
     for (; i < n; i++)
-        to[i] = (uint32_t)p0[i] | (uint32_t)p1[i] << 8 |
-                (uint32_t)p2[i] << 16 | (uint32_t)p3[i] << 24;
+        to[i] = (uint32_t)p0[i] | (uint32_t)p1[i] << 8 | (uint32_t)p2[i] << 16 |
+                (uint32_t)p3[i] << 24;
 }
 
 static void unshuffle8(const uint8_t *const *planes, int64_t n, void *out)
@@ -85,8 +85,7 @@ static void unshuffle8(const uint8_t *const *planes, int64_t n, void *out)
             quad[h][3] = _mm_unpackhi_epi16(ab, cd);
         }
         for (int q = 0; q < 4; q++) {
-            STORE16(to + i + 4 * q,
-                    _mm_unpacklo_epi32(quad[0][q], quad[1][q]));
+            STORE16(to + i + 4 * q, _mm_unpacklo_epi32(quad[0][q], quad[1][q]));
             STORE16(to + i + 4 * q + 2,
                     _mm_unpackhi_epi32(quad[0][q], quad[1][q]));
         }
@@ -126,74 +125,100 @@ static void swap8(const void *in, int64_t n, void *out)
 
 /* ---- decoding ------------------------------------------------------------ */
 
-/* One body an element type T. The tests run in a type VIA of the same values,
- * as narrow as it may be; `nm` and `scaled` are constants at each call, so that
- * each combination becomes its own loop. NaN stays NaN through the scaling. */
-#define DECODE(T, suffix, VIA, FLAG)                                           \
-    typedef T suffix##_any __attribute__((aligned(1)));                        \
+/* The tests of a mask in the type VIA, which holds every value of the raw type
+ * T. `nm` and `scaled` are constants at each call below, so that each
+ * combination becomes its own loop. */
+#define READ_TESTS(T, VIA)                                                     \
+    T value;                                                                   \
+    VIA miss[NCI_MAX_MISSING], low, high;                                      \
+    double scale = mask->scale, offset = mask->offset;                         \
+    for (int m = 0; m < nm; m++) {                                             \
+        memcpy(&value, mask->missing[m], sizeof value);                        \
+        miss[m] = (VIA)value;                                                  \
+    }                                                                          \
+    memcpy(&value, mask->low, sizeof value);                                   \
+    low = (VIA)value;                                                          \
+    memcpy(&value, mask->high, sizeof value);                                  \
+    high = (VIA)value
+
+#define IS_BAD(x, bad)                                                         \
+    int bad = !((x) >= low) | !((x) <= high);                                  \
+    for (int m = 0; m < nm; m++)                                               \
+    bad |= (x) == miss[m]
+
+/* Types that float holds: in three short loops over a piece that stays in the
+ * cache, each of one width. NaN stays NaN through the scaling. */
+#define DECODE_NARROW(T, suffix, is_float)                                     \
     static inline __attribute__((always_inline)) bool decode_##suffix##_of(    \
         const suffix##_any *raw, int64_t n, const nci_mask *mask,              \
         double *restrict out, int nm, bool scaled)                             \
     {                                                                          \
-        T value;                                                               \
-        VIA miss[NCI_MAX_MISSING];                                             \
-        double scale = mask->scale, offset = mask->offset;                     \
-        FLAG any = 0;                                                          \
-        for (int m = 0; m < nm; m++) {                                         \
-            memcpy(&value, mask->missing[m], sizeof value);                    \
-            miss[m] = (VIA)value;                                              \
-        }                                                                      \
-        memcpy(&value, mask->low, sizeof value);                               \
-        VIA low = (VIA)value;                                                  \
-        memcpy(&value, mask->high, sizeof value);                              \
-        VIA high = (VIA)value;                                                 \
-        for (int64_t i = 0; i < n; i++) {                                      \
-            VIA x = (VIA)raw[i];                                               \
-            int bad = !(x >= low) | !(x <= high);                              \
-            for (int m = 0; m < nm; m++)                                       \
-                bad |= x == miss[m];                                           \
-            out[i] = FINISH_##VIA(x, bad);                                     \
-            any |= (FLAG)bad;                                                  \
+        enum { PIECE = 256 };                                                  \
+        float x[PIECE];                                                        \
+        int any = 0;                                                           \
+        READ_TESTS(T, float);                                                  \
+        for (int64_t at = 0; at < n; at += PIECE) {                            \
+            int64_t count = n - at < PIECE ? n - at : PIECE;                   \
+            for (int64_t i = 0; !is_float && i < count; i++)                   \
+                x[i] = (float)raw[at + i];                                     \
+            for (int64_t i = 0; i < count; i++) {                              \
+                float v = is_float ? (float)raw[at + i] : x[i];                \
+                IS_BAD(v, bad);                                                \
+                x[i] = bad ? NAN : v;                                          \
+                any |= bad;                                                    \
+            }                                                                  \
+            for (int64_t i = 0; i < count; i++)                                \
+                out[at + i] =                                                  \
+                    scaled ? (double)x[i] * scale + offset : (double)x[i];     \
         }                                                                      \
         return any != 0;                                                       \
-    }                                                                          \
-    static bool decode_##suffix(const void *raw, int64_t n,                    \
-                                const nci_mask *mask, double *out)             \
-    {                                                                          \
-        const suffix##_any *in = raw;                                          \
-        bool scaled = mask->has_scale;                                         \
-        switch (mask->nmissing) {                                              \
-        case 0:                                                                \
-            return scaled ? decode_##suffix##_of(in, n, mask, out, 0, true)    \
-                          : decode_##suffix##_of(in, n, mask, out, 0, false);  \
-        case 1:                                                                \
-            return scaled ? decode_##suffix##_of(in, n, mask, out, 1, true)    \
-                          : decode_##suffix##_of(in, n, mask, out, 1, false);  \
-        default:                                                               \
-            return scaled                                                      \
-                       ? decode_##suffix##_of(in, n, mask, out,                \
-                                              NCI_MAX_MISSING, true)           \
-                       : decode_##suffix##_of(in, n, mask, out,                \
-                                              NCI_MAX_MISSING, false);         \
-        }                                                                      \
     }
 
-#define SCALED(y) (scaled ? (y)*scale + offset : (y))
-#define FINISH_float(x, bad) SCALED((double)((bad) ? NAN : (x)))
-#define FINISH_double(x, bad) SCALED((bad) ? NAN : (x))
-#define FINISH_int64_t(x, bad) SCALED((bad) ? NAN : (double)(x))
-#define FINISH_uint64_t(x, bad) SCALED((bad) ? NAN : (double)(x))
+#define DECODE_WIDE(T, suffix, VIA)                                            \
+    static inline __attribute__((always_inline)) bool decode_##suffix##_of(    \
+        const suffix##_any *raw, int64_t n, const nci_mask *mask,              \
+        double *restrict out, int nm, bool scaled)                             \
+    {                                                                          \
+        int64_t any = 0;                                                       \
+        READ_TESTS(T, VIA);                                                    \
+        for (int64_t i = 0; i < n; i++) {                                      \
+            VIA x = (VIA)raw[i];                                               \
+            IS_BAD(x, bad);                                                    \
+            double y = bad ? NAN : (double)x;                                  \
+            out[i] = scaled ? y * scale + offset : y;                          \
+            any |= bad;                                                        \
+        }                                                                      \
+        return any != 0;                                                       \
+    }
 
-DECODE(int8_t, i8, float, int)
-DECODE(uint8_t, u8, float, int)
-DECODE(int16_t, i16, float, int)
-DECODE(uint16_t, u16, float, int)
-DECODE(int32_t, i32, double, int64_t)
-DECODE(uint32_t, u32, double, int64_t)
-DECODE(int64_t, i64, int64_t, int64_t)
-DECODE(uint64_t, u64, uint64_t, int64_t)
-DECODE(float, f32, float, int)
-DECODE(double, f64, double, int64_t)
+#define DECODE(T, suffix, BODY)                                                \
+    typedef T suffix##_any __attribute__((aligned(1)));                        \
+    BODY static bool decode_##suffix(const void *raw, int64_t n,               \
+                                     const nci_mask *mask, double *out)        \
+    {                                                                          \
+        bool scaled = mask->has_scale;                                         \
+        if (mask->nmissing == 0)                                               \
+            return scaled ? decode_##suffix##_of(raw, n, mask, out, 0, true)   \
+                          : decode_##suffix##_of(raw, n, mask, out, 0, false); \
+        if (mask->nmissing == 1)                                               \
+            return scaled ? decode_##suffix##_of(raw, n, mask, out, 1, true)   \
+                          : decode_##suffix##_of(raw, n, mask, out, 1, false); \
+        return scaled ? decode_##suffix##_of(raw, n, mask, out,                \
+                                             NCI_MAX_MISSING, true)            \
+                      : decode_##suffix##_of(raw, n, mask, out,                \
+                                             NCI_MAX_MISSING, false);          \
+    }
+
+DECODE(int8_t, i8, DECODE_NARROW(int8_t, i8, false))
+DECODE(uint8_t, u8, DECODE_NARROW(uint8_t, u8, false))
+DECODE(int16_t, i16, DECODE_NARROW(int16_t, i16, false))
+DECODE(uint16_t, u16, DECODE_NARROW(uint16_t, u16, false))
+DECODE(float, f32, DECODE_NARROW(float, f32, true))
+DECODE(int32_t, i32, DECODE_WIDE(int32_t, i32, double))
+DECODE(uint32_t, u32, DECODE_WIDE(uint32_t, u32, double))
+DECODE(double, f64, DECODE_WIDE(double, f64, double))
+DECODE(int64_t, i64, DECODE_WIDE(int64_t, i64, int64_t))
+DECODE(uint64_t, u64, DECODE_WIDE(uint64_t, u64, uint64_t))
 
 /* ---- element-wise -------------------------------------------------------- */
 

@@ -52,7 +52,8 @@ static void add_count(const nci_state *state, int64_t cell, int64_t more)
         ((int32_t *)counts)[cell] += (int32_t)more;
 }
 
-/* ---- merging -------------------------------------------------------------- */
+/* ---- merging --------------------------------------------------------------
+ */
 
 static void copy_cell(const nci_state *into, int64_t a, const nci_state *from,
                       int64_t b)
@@ -67,10 +68,10 @@ static void merge_squares(const nci_state *into, int64_t a,
                           const nci_state *from, int64_t b)
 {
     bool weighted = into->fold->is_weighted;
-    double na = weighted ? *value_of(into, 2, a)
-                         : (double)nci_state_count(into, a);
-    double nb = weighted ? *value_of(from, 2, b)
-                         : (double)nci_state_count(from, b);
+    double na =
+        weighted ? *value_of(into, 2, a) : (double)nci_state_count(into, a);
+    double nb =
+        weighted ? *value_of(from, 2, b) : (double)nci_state_count(from, b);
     double n = na + nb;
     double *mean = value_of(into, 0, a), *m2 = value_of(into, 1, a);
     double d = *value_of(from, 0, b) - *mean;
@@ -202,7 +203,8 @@ void nci_state_merge(const nci_state *into, int64_t into_cell,
     }
 }
 
-/* ---- finishing ------------------------------------------------------------ */
+/* ---- finishing ------------------------------------------------------------
+ */
 
 static bool is_valid(const nci_fold *fold, int64_t count, int64_t population)
 {
@@ -284,9 +286,9 @@ static void put_integer(const nci_fold *fold, int64_t x, void *out)
     /* The difference of two int64 is an uint64. */
     bool is_unsigned = nci_fold_is_wide(fold) && !nci_fold_by_position(fold) &&
                        (fold->is_unsigned || fold->op == NCG_OP_RANGE);
-    is_unsigned = is_unsigned || (fold->is_unsigned &&
-                                  (fold->op == NCG_OP_FIRST ||
-                                   fold->op == NCG_OP_LAST));
+    is_unsigned =
+        is_unsigned || (fold->is_unsigned &&
+                        (fold->op == NCG_OP_FIRST || fold->op == NCG_OP_LAST));
     if (nci_dtype_is_wide(fold->out))
         memcpy(out, &x, sizeof x);
     else if (is_unsigned)

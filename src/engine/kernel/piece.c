@@ -28,7 +28,8 @@ int64_t nci_piece_size(const nci_task *task, const nci_piece *piece)
     return n;
 }
 
-/* ---- tiles ---------------------------------------------------------------- */
+/* ---- tiles ----------------------------------------------------------------
+ */
 
 /* The operand axis that follows domain axis d, -1: none. */
 static int source_axis(const nci_access *access, int d)
@@ -92,9 +93,8 @@ static const int64_t *select_table(const nci_task *task, int stream, int d,
 {
     const int64_t *from = task->table[stream][d];
     int64_t *to = *memory;
-    int axis = tile && stream == 0
-                   ? source_axis(&task->fused->operands[0], d)
-                   : -1;
+    int axis =
+        tile && stream == 0 ? source_axis(&task->fused->operands[0], d) : -1;
     if (axis >= 0) {
         int64_t stride = tile_stride(tile, axis);
         for (int64_t i = 0; i < n; i++)
@@ -163,7 +163,8 @@ bool nci_piece_of(nci_task *task, const nci_box *tile, const nci_box *wanted,
     return true;
 }
 
-/* ---- dividing ------------------------------------------------------------- */
+/* ---- dividing -------------------------------------------------------------
+ */
 
 /* Positions [first, first + count) of one axis of a piece. */
 static nci_piece part_of(const nci_piece *piece, int axis, int64_t first,
@@ -204,7 +205,8 @@ static void run_parts(const nci_task *task, const nci_piece *piece, int axis,
     }
 }
 
-/* ---- slabs ---------------------------------------------------------------- */
+/* ---- slabs ----------------------------------------------------------------
+ */
 
 typedef struct slabs {
     int64_t count;
@@ -370,13 +372,13 @@ static bool can_slab(const nci_task *task)
            f->fold.op != NCG_OP_FIRST && f->fold.op != NCG_OP_LAST;
 }
 
-ncg_status nci_run_piece(nci_task *task, const nci_piece *piece,
-                         ncg_error *err)
+ncg_status nci_run_piece(nci_task *task, const nci_piece *piece, ncg_error *err)
 {
     int64_t size = nci_piece_size(task, piece);
     int kept = longest_axis(task, piece, true);
     bool is_large = size >= nci_piece_rules.large;
-    bool is_shared = kept >= 0 && piece->count[kept] >= nci_piece_rules.long_axis;
+    bool is_shared =
+        kept >= 0 && piece->count[kept] >= nci_piece_rules.long_axis;
     task->done += size;
     if (is_large && !is_shared && can_slab(task))
         return fold_slabs(task, piece, err);

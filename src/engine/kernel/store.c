@@ -73,8 +73,8 @@ static int64_t offset_in(const nci_box *box, const nci_box *part,
 {
     int64_t offset = 0;
     for (int d = 0; d < box->rank; d++)
-        offset = offset * box->count[d] + part->start[d] + at[d] -
-                 box->start[d];
+        offset =
+            offset * box->count[d] + part->start[d] + at[d] - box->start[d];
     return offset;
 }
 
@@ -117,12 +117,12 @@ ncg_status nci_run_store(const nci_task_env *env, const nci_layer *layer,
     conversion c = {.store = s,
                     .isa = nci_isa_best(),
                     .is_copy = same_bytes(s),
-                    .is_wide = nci_dtype_is_wide(s->from) &&
-                               nci_dtype_is_wide(s->to)};
+                    .is_wide =
+                        nci_dtype_is_wide(s->from) && nci_dtype_is_wide(s->to)};
     int64_t covered = 0;
     nci_buf *buf = NULL;
-    if (!c.is_copy && (!nci_dtype_is_numeric(s->from) ||
-                       !nci_dtype_is_numeric(s->to)))
+    if (!c.is_copy &&
+        (!nci_dtype_is_numeric(s->from) || !nci_dtype_is_numeric(s->to)))
         return nci_fail(err, NCG_EBUG, "%s: %s to %s", layer->name,
                         ncg_dtype_name(s->from), ncg_dtype_name(s->to));
     nci_mask_plain(s->from, s->has_missing ? s->missing : NULL, &c.mask);

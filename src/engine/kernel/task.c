@@ -13,7 +13,8 @@ static int64_t pick_at(const nci_pick *pick, int64_t i)
     return pick->index ? pick->index[i] : pick->start + i * pick->step;
 }
 
-/* ---- tables --------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------
+ */
 
 static bool uses_labels(const nci_fused *f)
 {
@@ -163,7 +164,8 @@ static void scale_rows(nci_task *task)
     task->expected = labelled * each * kept;
 }
 
-/* ---- operands ------------------------------------------------------------- */
+/* ---- operands -------------------------------------------------------------
+ */
 
 /* The box of an operand's array that the task needs. */
 static nci_box operand_box(const nci_access *access, const nci_box *box)
@@ -198,9 +200,8 @@ static bool contains(const nci_box *outer, const nci_box *inner)
 
 /* Chunks of another layer: used where they lie if one holds everything, else
  * copied into one box. */
-static ncg_status open_layer_operand(nci_task *task, int k,
-                                     const nci_dep *deps, int64_t ndeps,
-                                     ncg_error *err)
+static ncg_status open_layer_operand(nci_task *task, int k, const nci_dep *deps,
+                                     int64_t ndeps, ncg_error *err)
 {
     const nci_access *access = &task->fused->operands[k];
     const nci_layer_input *input = &task->layer->inputs[access->input];
@@ -219,9 +220,8 @@ static ncg_status open_layer_operand(nci_task *task, int k,
             fill_operand(task, k, &box);
             return NCG_OK;
         }
-        if (!task->gathered[k] &&
-            !(task->gathered[k] =
-                  nci_alloc_aligned((size_t)nci_box_size(&need) * size)))
+        if (!task->gathered[k] && !(task->gathered[k] = nci_alloc_aligned(
+                                        (size_t)nci_box_size(&need) * size)))
             return nci_fail(err, NCG_ENOMEM, "out of memory");
         nci_box part;
         if (nci_box_clip(&box, &need, &part))
@@ -270,13 +270,13 @@ int64_t nci_task_operand_bytes(const nci_plan *plan, const nci_layer *layer,
         if (access->kind != NCI_OPERAND_LAYER)
             continue;
         nci_box need = operand_box(access, box);
-        bytes +=
-            nci_box_size(&need) * (int64_t)ncg_dtype_size(access->dtype);
+        bytes += nci_box_size(&need) * (int64_t)ncg_dtype_size(access->dtype);
     }
     return bytes;
 }
 
-/* ---- threads -------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------
+ */
 
 int64_t nci_task_lane_bytes(const nci_fused *fused)
 {

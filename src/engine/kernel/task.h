@@ -63,7 +63,7 @@ typedef struct nci_task {
     int64_t ncells, nrows;
     int64_t *seen; /* positions that fall into the cells of each row */
     nci_acc acc;
-    nci_state total; /* where slabs are merged; data NULL: none so far */
+    nci_state total;        /* where slabs are merged; data NULL: none so far */
     int64_t done, expected; /* positions */
 } nci_task;
 

@@ -159,8 +159,8 @@ static int64_t offset_in(const nci_box *box, const nci_box *part,
 {
     int64_t offset = 0;
     for (int d = 0; d < box->rank; d++)
-        offset = offset * box->count[d] + part->start[d] + at[d] -
-                 box->start[d];
+        offset =
+            offset * box->count[d] + part->start[d] + at[d] - box->start[d];
     return offset;
 }
 

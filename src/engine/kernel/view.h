@@ -13,9 +13,9 @@
 typedef struct nci_view {
     uint32_t size; /* of one raw value */
     bool is_shuffled, is_swapped;
-    bool is_fill;      /* every value is `fill` */
+    bool is_fill; /* every value is `fill` */
     bool all_missing;
-    int64_t plane;     /* elements of the whole tile */
+    int64_t plane; /* elements of the whole tile */
     const uint8_t *data;
     uint8_t fill[16];
     nci_mask mask;
@@ -36,8 +36,8 @@ bool nci_view_load(const nci_view *view, const nci_isa *isa, nci_walk *walk,
 
 /* nci_encode converts doubles to `dtype`: rounded to nearest, clamped; NaN
  * becomes `missing` (of dtype), or without it NaN, 0 for integers. */
-void nci_encode(const nci_isa *isa, const double *x, int64_t n,
-                ncg_dtype dtype, const uint8_t *missing, void *out);
+void nci_encode(const nci_isa *isa, const double *x, int64_t n, ncg_dtype dtype,
+                const uint8_t *missing, void *out);
 /* nci_encode_run does so along a run of elements of `out`. */
 void nci_encode_run(const nci_isa *isa, const double *x, const nci_run *run,
                     ncg_dtype dtype, const uint8_t *missing, void *out);
