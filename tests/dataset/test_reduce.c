@@ -212,6 +212,60 @@ static void daily_data_name_the_method_within_days(void **state)
     nci_model_release(&model);
 }
 
+static void hours_of_the_day(void **state)
+{
+    (void)state;
+    nci_model *model = nci_model_create();
+    add_dim(model, "time", 9);
+    add_range(model, "time", 6, 6, NCG_DTYPE_F64);
+    put(model, "time", "units", "hours since 2000-01-01");
+    add_source(model, "v", "time", NCG_DTYPE_F32);
+    nci_model_find_roles(model);
+    nci_model *out = mean_by(model, "hour");
+    assert_int_equal(dim_size(out, "time"), 4);
+    /* 00 h has its first step on the second day; all lie on that day. */
+    CHECK_NEAR(value(out, "time", 0), 24.0, 0);
+    CHECK_NEAR(value(out, "time", 3), 42.0, 0);
+    CHECK_NEAR(value(out, "climatology_bnds", 0), 24.0, 0);
+    CHECK_NEAR(value(out, "climatology_bnds", 1), 48.0, 0);
+    CHECK_NEAR(value(out, "climatology_bnds", 2), 6.0, 0);
+    check_text(out, "v", "cell_methods",
+               "time: mean within days time: mean over days");
+    nci_model_release(&out);
+    nci_model_release(&model);
+}
+
+static void stamps_at_the_end_are_noted(void **state)
+{
+    (void)state;
+    nci_model *model = make_grid(31, "noleap");
+    add_range_bounds(model, "time", 0, 1);
+    nci_model *out = mean_by(model, "month");
+    assert_non_null(strstr(notes, "lies at the end of its bounds"));
+    nci_model_release(&out);
+    nci_model_release(&model);
+}
+
+static void auxiliary_coordinates_with_cells_collapse(void **state)
+{
+    (void)state;
+    const double height[5] = {1, 2, 3, 4, 5};
+    const double cells[10] = {0, 1.5, 1.5, 2.5, 2.5, 3.5, 3.5, 4.5, 4.5, 6};
+    nci_model *model = make_grid(2, "noleap");
+    add_dim(model, "bnds", 2);
+    add_values(model, "height", NCI_KIND_COORD, "lat", NCG_DTYPE_F64, height);
+    add_values(model, "cells", NCI_KIND_BOUNDS, "lat bnds", NCG_DTYPE_F64,
+               cells);
+    put(model, "height", "bounds", "cells");
+    put(model, "tas", "coordinates", "height");
+    nci_model *out = reduce(model, options(NCG_OP_MAX, "lat"));
+    CHECK_NEAR(value(out, "height", 0), 3.0, 0);
+    CHECK_NEAR(value(out, "cells", 1), 6.0, 0);
+    check_text(out, "tas", "coordinates", "height lat");
+    nci_model_release(&out);
+    nci_model_release(&model);
+}
+
 static void units_follow_the_operation(void **state)
 {
     (void)state;
@@ -390,6 +444,8 @@ NCG_TESTS(NCG_TEST(time_mean_keeps_the_dimension),
           NCG_TEST(months_of_many_years), NCG_TEST(seasons_start_with_december),
           NCG_TEST(years_are_ordinary_cells),
           NCG_TEST(daily_data_name_the_method_within_days),
+          NCG_TEST(hours_of_the_day), NCG_TEST(stamps_at_the_end_are_noted),
+          NCG_TEST(auxiliary_coordinates_with_cells_collapse),
           NCG_TEST(units_follow_the_operation),
           NCG_TEST(references_are_kept_true),
           NCG_TEST(types_of_attributes_stay), NCG_TEST(bad_options_are_refused),

@@ -301,9 +301,31 @@ static void files_follow_a_selection(void **state)
     nci_model_release(&model);
 }
 
+/* Whichever allocation fails, the answer is ENOMEM and nothing leaks. */
+static void memory_may_run_out(void **state)
+{
+    (void)state;
+    nci_model *model = make_grid(40, "noleap");
+    add_range_bounds(model, "lon", 0, 45);
+    const char *what[] = {"var=tas", "lon=-90..45", "lat=10,50", "nearest",
+                          "time=1990-01"};
+    for (int64_t n = 1;; n++) {
+        nci_model *out = NULL;
+        nci_mem_fail_at(n);
+        ncg_status st = nci_model_sel(model, what, 5, &out, &err);
+        nci_mem_fail_at(0);
+        nci_model_release(&out);
+        if (!st)
+            break;
+        assert_int_equal(st, NCG_ENOMEM);
+    }
+    nci_model_release(&model);
+}
+
 NCG_TESTS(NCG_TEST(isel_follows_python), NCG_TEST(isel_slices_exhaustively),
           NCG_TEST(isel_refuses), NCG_TEST(one_position_leaves_a_scalar),
           NCG_TEST(sel_ranges_are_inclusive),
           NCG_TEST(sel_knows_the_rounding_of_floats), NCG_TEST(longitudes_wrap),
           NCG_TEST(sel_of_nothing_names_the_range), NCG_TEST(sel_of_dates),
-          NCG_TEST(sel_of_variables), NCG_TEST(files_follow_a_selection))
+          NCG_TEST(sel_of_variables), NCG_TEST(files_follow_a_selection),
+          NCG_TEST(memory_may_run_out))
