@@ -63,8 +63,7 @@ static piece *add_piece(int file, uint64_t offset, size_t stored)
 {
     if (plan.npieces == plan.capacity) {
         plan.capacity = plan.capacity ? 2 * plan.capacity : 1024;
-        plan.pieces = realloc(plan.pieces,
-                              plan.capacity * sizeof *plan.pieces);
+        plan.pieces = realloc(plan.pieces, plan.capacity * sizeof *plan.pieces);
         if (!plan.pieces)
             die("out of memory", "pieces");
     }
@@ -87,12 +86,12 @@ static void add_rows(int file, const source *s, uint64_t offset,
                      uint64_t stride)
 {
     uint64_t row = (uint64_t)row_size(s) * s->elem_size;
-    int64_t step = stride == row && row < RUN_BYTES ? (int64_t)(RUN_BYTES / row)
-                                                    : 1;
+    int64_t step =
+        stride == row && row < RUN_BYTES ? (int64_t)(RUN_BYTES / row) : 1;
     for (int64_t r = 0; r < s->shape[0]; r += step) {
         int64_t n = s->shape[0] - r < step ? s->shape[0] - r : step;
-        piece *p = add_piece(file, offset + (uint64_t)r * stride,
-                             (size_t)n * row);
+        piece *p =
+            add_piece(file, offset + (uint64_t)r * stride, (size_t)n * row);
         memcpy(p->size, s->shape, sizeof p->size);
         p->start[0] = r;
         p->size[0] = n;
@@ -151,8 +150,8 @@ static void open_hdf5(int index, const char *path, const char *name, source *s)
     for (int i = 0; i < s->nfilters; i++) {
         size_t none = 0;
         unsigned flags, config;
-        s->filters[i] = (unsigned)H5Pget_filter2(
-            plist, (unsigned)i, &flags, &none, NULL, 0, NULL, &config);
+        s->filters[i] = (unsigned)H5Pget_filter2(plist, (unsigned)i, &flags,
+                                                 &none, NULL, 0, NULL, &config);
     }
     if (H5Pget_layout(plist) == H5D_CHUNKED)
         add_chunks(index, s, set, space, plist);
@@ -377,7 +376,7 @@ static inline uint16_t load2(const uint8_t *at)
 #define B(b) data[(b)*all + j]
 #define ADD_ALL(expr)                                                          \
     for (size_t j = first; j < first + n; j++)                                 \
-        sums[j - first] += (expr)
+    sums[j - first] += (expr)
 
 static void add_shuffled(const source *s, const uint8_t *restrict data,
                          size_t all, size_t first, size_t n,
@@ -415,8 +414,8 @@ static void add_plain(const source *s, const uint8_t *restrict data,
 }
 
 /* Adds the rows of a piece that lie inside the variable. */
-static void add_piece_rows(const piece *p, const source *s,
-                           const uint8_t *data, bool is_shuffled, double *sums)
+static void add_piece_rows(const piece *p, const source *s, const uint8_t *data,
+                           bool is_shuffled, double *sums)
 {
     int64_t at[MAX_RANK] = {0}, inside[MAX_RANK], run = 1;
     size_t all = piece_items(p, s);
@@ -454,8 +453,7 @@ static void run_piece(team_member *m, const piece *p)
     const source *s = &plan.sources[p->file];
     bool is_shuffled;
     reserve(&m->raw, &m->raw_room, p->stored);
-    if (pread(s->fd, m->raw, p->stored, (off_t)p->offset) !=
-        (ssize_t)p->stored)
+    if (pread(s->fd, m->raw, p->stored, (off_t)p->offset) != (ssize_t)p->stored)
         die("cannot be read", "chunk");
     const uint8_t *data = decode(m, p, s, &is_shuffled);
     add_piece_rows(p, s, data, is_shuffled, m->sums);

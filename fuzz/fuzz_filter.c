@@ -21,10 +21,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void put_filters(nci_storage *storage, const uint8_t *head)
 {
-    static const uint32_t ids[] = {
-        NCI_FILTER_DEFLATE, NCI_FILTER_SHUFFLE, NCI_FILTER_FLETCHER32,
-        NCI_FILTER_SZIP,    NCI_FILTER_BLOSC,   NCI_FILTER_LZ4,
-        NCI_FILTER_ZSTD,    32013};
+    static const uint32_t ids[] = {NCI_FILTER_DEFLATE,    NCI_FILTER_SHUFFLE,
+                                   NCI_FILTER_FLETCHER32, NCI_FILTER_SZIP,
+                                   NCI_FILTER_BLOSC,      NCI_FILTER_LZ4,
+                                   NCI_FILTER_ZSTD,       32013};
     storage->nfilters = head[0] % 4;
     for (int i = 0; i < storage->nfilters; i++) {
         nci_filter *filter = &storage->filters[i];
@@ -47,8 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     storage.elem_size = 1 + data[5] % 16;
     size_t chunk = ((size_t)data[6] | (size_t)data[7] << 8) + 1;
-    chunk = (chunk + storage.elem_size - 1) / storage.elem_size *
-            storage.elem_size;
+    chunk =
+        (chunk + storage.elem_size - 1) / storage.elem_size * storage.elem_size;
     put_filters(&storage, data);
     if (!nci_filter_decode(&storage, data[4], chunk, true, scratch, data + HEAD,
                            size - HEAD, &out, &err)) {

@@ -55,9 +55,18 @@ static void make_classic(const char *name, int format, int nrecord_vars)
 static void make_filter(const char *name, int which, const uint8_t *stored,
                         size_t n)
 {
-    const uint8_t head[HEAD] = {1, (uint8_t)which, 0, 0, 0, 3,
-                                (CHUNK - 1) & 255, (CHUNK - 1) >> 8,
-                                4, 8, 32, 64};
+    const uint8_t head[HEAD] = {1,
+                                (uint8_t)which,
+                                0,
+                                0,
+                                0,
+                                3,
+                                (CHUNK - 1) & 255,
+                                (CHUNK - 1) >> 8,
+                                4,
+                                8,
+                                32,
+                                64};
     FILE *out = fopen(seed_path("filter", name), "wb");
     fwrite(head, 1, HEAD, out);
     fwrite(stored, 1, n, out);

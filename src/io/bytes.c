@@ -40,7 +40,8 @@ static ncg_status read_fully(int fd, uint64_t offset, size_t nbytes,
         if (n == 0)
             return nci_fail(err, NCG_ECORRUPT,
                             "truncated: the file ends at byte %" PRIu64
-                            " while it is being read", offset);
+                            " while it is being read",
+                            offset);
         out += n;
         offset += (uint64_t)n;
         nbytes -= (size_t)n;

@@ -52,7 +52,8 @@ static ncg_status take(cursor *c, size_t nbytes, void *out)
     if (nbytes > bytes_left(c))
         return nci_fail(c->err, NCG_ECORRUPT,
                         "truncated: the file ends inside its header at byte "
-                        "%" PRIu64, nci_bytes_size(c->bytes));
+                        "%" PRIu64,
+                        nci_bytes_size(c->bytes));
     if (nbytes > WINDOW) {
         NCI_TRY(nci_bytes_read(c->bytes, c->at, nbytes, out, c->err));
     } else {
@@ -122,8 +123,8 @@ static ncg_status take_list(cursor *c, uint32_t tag, uint64_t least,
     if ((uint64_t)*count > bytes_left(c) / least + 1)
         return nci_fail(c->err, NCG_ECORRUPT,
                         "truncated or damaged header: a list of %" PRId64
-                        " items at byte %" PRIu64
-                        " is longer than the file", *count, c->at);
+                        " items at byte %" PRIu64 " is longer than the file",
+                        *count, c->at);
     return NCG_OK;
 }
 
@@ -318,8 +319,8 @@ static ncg_status take_var(cursor *c, nci_header *header, const char *name)
     if (!stored_bytes(header, var, &nbytes))
         return nci_fail(c->err, NCG_ECORRUPT, "%s: size overflows", name);
     var->storage.nbytes = (uint64_t)nbytes;
-    var->storage.layout = is_record(header, var) ? NCI_LAYOUT_RECORD
-                                                 : NCI_LAYOUT_CONTIGUOUS;
+    var->storage.layout =
+        is_record(header, var) ? NCI_LAYOUT_RECORD : NCI_LAYOUT_CONTIGUOUS;
     return NCG_OK;
 }
 
@@ -399,13 +400,11 @@ static ncg_status take_magic(cursor *c, nci_header *header, int64_t *numrecs)
     static const nci_format formats[] = {
         [1] = NCI_FORMAT_CDF1, [2] = NCI_FORMAT_CDF2, [5] = NCI_FORMAT_CDF5};
     if (nci_bytes_size(c->bytes) < 4)
-        return nci_fail(c->err, NCG_EUNSUPPORTED,
-                        "not a NetCDF or HDF5 file");
+        return nci_fail(c->err, NCG_EUNSUPPORTED, "not a NetCDF or HDF5 file");
     NCI_TRY(take(c, 4, magic));
     if (memcmp(magic, "CDF", 3) ||
         (magic[3] != 1 && magic[3] != 2 && magic[3] != 5))
-        return nci_fail(c->err, NCG_EUNSUPPORTED,
-                        "not a NetCDF or HDF5 file");
+        return nci_fail(c->err, NCG_EUNSUPPORTED, "not a NetCDF or HDF5 file");
     c->version = magic[3];
     header->format = formats[c->version];
     uint64_t wide = 0;

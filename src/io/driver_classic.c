@@ -75,8 +75,7 @@ static rows rows_of(const nci_header *header, const nci_var *var,
     }
     return (rows){storage->address + first * storage->elem_size +
                       (uint64_t)box->start[0] * storage->record_size,
-                  storage->record_size, n * storage->elem_size,
-                  box->count[0]};
+                  storage->record_size, n * storage->elem_size, box->count[0]};
 }
 
 static ncg_status read_records(nci_file *file, const nci_var *var,
@@ -89,17 +88,15 @@ static ncg_status read_records(nci_file *file, const nci_var *var,
                                 (size_t)r.count * r.bytes, &raw, err));
     *out = raw;
     if (r.stride == r.bytes)
-        return nci_bytes_read(file->bytes, r.offset,
-                              (size_t)r.count * r.bytes, raw, err);
-    if (r.count > 1 &&
-        (r.bytes > r.stride / 2 || r.stride <= SMALL_RECORD))
+        return nci_bytes_read(file->bytes, r.offset, (size_t)r.count * r.bytes,
+                              raw, err);
+    if (r.count > 1 && (r.bytes > r.stride / 2 || r.stride <= SMALL_RECORD))
         return read_spans(file->bytes, &r, scratch, raw, err);
     return read_each(file->bytes, &r, raw, err);
 }
 
 static ncg_status read_tile(nci_file *file, int var, const int64_t *index,
-                            nci_scratch *scratch, nci_tile *out,
-                            ncg_error *err)
+                            nci_scratch *scratch, nci_tile *out, ncg_error *err)
 {
     const nci_var *v = &file->header->vars[var];
     nci_box box;

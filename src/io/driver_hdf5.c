@@ -82,11 +82,11 @@ static ncg_status decode_chunk(nci_file *file, const nci_var *var,
     size_t room = nbytes + nbytes / 64 + 4096;
     room = storage->nfilters && room > chunk->nbytes ? room : chunk->nbytes;
     NCI_TRY(nci_scratch_reserve(scratch, NCI_SCRATCH_RAW, room, &raw, err));
-    NCI_TRY(nci_bytes_read(file->bytes, chunk->address, chunk->nbytes, raw,
-                           err));
-    ncg_status st = nci_filter_decode(
-        storage, mask, nbytes, !file->io->options.no_checksum, scratch, raw,
-        chunk->nbytes, &decoded, err);
+    NCI_TRY(
+        nci_bytes_read(file->bytes, chunk->address, chunk->nbytes, raw, err));
+    ncg_status st =
+        nci_filter_decode(storage, mask, nbytes, !file->io->options.no_checksum,
+                          scratch, raw, chunk->nbytes, &decoded, err);
     if (st) {
         if (err)
             nci_error_wrap(err, "at byte %" PRIu64, chunk->address);
@@ -131,9 +131,9 @@ static ncg_status cut_tile(const nci_var *var, nci_scratch *scratch,
 {
     uint8_t *values;
     fill_beyond(var, tile->fill);
-    nci_scratch_buffer free_one =
-        tile->data == scratch->buffer[NCI_SCRATCH_RAW] ? NCI_SCRATCH_A
-                                                       : NCI_SCRATCH_RAW;
+    nci_scratch_buffer free_one = tile->data == scratch->buffer[NCI_SCRATCH_RAW]
+                                      ? NCI_SCRATCH_A
+                                      : NCI_SCRATCH_RAW;
     NCI_TRY(nci_scratch_reserve(scratch, free_one,
                                 (size_t)nci_tile_size(tile) * tile->elem_size,
                                 &values, err));
@@ -177,12 +177,12 @@ static ncg_status read_chunk(nci_file *file, int var, const int64_t *index,
         return NCG_OK;
     NCI_TRY(decode_chunk(file, v, chunk, &box, scratch, out, err));
     return reaches_beyond(file->header, v, &box)
-               ? cut_tile(v, scratch, out, err) : NCG_OK;
+               ? cut_tile(v, scratch, out, err)
+               : NCG_OK;
 }
 
 static ncg_status read_tile(nci_file *file, int var, const int64_t *index,
-                            nci_scratch *scratch, nci_tile *out,
-                            ncg_error *err)
+                            nci_scratch *scratch, nci_tile *out, ncg_error *err)
 {
     const nci_var *v = &file->header->vars[var];
     nci_box box;

@@ -16,8 +16,7 @@
 #include "io/ncid_cache.h"
 #include "io/scratch.h"
 
-static ncg_status inspect_locked(nci_io *io, nci_header *header,
-                                 ncg_error *err)
+static ncg_status inspect_locked(nci_io *io, nci_header *header, ncg_error *err)
 {
     int ncid;
     ncg_status st = nci_ncid_get(io->ncids, header->path, &ncid, err);
@@ -117,13 +116,13 @@ ncg_status nci_netcdf_read_tile(nci_file *file, int var, const int64_t *index,
     if (!nci_tile_box(file->header, v, index, &box))
         return nci_fail(err, NCG_EBUG, "no such chunk");
     size_t nbytes = (size_t)nci_box_size(&box) * v->storage.elem_size;
-    NCI_TRY(nci_scratch_reserve(scratch, NCI_SCRATCH_RAW, nbytes, &values,
-                                err));
+    NCI_TRY(
+        nci_scratch_reserve(scratch, NCI_SCRATCH_RAW, nbytes, &values, err));
     nci_library_lock();
     ncg_status st = read_locked(file, v, &box, values, err);
     nci_library_unlock();
-    *out = (nci_tile){.box = box, .data = values,
-                      .elem_size = v->storage.elem_size};
+    *out = (nci_tile){
+        .box = box, .data = values, .elem_size = v->storage.elem_size};
     return st;
 }
 

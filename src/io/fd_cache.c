@@ -76,8 +76,8 @@ static ncg_status identify(nci_fd_slot *slot, int fd, ncg_error *err)
     if (fstat(fd, &now))
         return nci_fail_sys(err, NCG_EIO, errno, "cannot inspect: %s",
                             strerror(errno));
-    int64_t mtime = (int64_t)now.st_mtim.tv_sec * 1000000000 +
-                    now.st_mtim.tv_nsec;
+    int64_t mtime =
+        (int64_t)now.st_mtim.tv_sec * 1000000000 + now.st_mtim.tv_nsec;
     if (slot->is_known) {
         if (slot->size != now.st_size || slot->mtime_ns != mtime ||
             slot->device != now.st_dev || slot->inode != now.st_ino)
@@ -124,7 +124,7 @@ static ncg_status open_slot(nci_fd_slot *slot, int *out, ncg_error *err)
  * false one is counted, and *victim is to be closed unless -1. */
 static bool reserve_locked(nci_fd_cache *cache, nci_fd_slot *slot, int *victim)
 {
-    for (*victim = -1; slot->fd < 0; ) {
+    for (*victim = -1; slot->fd < 0;) {
         if (cache->nopen < cache->capacity) {
             cache->nopen++;
             return false;

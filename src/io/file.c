@@ -107,8 +107,8 @@ static ncg_status try_driver(nci_file *file, const nci_driver *driver,
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     header->size = (int64_t)nci_bytes_size(file->bytes);
     header->mtime_ns = nci_bytes_mtime_ns(file->bytes);
-    ncg_status st = driver->inspect(file->io, file->bytes, header, &file->priv,
-                                    err);
+    ncg_status st =
+        driver->inspect(file->io, file->bytes, header, &file->priv, err);
     if (st) {
         nci_header_free(&header);
         return st;
@@ -132,7 +132,8 @@ static ncg_status inspect(nci_file *file, const char *path, ncg_error *err)
     for (size_t i = 0; i < file->header->nvars; i++)
         settle_storage(file->header, &file->header->vars[i]);
     nci_count(file->header->by_library ? &file->io->headers_library
-                                       : &file->io->headers_direct, 1);
+                                       : &file->io->headers_direct,
+              1);
     return NCG_OK;
 }
 
@@ -329,8 +330,7 @@ static ncg_status check_readable(const nci_var *var, ncg_error *err)
 }
 
 static ncg_status read_tile(nci_file *file, int var, const int64_t *index,
-                            nci_scratch *scratch, nci_tile *out,
-                            ncg_error *err)
+                            nci_scratch *scratch, nci_tile *out, ncg_error *err)
 {
     const nci_var *v = &file->header->vars[var];
     NCI_TRY(check_readable(v, err));
@@ -341,10 +341,9 @@ static ncg_status read_tile(nci_file *file, int var, const int64_t *index,
         NCI_TRY(nci_netcdf_read_tile(file, var, index, scratch, out, err));
     else
         NCI_TRY(file->driver->read_tile(file, var, index, scratch, out, err));
-    nci_count(is_library ? &file->io->chunks_library
-                         : &file->io->chunks_direct, 1);
-    nci_count(&file->io->bytes_decoded,
-              nci_tile_size(out) * out->elem_size);
+    nci_count(is_library ? &file->io->chunks_library : &file->io->chunks_direct,
+              1);
+    nci_count(&file->io->bytes_decoded, nci_tile_size(out) * out->elem_size);
     return NCG_OK;
 }
 

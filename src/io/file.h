@@ -14,8 +14,8 @@ struct nci_io {
     _Atomic int refs; /* the owner's, and one of each open file */
     nci_io_options options;
     nci_fd_cache fds;
-    nci_ncid_cache *ncids;         /* guarded by the library's mutex */
-    _Atomic(nci_scratch *) spare;  /* for reading boxes; NULL while in use */
+    nci_ncid_cache *ncids;        /* guarded by the library's mutex */
+    _Atomic(nci_scratch *) spare; /* for reading boxes; NULL while in use */
     _Atomic int64_t headers_direct, headers_library;
     _Atomic int64_t chunks_direct, chunks_library;
     _Atomic int64_t bytes_disk, bytes_decoded;
@@ -34,10 +34,10 @@ struct nci_file {
     const nci_driver *driver;
     nci_header *header; /* does not change once the file is open */
     nci_bytes *bytes;
-    void *priv; /* the driver's */
+    void *priv;                /* the driver's */
     _Atomic bool uses_library; /* NetCDF-C may hold it open */
-    pthread_mutex_t mutex; /* guards the loading of indexes */
-    nci_index *indexes;    /* one a variable */
+    pthread_mutex_t mutex;     /* guards the loading of indexes */
+    nci_index *indexes;        /* one a variable */
 };
 
 static inline void nci_count(_Atomic int64_t *counter, int64_t n)

@@ -72,8 +72,8 @@ static uint32_t load_le32(const uint8_t *at)
  * machines; its library accepts both, and so do we. */
 static bool checksum_fits(uint32_t stored, uint32_t computed)
 {
-    uint32_t swapped = (computed & 0x00ff00ff) << 8 |
-                       (computed & 0xff00ff00) >> 8;
+    uint32_t swapped =
+        (computed & 0x00ff00ff) << 8 | (computed & 0xff00ff00) >> 8;
     return stored == computed || stored == swapped;
 }
 
@@ -95,7 +95,8 @@ static ncg_status undo_fletcher32(pipeline *p, ncg_error *err)
     return NCG_OK;
 }
 
-static ncg_status undo_shuffle(pipeline *p, int i, bool *is_left, ncg_error *err)
+static ncg_status undo_shuffle(pipeline *p, int i, bool *is_left,
+                               ncg_error *err)
 {
     const nci_filter *filter = &p->storage->filters[i];
     size_t size = filter->nparams ? filter->params[0] : p->storage->elem_size;
@@ -140,8 +141,8 @@ ncg_status nci_filter_decode(const nci_storage *storage, uint32_t mask,
                              nci_scratch *scratch, const uint8_t *raw,
                              size_t nbytes, nci_decoded *out, ncg_error *err)
 {
-    pipeline p = {storage, mask,   chunk_bytes, verify,
-                  scratch, raw,    nbytes,      NCI_SCRATCH_A};
+    pipeline p = {storage, mask, chunk_bytes, verify,
+                  scratch, raw,  nbytes,      NCI_SCRATCH_A};
     bool is_shuffled = false;
     for (int i = storage->nfilters - 1; i >= 0; i--) {
         if (!is_active(&p, i))

@@ -54,11 +54,13 @@ static ncg_status undo_deflate(nci_codec_job *job, ncg_error *err)
     case LIBDEFLATE_SHORT_OUTPUT:
         return nci_fail(err, NCG_ECORRUPT,
                         "deflate stream holds less than the %zu bytes of a "
-                        "chunk", job->room);
+                        "chunk",
+                        job->room);
     case LIBDEFLATE_INSUFFICIENT_SPACE:
         return nci_fail(err, NCG_ECORRUPT,
                         "deflate stream holds more than the %zu bytes of a "
-                        "chunk", job->room);
+                        "chunk",
+                        job->room);
     default:
         return damaged(job, err);
     }

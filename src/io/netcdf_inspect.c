@@ -43,12 +43,12 @@ static ncg_status out_of_memory(walk *w)
 static ncg_dtype dtype_of(nc_type type)
 {
     static const ncg_dtype dtypes[] = {
-        [NC_BYTE] = NCG_DTYPE_I8,     [NC_CHAR] = NCG_DTYPE_CHAR,
-        [NC_SHORT] = NCG_DTYPE_I16,   [NC_INT] = NCG_DTYPE_I32,
-        [NC_FLOAT] = NCG_DTYPE_F32,   [NC_DOUBLE] = NCG_DTYPE_F64,
-        [NC_UBYTE] = NCG_DTYPE_U8,    [NC_USHORT] = NCG_DTYPE_U16,
-        [NC_UINT] = NCG_DTYPE_U32,    [NC_INT64] = NCG_DTYPE_I64,
-        [NC_UINT64] = NCG_DTYPE_U64,  [NC_STRING] = NCG_DTYPE_STRING};
+        [NC_BYTE] = NCG_DTYPE_I8,    [NC_CHAR] = NCG_DTYPE_CHAR,
+        [NC_SHORT] = NCG_DTYPE_I16,  [NC_INT] = NCG_DTYPE_I32,
+        [NC_FLOAT] = NCG_DTYPE_F32,  [NC_DOUBLE] = NCG_DTYPE_F64,
+        [NC_UBYTE] = NCG_DTYPE_U8,   [NC_USHORT] = NCG_DTYPE_U16,
+        [NC_UINT] = NCG_DTYPE_U32,   [NC_INT64] = NCG_DTYPE_I64,
+        [NC_UINT64] = NCG_DTYPE_U64, [NC_STRING] = NCG_DTYPE_STRING};
     return type > 0 && type <= NC_STRING ? dtypes[type] : NCG_DTYPE_NONE;
 }
 
@@ -75,8 +75,8 @@ static ncg_status put_strings(walk *w, int ncid, int varid, const char *name,
         if (own)
             nc_free_string(1, &own);
     }
-    if (!st && !nci_attrs_put(attrs, name, NCG_DTYPE_STRING, (int64_t)count,
-                              values))
+    if (!st &&
+        !nci_attrs_put(attrs, name, NCG_DTYPE_STRING, (int64_t)count, values))
         st = out_of_memory(w);
 done:
     nci_free(values);
@@ -152,10 +152,11 @@ static ncg_status put_dim(walk *w, int ncid, int id, const char *prefix,
     size_t size;
     TRY_NC(w, nc_inq_dim(ncid, id, name, &size));
     char *full = join(prefix, name);
-    bool ok = full && nci_header_add_dim(w->header, full, (int64_t)size,
-                                         is_unlimited) &&
-              nci_grow(&w->dims.ids, &w->dims.capacity, w->dims.count + 1,
-                       sizeof *w->dims.ids);
+    bool ok =
+        full &&
+        nci_header_add_dim(w->header, full, (int64_t)size, is_unlimited) &&
+        nci_grow(&w->dims.ids, &w->dims.capacity, w->dims.count + 1,
+                 sizeof *w->dims.ids);
     nci_free(full);
     if (!ok)
         return out_of_memory(w);
@@ -289,9 +290,9 @@ static ncg_status put_var(walk *w, int ncid, int id, const char *prefix)
             return nci_fail(w->err, NCG_EUNSUPPORTED,
                             "%s: dimension of another group", name);
     char *full = join(prefix, name);
-    nci_var *var = full ? nci_header_add_var(w->header, full, NCG_DTYPE_NONE,
-                                             rank, dims)
-                        : NULL;
+    nci_var *var =
+        full ? nci_header_add_var(w->header, full, NCG_DTYPE_NONE, rank, dims)
+             : NULL;
     nci_free(full);
     if (!var)
         return out_of_memory(w);

@@ -75,7 +75,8 @@ ncg_status nci_read_run(nci_file *file, const nci_var *var, const nci_box *box,
     if (offset > storage->nbytes || nbytes > storage->nbytes - offset)
         return nci_fail(err, NCG_ECORRUPT,
                         "the %" PRIu64 " stored bytes are fewer than the "
-                        "shape needs", storage->nbytes);
+                        "shape needs",
+                        storage->nbytes);
     NCI_TRY(nci_scratch_reserve(scratch, NCI_SCRATCH_RAW, nbytes, &raw, err));
     NCI_TRY(nci_bytes_read(file->bytes, storage->address + offset, nbytes, raw,
                            err));

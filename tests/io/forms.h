@@ -124,8 +124,8 @@ static inline void form_write(const form *f, hid_t set, hid_t space)
         count[0] = 1;
         hid_t memory = H5Screate_simple(f->rank, count, NULL);
         H5Sselect_hyperslab(space, H5S_SELECT_SET, zero, NULL, count, NULL);
-        assert_true(H5Dwrite(set, H5T_NATIVE_DOUBLE, memory, space,
-                             H5P_DEFAULT, values) >= 0);
+        assert_true(H5Dwrite(set, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT,
+                             values) >= 0);
         H5Sclose(memory);
     } else {
         assert_true(H5Dwrite(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL,
@@ -138,15 +138,15 @@ static inline void form_make(const form *f, const char *path)
 {
     hid_t file = form_create_file(f, path);
     hid_t dcpl = H5Pcreate(H5P_DATASET_CREATE);
-    hid_t space = f->rank ? H5Screate_simple(f->rank, f->shape,
-                                             f->max[0] ? f->max : NULL)
-                          : H5Screate(H5S_SCALAR);
+    hid_t space =
+        f->rank ? H5Screate_simple(f->rank, f->shape, f->max[0] ? f->max : NULL)
+                : H5Screate(H5S_SCALAR);
     if (f->chunk[0])
         H5Pset_chunk(dcpl, f->rank, f->chunk);
     if (f->setup)
         f->setup(dcpl);
-    hid_t set = H5Dcreate2(file, "v", f->type, space, H5P_DEFAULT, dcpl,
-                           H5P_DEFAULT);
+    hid_t set =
+        H5Dcreate2(file, "v", f->type, space, H5P_DEFAULT, dcpl, H5P_DEFAULT);
     assert_true(set >= 0);
     form_write(f, set, space);
     H5Dclose(set);

@@ -154,8 +154,8 @@ static void checksum(hid_t dcpl)
     H5Pset_fletcher32(dcpl);
 }
 
-static const form small = {.rank = 2, .shape = {12, 20}, .chunk = {5, 8},
-                           .setup = shuffle_deflate};
+static const form small = {
+    .rank = 2, .shape = {12, 20}, .chunk = {5, 8}, .setup = shuffle_deflate};
 
 static void make_small(const char *path, bool latest, bool contiguous)
 {
@@ -223,8 +223,8 @@ static haddr_t chunk_address(const char *path, hsize_t number, hsize_t *size)
     hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     hid_t set = H5Dopen2(file, "v", H5P_DEFAULT);
     hid_t space = H5Dget_space(set);
-    assert_true(H5Dget_chunk_info(set, space, number, at, &mask, &address,
-                                  size) >= 0);
+    assert_true(
+        H5Dget_chunk_info(set, space, number, at, &mask, &address, size) >= 0);
     H5Sclose(space);
     H5Dclose(set);
     H5Fclose(file);
@@ -390,11 +390,10 @@ int main(int argc, char **argv)
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
-        NCG_TEST(not_a_file_of_ours),     NCG_TEST(unreadable_file),
-        NCG_TEST(truncated_hdf5),         NCG_TEST(damaged_hdf5),
-        NCG_TEST(damaged_chunk_is_named), NCG_TEST(wrong_checksum_is_found),
-        NCG_TEST(unknown_filter_is_named),
-        NCG_TEST(library_filters_fall_back),
+        NCG_TEST(not_a_file_of_ours),      NCG_TEST(unreadable_file),
+        NCG_TEST(truncated_hdf5),          NCG_TEST(damaged_hdf5),
+        NCG_TEST(damaged_chunk_is_named),  NCG_TEST(wrong_checksum_is_found),
+        NCG_TEST(unknown_filter_is_named), NCG_TEST(library_filters_fall_back),
         NCG_TEST(changed_file_is_noticed), NCG_TEST(out_of_memory)};
     return cmocka_run_group_tests(tests, begin, end);
 }

@@ -81,8 +81,8 @@ static void check_values(nci_file *file, int v, const void *values, int64_t n)
     for (int64_t i = 0; i < n; i++) {
         size_t size = ncg_dtype_size(var->dtype);
         const char *at = (const char *)values + (size_t)i * size;
-        double x = var->dtype == NCG_DTYPE_CHAR
-                       ? *at : nci_dtype_get(var->dtype, at);
+        double x =
+            var->dtype == NCG_DTYPE_CHAR ? *at : nci_dtype_get(var->dtype, at);
         if (x != value_of(v, i))
             fail_msg("%s: element %lld is %g, not %g", var->name, (long long)i,
                      x, value_of(v, i));
@@ -185,8 +185,8 @@ static void single_record_variable(void **state)
 static void large_records(void **state)
 {
     (void)state;
-    const size_t widths[][2] = {{1300000, 10}, {10, 40000}, {200000, 9000},
-                                {5000, 5000}, {3, 2}};
+    const size_t widths[][2] = {
+        {1300000, 10}, {10, 40000}, {200000, 9000}, {5000, 5000}, {3, 2}};
     for (size_t k = 0; k < 5; k++) {
         int ncid, t, dims[2], id[2];
         const char *path = file_path("large.nc");
@@ -325,5 +325,5 @@ static void damaged_at_every_byte(void **state)
 
 NCG_TESTS(NCG_TEST(every_type_and_format), NCG_TEST(attributes_are_kept),
           NCG_TEST(single_record_variable), NCG_TEST(large_records),
-          NCG_TEST(streaming_counts_records),
-          NCG_TEST(truncated_at_every_byte), NCG_TEST(damaged_at_every_byte))
+          NCG_TEST(streaming_counts_records), NCG_TEST(truncated_at_every_byte),
+          NCG_TEST(damaged_at_every_byte))

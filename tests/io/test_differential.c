@@ -58,8 +58,7 @@ static void compare_var(nci_file *a, nci_file *b, int i, int k)
     size_t nbytes = (size_t)n * ncg_dtype_size(var->dtype);
     char *ours = calloc(nbytes + 1, 1), *theirs = calloc(nbytes + 1, 1);
     ncg_status st = nci_file_read_box(a, i, &box, ours, &err);
-    ncg_status library_st = nci_file_read_box(b, k, &box, theirs,
-                                              &library_err);
+    ncg_status library_st = nci_file_read_box(b, k, &box, theirs, &library_err);
     if (!st != !library_st)
         complain(header->path, var->name,
                  st ? err.message : library_err.message);

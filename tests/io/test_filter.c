@@ -133,8 +133,8 @@ static void checksums_are_verified(void **state)
     b.stored[b.n - 1] ^= 1;
     CHECK_STATUS(NCG_ECORRUPT, decode(&b, 0, &err));
     CHECK_MESSAGE("checksum");
-    CHECK_OK(nci_filter_decode(&b.storage, 0, BYTES, false, b.scratch,
-                               b.stored, b.n, &b.out, &err));
+    CHECK_OK(nci_filter_decode(&b.storage, 0, BYTES, false, b.scratch, b.stored,
+                               b.n, &b.out, &err));
     b.n = 3;
     CHECK_STATUS(NCG_ECORRUPT, decode(&b, 0, &err));
     end(&b);

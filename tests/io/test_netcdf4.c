@@ -85,14 +85,14 @@ static void short_variable(void **state)
     (void)state;
     int ncid, dims[2], id[6];
     const float fill = -5;
-    nc_type types[] = {NC_FLOAT, NC_SHORT, NC_DOUBLE, NC_FLOAT, NC_INT,
-                       NC_INT64};
+    nc_type types[] = {NC_FLOAT, NC_SHORT, NC_DOUBLE,
+                       NC_FLOAT, NC_INT,   NC_INT64};
     NC(nc_create(file_path(), NC_CLOBBER | NC_NETCDF4, &ncid));
     NC(nc_def_dim(ncid, "t", NC_UNLIMITED, &dims[0]));
     NC(nc_def_dim(ncid, "x", 7, &dims[1]));
     for (int v = 0; v < 6; v++) {
         const size_t chunk[] = {4, 5};
-        char name[8];
+        char name[32];
         snprintf(name, sizeof name, "v%d", v);
         NC(nc_def_var(ncid, name, types[v], 2, dims, &id[v]));
         NC(nc_def_var_chunking(ncid, id[v], NC_CHUNKED, chunk));
@@ -117,13 +117,12 @@ static void short_variable(void **state)
     pair p;
     open_pair(&p);
     for (int v = 0; v < 6; v++) {
-        char name[8];
+        char name[32];
         int64_t n;
         snprintf(name, sizeof name, "v%d", v);
         char *values = read_both(&p, name, &n);
         const nci_header *header = nci_file_header(p.file[0]);
-        ncg_dtype dtype =
-            header->vars[nci_header_find_var(header, name)].dtype;
+        ncg_dtype dtype = header->vars[nci_header_find_var(header, name)].dtype;
         assert_int_equal(n, 98);
         assert_true(nci_dtype_get(dtype, values + 34 * ncg_dtype_size(dtype)) ==
                     34);
@@ -143,19 +142,18 @@ static void nothing_written(void **state)
     NC(nc_def_dim(ncid, "x", 7, &dims[1]));
     for (nc_type type = NC_BYTE; type <= NC_UINT64; type++)
         for (int chunked = 0; chunked < 2; chunked++, v++) {
-            char name[8];
+            char name[32];
             const size_t chunk[] = {4, 5};
             snprintf(name, sizeof name, "v%d", v);
             NC(nc_def_var(ncid, name, type, 2, dims, &id));
-            NC(nc_def_var_chunking(ncid, id,
-                                   chunked ? NC_CHUNKED : NC_CONTIGUOUS,
-                                   chunk));
+            NC(nc_def_var_chunking(
+                ncid, id, chunked ? NC_CHUNKED : NC_CONTIGUOUS, chunk));
         }
     NC(nc_close(ncid));
     pair p;
     open_pair(&p);
     for (int i = 0; i < v; i++) {
-        char name[8];
+        char name[32];
         int64_t n;
         snprintf(name, sizeof name, "v%d", i);
         free(read_both(&p, name, &n));
@@ -230,19 +228,18 @@ static void other_types_are_refused(void **state)
         const nci_header *header = nci_file_header(p.file[k]);
         int v = nci_header_find_var(header, "points");
         assert_int_equal(header->vars[v].klass, NCI_VAR_COMPOUND);
-        CHECK_STATUS(NCG_EUNSUPPORTED,
-                     nci_file_read_tile(p.file[k], v, index, scratch, &tile,
-                                        &err));
+        CHECK_STATUS(
+            NCG_EUNSUPPORTED,
+            nci_file_read_tile(p.file[k], v, index, scratch, &tile, &err));
         CHECK_MESSAGE("points: chunk (0): values of a compound type");
         v = nci_header_find_var(header, "words");
-        CHECK_STATUS(NCG_EUNSUPPORTED,
-                     nci_file_read_tile(p.file[k], v, index, scratch, &tile,
-                                        &err));
+        CHECK_STATUS(
+            NCG_EUNSUPPORTED,
+            nci_file_read_tile(p.file[k], v, index, scratch, &tile, &err));
         v = nci_header_find_var(header, "colours");
         assert_int_equal(header->vars[v].klass, NCI_VAR_ENUM);
         assert_int_equal(header->vars[v].dtype, NCG_DTYPE_U8);
-        CHECK_OK(nci_file_read_tile(p.file[k], v, index, scratch, &tile,
-                                    &err));
+        CHECK_OK(nci_file_read_tile(p.file[k], v, index, scratch, &tile, &err));
     }
     nci_scratch_destroy(&scratch);
     close_pair(&p);
@@ -282,8 +279,7 @@ static void stored_bytes_are_summed(void **state)
     CHECK_OK(nci_file_stored_bytes(p.file[1], id, &box, &none, &err));
     assert_int_equal(none, -1);
     box.count[0] = 18;
-    CHECK_STATUS(NCG_EBUG,
-                 nci_file_read_box(p.file[0], id, &box, NULL, &err));
+    CHECK_STATUS(NCG_EBUG, nci_file_read_box(p.file[0], id, &box, NULL, &err));
     close_pair(&p);
 }
 

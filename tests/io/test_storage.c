@@ -131,8 +131,8 @@ static size_t zstd_chunk(int number, const void *chunk, size_t nbytes,
     char *shuffled = malloc(nbytes);
     (void)mask;
     shuffle_bytes(chunk, nbytes, size, shuffled);
-    size_t n = ZSTD_compress(out, nbytes + 4096, shuffled, nbytes,
-                             1 + number % 5);
+    size_t n =
+        ZSTD_compress(out, nbytes + 4096, shuffled, nbytes, 1 + number % 5);
     free(shuffled);
     return n;
 }
@@ -224,8 +224,8 @@ static void *read_whole(const char *path, bool force, nci_io_stats *stats,
     int64_t shape[NCG_MAX_RANK];
     nci_var_shape(header, var, shape);
     nci_box box = nci_box_whole(var->rank, shape);
-    void *out = calloc((size_t)nci_box_size(&box) + 1,
-                       ncg_dtype_size(var->dtype));
+    void *out =
+        calloc((size_t)nci_box_size(&box) + 1, ncg_dtype_size(var->dtype));
     st = nci_file_read_box(file, v, &box, out, &err);
     if (st)
         fail_msg("%s: %s", now, err.message);
@@ -276,8 +276,8 @@ static void check_form(const form *f)
     for (int64_t i = 0; i < n; i++) {
         double x = nci_dtype_get(dtype, ours + (size_t)i * size);
         if (x != expected(f, i))
-            fail_msg("%s: element %lld is %g, not %g", f->name, (long long)i,
-                     x, expected(f, i));
+            fail_msg("%s: element %lld is %g, not %g", f->name, (long long)i, x,
+                     expected(f, i));
     }
     if (stats.chunks_library || stats.headers_library || !stats.chunks_direct)
         fail_msg("%s: %lld headers and %lld chunks through the library",
@@ -298,8 +298,7 @@ static void check_form(const form *f)
     unlink(path);
 }
 
-#define CHECK_FORM(...)                                                        \
-    check_form(&(form){__VA_ARGS__})
+#define CHECK_FORM(...) check_form(&(form){__VA_ARGS__})
 #define CUBE .rank = 3, .shape = {7, 10, 13}, .chunk = {3, 4, 5}
 #define UNLIMITED H5S_UNLIMITED
 
@@ -330,7 +329,7 @@ static void szip_is_undone(void **state)
     (void)state;
     unsigned config = 0;
     const hid_t types[] = {H5T_IEEE_F32LE, H5T_IEEE_F64LE, H5T_STD_I16LE,
-                           H5T_STD_I16BE, H5T_STD_U8LE, H5T_IEEE_F32BE};
+                           H5T_STD_I16BE,  H5T_STD_U8LE,   H5T_IEEE_F32BE};
     H5Zget_filter_info(H5Z_FILTER_SZIP, &config);
     if (!(config & H5Z_FILTER_CONFIG_ENCODE_ENABLED)) {
         print_message("this HDF5 cannot write szip\n");
@@ -366,10 +365,9 @@ static void unfiltered_layouts_are_read(void **state)
     const hid_t types[] = {H5T_IEEE_F32LE, H5T_STD_I32BE, H5T_IEEE_F64LE};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         hid_t type = types[i];
-        CHECK_FORM("contiguous", .rank = 3, .shape = {7, 10, 13},
+        CHECK_FORM("contiguous", .rank = 3, .shape = {7, 10, 13}, .type = type);
+        CHECK_FORM("contiguous, many tiles", .rank = 3, .shape = {5, 700, 1000},
                    .type = type);
-        CHECK_FORM("contiguous, many tiles", .rank = 3,
-                   .shape = {5, 700, 1000}, .type = type);
         CHECK_FORM("contiguous, long rows", .rank = 2, .shape = {2, 1500000},
                    .type = type);
         CHECK_FORM("compact", .rank = 2, .shape = {20, 30}, .type = type,
@@ -403,13 +401,11 @@ static void indexes_are_walked(void **state)
                    .chunk = {1, 11}, .type = type, .setup = setup,
                    .is_latest = true);
         CHECK_FORM("many chunks, extensible array", .rank = 2,
-                   .shape = {900, 40}, .max = {UNLIMITED, 40},
-                   .chunk = {1, 11}, .type = type, .setup = setup,
-                   .is_latest = true);
-        CHECK_FORM("many chunks, version 2 tree", .rank = 2,
-                   .shape = {300, 60}, .max = {UNLIMITED, UNLIMITED},
-                   .chunk = {1, 11}, .type = type, .setup = setup,
-                   .is_latest = true);
+                   .shape = {900, 40}, .max = {UNLIMITED, 40}, .chunk = {1, 11},
+                   .type = type, .setup = setup, .is_latest = true);
+        CHECK_FORM("many chunks, version 2 tree", .rank = 2, .shape = {300, 60},
+                   .max = {UNLIMITED, UNLIMITED}, .chunk = {1, 11},
+                   .type = type, .setup = setup, .is_latest = true);
     }
     CHECK_FORM("implicit", CUBE, .type = H5T_IEEE_F32LE, .setup = early,
                .is_latest = true);
@@ -428,8 +424,7 @@ static void missing_chunks_are_fill(void **state)
                    .setup = fill_and_deflate, .half_written = true,
                    .is_latest = latest);
         CHECK_FORM("no fill value", CUBE, .type = H5T_STD_I16LE,
-                   .setup = deflate, .half_written = true,
-                   .is_latest = latest);
+                   .setup = deflate, .half_written = true, .is_latest = latest);
     }
 }
 

@@ -96,8 +96,11 @@ static void scaleoffset(hid_t dcpl)
 
 static void make_one(const char *path, int kind)
 {
-    form f = {.rank = 2, .shape = {12, 20}, .chunk = {5, 8},
-              .type = H5T_IEEE_F32LE, .setup = shuffle_deflate};
+    form f = {.rank = 2,
+              .shape = {12, 20},
+              .chunk = {5, 8},
+              .type = H5T_IEEE_F32LE,
+              .setup = shuffle_deflate};
     if (kind == 1)
         f.setup = scaleoffset;
     f.is_latest = kind == 2;
@@ -116,7 +119,10 @@ static void same_file_in_parallel(void **state)
         make_one(path, kind);
         CHECK_OK(nci_io_create(NULL, &io, &err));
         CHECK_OK(nci_file_open(io, path, &file, &err));
-        run((job){.io = io, .shared = file, .paths = paths, .npaths = 1,
+        run((job){.io = io,
+                  .shared = file,
+                  .paths = paths,
+                  .npaths = 1,
                   .rounds = 20});
         nci_file_release(&file);
         nci_io_destroy(&io);
