@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The tables of loops: right against nci_decode_value and plain loops, and
+ * equal to each other bit by bit, for all lengths around the vector sizes. */
+#include "base/dtype.h"
+#include "engine/kernel/isa.h"
+#include "test.h"
+
+enum { MOST = 600 };
+
+static uint64_t seed = 42;
+
+static uint32_t random32(void)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(seed >> 32);
+}
+
+/* Numbers of very different size, gaps, zeros of both signs. */
+static void fill_doubles(double *x, int64_t n, bool gaps)
+{
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t r = random32() % 16;
+        x[i] = ldexp((double)random32() - 2e9, (int)(random32() % 40) - 20);
+        if (r == 0)
+            x[i] = gaps ? NAN : 1;
+        else if (r == 1)
+            x[i] = random32() % 2 ? 0.0 : -0.0;
+    }
+}
+
+static const nci_isa *tables[2];
+static int ntables;
+
+static int find_tables(void **state)
+{
+    (void)state;
+    tables[ntables++] = &nci_isa_base;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2"))
+        tables[ntables++] = &nci_isa_avx2;
+#endif
+    return 0;
+}
+
+static const ncg_dtype dtypes[] = {
+    NCG_DTYPE_I8,  NCG_DTYPE_U8,  NCG_DTYPE_I16, NCG_DTYPE_U16, NCG_DTYPE_I32,
+    NCG_DTYPE_U32, NCG_DTYPE_I64, NCG_DTYPE_U64, NCG_DTYPE_F32, NCG_DTYPE_F64};
+enum { NDTYPES = sizeof dtypes / sizeof *dtypes };
+
+static void random_decode(ncg_dtype raw, const uint8_t *values, int64_t n,
+                          nci_decode *out)
+{
+    size_t size = ncg_dtype_size(raw);
+    *out = (nci_decode){.raw = raw, .out = NCG_DTYPE_F64, .scale = 1};
+    out->nmissing = (int)(random32() % 5);
+    for (int m = 0; m < out->nmissing; m++) {
+        const uint8_t *value = values + (random32() % (uint64_t)n) * size;
+        out->missing[m] = nci_dtype_get(raw, value);
+        out->missing_i64[m] =
+            nci_dtype_is_integer(raw) ? nci_dtype_get_i64(raw, value) : 0;
+    }
+    if (out->nmissing && !nci_dtype_is_wide(raw) && random32() % 3 == 0)
+        out->missing[0] = random32() % 2 ? 1e300 : 0.1;
+    const uint8_t *low = values + (random32() % (uint64_t)n) * size;
+    const uint8_t *high = values + (random32() % (uint64_t)n) * size;
+    out->has_min = random32() % 3 == 0;
+    out->has_max = random32() % 3 == 0;
+    out->min = nci_dtype_get(raw, low) + (random32() % 2 ? 0.25 : 0);
+    out->max = nci_dtype_get(raw, high) - (random32() % 2 ? 0.25 : 0);
+    if (random32() % 8 == 0)
+        out->max = 1e200;
+    if (random32() % 8 == 0)
+        out->min = 1e200;
+    if (nci_dtype_is_wide(raw)) {
+        out->min_i64 = nci_dtype_get_i64(raw, low);
+        out->max_i64 = nci_dtype_get_i64(raw, high);
+    }
+    out->has_scale = random32() % 2;
+    out->scale = out->has_scale ? 0.01 : 1;
+    out->offset = out->has_scale ? 273.15 : 0;
+}
+
+static void decode_agrees_with_the_rule(void **state)
+{
+    static uint8_t raw[MOST * 8 + 1];
+    static double out[MOST];
+    (void)state;
+    for (int round = 0; round < 4000; round++) {
+        ncg_dtype dtype = dtypes[random32() % NDTYPES];
+        size_t size = ncg_dtype_size(dtype);
+        int64_t n = 1 + random32() % MOST;
+        uint8_t *values = raw + random32() % 2; /* not aligned */
+        bool small = random32() % 2;
+        for (int64_t i = 0; i < n; i++)
+            if (dtype == NCG_DTYPE_F32 || dtype == NCG_DTYPE_F64 || small)
+                nci_dtype_put(dtype, values + (size_t)i * size,
+                              (double)(random32() % 40) / 4);
+            else
+                for (size_t b = 0; b < size; b++)
+                    values[(size_t)i * size + b] = (uint8_t)random32();
+        if (nci_dtype_is_float(dtype)) {
+            nci_dtype_put(dtype, values, NAN);
+            nci_dtype_put(dtype, values + (size_t)(n - 1) * size, INFINITY);
+        }
+        nci_decode decode;
+        nci_mask mask;
+        random_decode(dtype, values, n, &decode);
+        nci_mask_of(&decode, &mask);
+        for (int t = 0; t < ntables; t++) {
+            bool any = false;
+            bool got = tables[t]->decode[mask.raw](values, n, &mask, out);
+            for (int64_t i = 0; i < n; i++) {
+                double want =
+                    nci_decode_value(&decode, values + (size_t)i * size);
+                any = any || isnan(want);
+                if (isnan(want) ? !isnan(out[i])
+                                : memcmp(&want, &out[i], 8) != 0)
+                    fail_msg("%s %s: %.17g, not %.17g", tables[t]->name,
+                             ncg_dtype_name(dtype), out[i], want);
+            }
+            if (any != got)
+                fail_msg("%s %s: missing %d, not %d", tables[t]->name,
+                         ncg_dtype_name(dtype), got, any);
+        }
+    }
+}
+
+static void bytes_come_back(void **state)
+{
+    static uint8_t in[MOST * 8], out[MOST * 8], shuffled[MOST * 8];
+    (void)state;
+    for (int t = 0; t < ntables; t++)
+        for (int64_t n = 1; n < 200; n++)
+            for (int log = 1; log < 4; log++) {
+                int64_t size = 1 << log;
+                const uint8_t *planes[8];
+                for (int64_t i = 0; i < n * size; i++)
+                    in[i] = (uint8_t)random32();
+                for (int64_t i = 0; i < n; i++)
+                    for (int64_t b = 0; b < size; b++)
+                        shuffled[b * n + i] = in[i * size + b];
+                for (int64_t b = 0; b < size; b++)
+                    planes[b] = shuffled + b * n;
+                tables[t]->unshuffle[log](planes, n, out);
+                assert_memory_equal(in, out, (size_t)(n * size));
+                tables[t]->swap[log](in, n, out);
+                for (int64_t i = 0; i < n * size; i++)
+                    assert_int_equal(out[i],
+                                     in[i / size * size + size - 1 - i % size]);
+            }
+}
+
+/* Every loop over doubles of one table; what it makes goes to `out`. */
+static int64_t run_all(const nci_isa *isa, const double *x, const double *full,
+                       const double *w, int64_t n, double out[][MOST])
+{
+    int64_t k = 0;
+    for (int64_t row = 0; row < 12; row++)
+        memcpy(out[row], full, (size_t)n * 8);
+    isa->add(x, full, n, out[k++]);
+    isa->sub(x, full, n, out[k++]);
+    isa->mul(x, full, n, out[k++]);
+    isa->div(x, full, n, out[k++]);
+    isa->replace_nan(x, n, 7, out[k++]);
+    isa->column_add(out[k++], full, n);
+    isa->column_min(out[k++], x, n);
+    isa->column_max(out[k++], x, n);
+    isa->round_f32(out[k++], n);
+    isa->column_first(out[k++], x, n);
+    bool any = isa->column_squares(w, out[k], out[k + 1], x, n);
+    k += 2;
+    any |= isa->column_squares_weighted(full, out[k], out[k + 1], x, w, n) << 1;
+    k += 2;
+    double *last = out[k++];
+    memset(last, 0, MOST * 8);
+    last[0] = isa->row_sum(full, n);
+    last[1] = isa->row_min(x, n);
+    last[2] = isa->row_max(x, n);
+    isa->row_squares(x, NULL, n, full[0], last + 3);
+    isa->row_squares(x, w, n, full[0], last + 5);
+    last[7] = (double)isa->count_nan(x, n);
+    last[8] = isa->any_nan(x, n);
+    last[9] = any;
+    isa->tally32((int32_t *)(void *)(last + 10), x, n < 200 ? n : 200);
+    isa->tally64((int64_t *)(void *)(last + 120), x, n < 200 ? n : 200);
+    return k;
+}
+
+static void tables_give_the_same_bits(void **state)
+{
+    static double x[MOST], full[MOST], w[MOST], out[2][16][MOST];
+    (void)state;
+    for (int64_t n = 1; n < MOST; n += 1 + n / 40) {
+        fill_doubles(x, n, true);
+        fill_doubles(full, n, false);
+        fill_doubles(w, n, false);
+        for (int t = 0; t < ntables; t++) {
+            int64_t rows = run_all(tables[t], x, full, w, n, out[t]);
+            for (int64_t r = 0; t && r < rows; r++)
+                for (int64_t i = 0; i < (r == rows - 1 ? MOST : n); i++)
+                    if (memcmp(&out[0][r][i], &out[t][r][i], 8) &&
+                        !(isnan(out[0][r][i]) && isnan(out[t][r][i])))
+                        fail_msg("loop %d, element %d of %d", (int)r, (int)i,
+                                 (int)n);
+        }
+    }
+}
+
+static void rows_agree_with_plain_sums(void **state)
+{
+    static double x[MOST];
+    (void)state;
+    for (int64_t n = 1; n < MOST; n++) {
+        long double sum = 0, size = 0;
+        double low = INFINITY;
+        int64_t gaps = 0;
+        fill_doubles(x, n, false);
+        for (int64_t i = 0; i < n; i++) {
+            sum += x[i];
+            size += fabs(x[i]);
+            low = x[i] < low ? x[i] : low;
+            gaps += isnan(x[i]);
+        }
+        for (int t = 0; t < ntables; t++) {
+            double got = tables[t]->row_sum(x, n);
+            assert_true(fabsl(got - sum) <= 1e-14L * size);
+            assert_true(tables[t]->row_min(x, n) == low);
+            assert_int_equal(tables[t]->count_nan(x, n), gaps);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {NCG_TEST(decode_agrees_with_the_rule),
+                                       NCG_TEST(bytes_come_back),
+                                       NCG_TEST(tables_give_the_same_bits),
+                                       NCG_TEST(rows_agree_with_plain_sums)};
+    return cmocka_run_group_tests(tests, find_tables, NULL);
+}
