@@ -36,7 +36,7 @@ ncg_status nci_n4_read_scales(nci_h5 *h5, const nci_h5_attribute *list,
             continue;
         NCI_TRY(nci_h5_global_get(h5, address, index, name, &refs, err));
         nci_h5_skip(&refs, 8 * (length - 1));
-        var->scales[d] = nci_h5_uint(&refs, 8);
+        var->scales[d] = nci_h5_uint(&refs, h5->offset_size);
         if (refs.failed)
             return nci_fail(err, NCG_ECORRUPT,
                             "%s: DIMENSION_LIST is cut short", name);

@@ -5,8 +5,8 @@
  *   local   "HEAP", version 0, reserved (3), bytes of data, free list,
  *           address of data
  *   global  "GCOL", version 1, reserved (3), bytes of the collection, objects:
- *           index (2), references (2), reserved (4), bytes, data padded to 8;
- *           index 0 is free space up to the end
+ *           index (2), references (2), reserved (4), bytes, data; all three
+ *           padded to 8; index 0 is free space up to the end
  */
 #include <string.h>
 
@@ -76,11 +76,12 @@ ncg_status nci_h5_global_get(nci_h5 *h5, uint64_t address, uint32_t index,
     nci_h5_block *block = NULL;
     NCI_TRY(collection(h5, address, name, &block, err));
     nci_h5_cursor at = nci_h5_cursor_of(block->data, block->size);
-    nci_h5_skip(&at, 8 + (uint64_t)h5->length_size);
-    while (!at.failed && nci_h5_left(&at) >= 8 + (size_t)h5->length_size) {
+    nci_h5_skip(&at, GLOBAL_HEAD);
+    while (!at.failed && nci_h5_left(&at) >= GLOBAL_HEAD) {
         uint32_t found = (uint32_t)nci_h5_uint(&at, 2);
         nci_h5_skip(&at, 6);
         uint64_t size = nci_h5_length(&at, h5);
+        nci_h5_skip(&at, 8 - (uint64_t)h5->length_size);
         if (!found)
             break;
         const uint8_t *data = nci_h5_skip(&at, size);

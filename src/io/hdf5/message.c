@@ -50,11 +50,11 @@ ncg_status nci_h5_space_read(const nci_h5 *h5, nci_h5_cursor at,
                             "absurd",
                             name, d);
     }
-    uint64_t unlimited = UINT64_MAX >> (64 - 8 * h5->length_size);
+    /* libhdf5 knows no unlimited sizes where lengths have fewer than 8 bytes;
+     * with 8 the mark is UINT64_MAX, as here. */
     for (int d = 0; has_max && d < space.rank; d++) {
-        uint64_t max = nci_h5_length(&at, h5);
-        space.max[d] = max == unlimited ? UINT64_MAX : max;
-        if (max < space.dims[d])
+        space.max[d] = nci_h5_length(&at, h5);
+        if (space.max[d] < space.dims[d])
             return nci_fail(err, NCG_ECORRUPT,
                             "%s: larger than its maximum along axis %d", name,
                             d);
