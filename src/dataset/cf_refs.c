@@ -140,6 +140,8 @@ static bool clean(const view *v, nci_variable *var)
     for (int i = 0; i < 5; i++)
         if (!clean_whole(v, &var->attrs, whole[i]))
             return false;
+    if (!nci_attrs_find(&var->attrs, "mesh"))
+        nci_attrs_remove(&var->attrs, "location");
     return clean_list(v, &var->attrs, "coordinates") &&
            clean_list(v, &var->attrs, "ancillary_variables") &&
            clean_measures(v, var);
@@ -193,10 +195,37 @@ static bool add_scalars(const nci_model *before, const bool *dropped,
     return true;
 }
 
+/* A mesh without one of its connectivities describes nothing. */
+static bool is_broken_mesh(const nci_model *before, const nci_model *model,
+                           const nci_variable *var)
+{
+    static const char suffix[] = "_connectivity";
+    const char *role = nci_attrs_text(&var->attrs, "cf_role");
+    const view v = {before, model, var->name};
+    if (!role || strcmp(role, "mesh_topology") != 0)
+        return false;
+    for (size_t i = 0; i < var->attrs.count; i++) {
+        const char *name = var->attrs.items[i].name;
+        size_t n = strlen(name), m = sizeof suffix - 1;
+        const char *word = nci_attrs_text(&var->attrs, name);
+        if (n > m && !strcmp(name + n - m, suffix) && word && is_gone(&v, word))
+            return true;
+    }
+    return false;
+}
+
+static void remove_meshes(const nci_model *before, nci_model *model)
+{
+    for (size_t i = model->nvars; i-- > 0;)
+        if (is_broken_mesh(before, model, &model->vars[i]))
+            nci_model_remove_var(model, i);
+}
+
 ncg_status nci_cf_references(const nci_model *before, const bool *dropped,
                              nci_model *model, ncg_error *err)
 {
     bool ok = true;
+    remove_meshes(before, model);
     for (size_t i = 0; i < model->nvars && ok; i++) {
         view v = {before, model, model->vars[i].name};
         ok = clean(&v, &model->vars[i]);

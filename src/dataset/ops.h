@@ -157,7 +157,8 @@ typedef struct nci_reducing {
     bool *mask, *keeps;
     int label_dim; /* dimension that is grouped, -1 */
     nci_groups groups;
-    bool is_daily; /* time steps of one day */
+    bool is_daily;          /* time steps of one day */
+    nci_text lost, textual; /* names of variables that are left out */
     nci_note_fn note;
     void *note_payload;
 } nci_reducing;

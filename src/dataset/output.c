@@ -168,6 +168,8 @@ static bool needs_fill(const nci_variable *var, const nci_node *node)
         return false;
     if (var->kind == NCI_KIND_DATA)
         return true;
+    if (var->kind == NCI_KIND_OTHER && node->rank == 0)
+        return false; /* a container: its value means nothing */
     if (node->kind != NCI_NODE_CONST)
         return node->rank > 0;
     nci_box box = nci_box_whole(node->rank, node->shape);

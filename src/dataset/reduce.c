@@ -55,6 +55,8 @@ static void reducing_fini(nci_reducing *r)
 {
     nci_model_release(&r->out);
     nci_groups_fini(&r->groups);
+    nci_text_fini(&r->lost);
+    nci_text_fini(&r->textual);
     nci_free(r->mask);
     nci_free(r->keeps);
 }
@@ -293,12 +295,9 @@ static bool is_reducible(const nci_reducing *r, const nci_variable *var)
             is_formula_term(r->in, var->name));
 }
 
-static const char *lost_dim(const nci_reducing *r, const nci_variable *var)
+static void list_name(nci_text *list, const char *name)
 {
-    for (int a = 0; a < var->rank; a++)
-        if (r->mask[var->dims[a]])
-            return r->in->dims[var->dims[a]].name;
-    return "";
+    nci_text_add(list, "%s%s", list->length ? ", " : "", name);
 }
 
 /* Bounds go with their coordinate, without a word of their own. */
@@ -313,15 +312,18 @@ static ncg_status handle_var(nci_reducing *r, int index, ncg_error *err)
         return reduce_var(r, index, err);
     if (var->kind == NCI_KIND_BOUNDS || is_weights(r, var))
         return NCG_OK;
-    if (!nci_variable_is_numeric(var))
-        nci_reducing_note(r,
-                          "%s is left out: it holds no numbers to reduce "
-                          "over %s",
-                          var->name, lost_dim(r, var));
-    else
-        nci_reducing_note(r, "%s is left out: it has no meaning without %s",
-                          var->name, lost_dim(r, var));
+    list_name(nci_variable_is_numeric(var) ? &r->lost : &r->textual, var->name);
     return NCG_OK;
+}
+
+static void note_left_out(const nci_reducing *r)
+{
+    if (r->lost.length)
+        nci_reducing_note(r, "left out, having lost a dimension: %s",
+                          r->lost.data);
+    if (r->textual.length)
+        nci_reducing_note(r, "left out, as there are no numbers to reduce: %s",
+                          r->textual.data);
 }
 
 static void resize_dims(nci_reducing *r)
@@ -343,6 +345,7 @@ static ncg_status run(nci_reducing *r, ncg_error *err)
     resize_dims(r);
     for (size_t i = 0; i < r->in->nvars; i++)
         NCI_TRY(handle_var(r, (int)i, err));
+    note_left_out(r);
     bool *lost = nci_calloc(r->in->ndims + 1, sizeof *lost);
     if (!lost)
         return nci_fail(err, NCG_ENOMEM, "out of memory");

@@ -322,13 +322,38 @@ static void references_are_kept_true(void **state)
     assert_null(find_var(out, "areacella"));
     assert_null(find_var(out, "basin"));
     assert_null(find_var(out, "name"));
-    assert_non_null(strstr(notes, "name is left out: it holds no numbers"));
-    assert_non_null(strstr(notes, "areacella is left out"));
+    assert_non_null(strstr(notes, "no numbers to reduce: name"));
+    assert_non_null(strstr(notes, "having lost a dimension: basin, areacella"));
     nci_model_release(&out);
     out = reduce(model, options(NCG_OP_MAX, "time"));
     check_text(out, "tas", "coordinates", "height basin");
     check_text(out, "tas", "cell_measures", "area: areacella volume: outside");
     assert_non_null(find_var(out, "areacella"));
+    nci_model_release(&out);
+    nci_model_release(&model);
+}
+
+static void a_broken_mesh_goes(void **state)
+{
+    (void)state;
+    nci_model *model = nci_model_create();
+    add_dim(model, "time", 2);
+    add_dim(model, "face", 4);
+    add_source(model, "v", "time face", NCG_DTYPE_F32);
+    add_source(model, "corners", "face", NCG_DTYPE_I32)->kind = NCI_KIND_OTHER;
+    add_var(model, "mesh", NCI_KIND_OTHER, "")->stored = NCG_DTYPE_I32;
+    put(model, "mesh", "cf_role", "mesh_topology");
+    put(model, "mesh", "face_node_connectivity", "corners");
+    put(model, "v", "mesh", "mesh");
+    put(model, "v", "location", "face");
+    nci_model_find_roles(model);
+    nci_model *out = reduce(model, options(NCG_OP_MAX, "time"));
+    check_text(out, "v", "mesh", "mesh");
+    nci_model_release(&out);
+    out = reduce(model, options(NCG_OP_MAX, "face"));
+    check_text(out, "v", "mesh", "(none)");
+    check_text(out, "v", "location", "(none)");
+    assert_null(find_var(out, "mesh"));
     nci_model_release(&out);
     nci_model_release(&model);
 }
@@ -447,6 +472,6 @@ NCG_TESTS(NCG_TEST(time_mean_keeps_the_dimension),
           NCG_TEST(hours_of_the_day), NCG_TEST(stamps_at_the_end_are_noted),
           NCG_TEST(auxiliary_coordinates_with_cells_collapse),
           NCG_TEST(units_follow_the_operation),
-          NCG_TEST(references_are_kept_true),
+          NCG_TEST(references_are_kept_true), NCG_TEST(a_broken_mesh_goes),
           NCG_TEST(types_of_attributes_stay), NCG_TEST(bad_options_are_refused),
           NCG_TEST(anomalies_subtract_the_group), NCG_TEST(memory_may_run_out))
