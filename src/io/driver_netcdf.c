@@ -36,7 +36,7 @@ static ncg_status inspect(nci_io *io, nci_bytes *bytes, nci_header *header,
     ncg_status st = inspect_locked(io, header, &here);
     nci_library_unlock();
     if (st && (here.sys == NC_ENOTNC || here.sys == NC_ENOTBUILT))
-        return nci_fail(err, NCG_EUNSUPPORTED, "not a NetCDF or HDF5 file");
+        return nci_fail(err, NCG_EIO, "not a NetCDF or HDF5 file");
     if (st && err)
         *err = here;
     return st;

@@ -86,10 +86,10 @@ static ncg_status identify(nci_fd_slot *slot, int fd, ncg_error *err)
         return NCG_OK;
     }
     if (S_ISDIR(now.st_mode))
-        return nci_fail(err, NCG_EUNSUPPORTED,
+        return nci_fail(err, NCG_EIO,
                         "not a NetCDF or HDF5 file: it is a directory");
     if (!S_ISREG(now.st_mode))
-        return nci_fail(err, NCG_EUNSUPPORTED,
+        return nci_fail(err, NCG_EIO,
                         "not a NetCDF or HDF5 file: it is not a regular file");
     slot->size = now.st_size;
     slot->mtime_ns = mtime;

@@ -88,8 +88,7 @@ static ncg_status check_magic(nci_bytes *bytes, ncg_error *err)
     uint64_t size = nci_bytes_size(bytes);
     char head[8] = {0};
     if (size == 0)
-        return nci_fail(err, NCG_EUNSUPPORTED,
-                        "not a NetCDF or HDF5 file: it is empty");
+        return nci_fail(err, NCG_EIO, "not a NetCDF or HDF5 file: it is empty");
     if (size >= sizeof head)
         return NCG_OK;
     NCI_TRY(nci_bytes_read(bytes, 0, size, head, err));

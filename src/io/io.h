@@ -42,7 +42,7 @@ void nci_io_get_stats(const nci_io *io, nci_io_stats *out);
 /* nci_file_open probes `path` and reads its header. Any thread, in parallel.
  * The file holds no descriptor of its own.
  * Errors: ENOTFOUND, EIO (with errno), ECORRUPT (truncated, damaged: offset
- * and object named), EUNSUPPORTED (not a NetCDF or HDF5 file: says so). */
+ * and object named), EIO also for what is not a NetCDF or HDF5 file. */
 ncg_status nci_file_open(nci_io *io, const char *path, nci_file **out,
                          ncg_error *err);
 nci_file *nci_file_retain(nci_file *file);

@@ -103,14 +103,14 @@ static void not_a_file_of_ours(void **state)
     CHECK_MESSAGE(path);
     CHECK_MESSAGE("No such file");
     assert_int_equal(err.sys, 2);
-    CHECK_STATUS(NCG_EUNSUPPORTED, open_only("/tmp", &err));
+    CHECK_STATUS(NCG_EIO, open_only("/tmp", &err));
     CHECK_MESSAGE("/tmp: not a NetCDF or HDF5 file: it is a directory");
     spit(path, "", 0);
-    CHECK_STATUS(NCG_EUNSUPPORTED, open_only(path, &err));
+    CHECK_STATUS(NCG_EIO, open_only(path, &err));
     CHECK_MESSAGE("bad.nc: not a NetCDF or HDF5 file");
     for (size_t n = 1; n < sizeof html; n++) {
         spit(path, html, n);
-        CHECK_STATUS(NCG_EUNSUPPORTED, open_only(path, &err));
+        CHECK_STATUS(NCG_EIO, open_only(path, &err));
         CHECK_MESSAGE("bad.nc: not a NetCDF or HDF5 file");
     }
     static const char magics[2][8] = {"CDF\001", "\x89HDF\r\n\x1a"};
@@ -121,10 +121,10 @@ static void not_a_file_of_ours(void **state)
             CHECK_MESSAGE("truncated");
         }
     spit(path, "CDF\007abcdefgh", 12);
-    CHECK_STATUS(NCG_EUNSUPPORTED, open_only(path, &err));
+    CHECK_STATUS(NCG_EIO, open_only(path, &err));
     unlink(path);
     assert_int_equal(mkfifo(path, 0600), 0);
-    CHECK_STATUS(NCG_EUNSUPPORTED, open_only(path, &err));
+    CHECK_STATUS(NCG_EIO, open_only(path, &err));
     CHECK_MESSAGE("not a regular file");
     unlink(path);
 }
