@@ -124,9 +124,9 @@ static int64_t julian_day(int64_t year, int month, int day)
 static int64_t fixed_day(nci_calendar calendar, int64_t year, int month,
                          int day)
 {
-    int64_t length = calendar == NCI_CAL_360_DAY   ? 360
+    int64_t length = calendar == NCI_CAL_360_DAY  ? 360
                      : calendar == NCI_CAL_NOLEAP ? 365
-                                                   : 366;
+                                                  : 366;
     int64_t number = (year - 1970) * length + day - 1;
     for (int m = 1; m < month; m++)
         number += nci_calendar_month_days(calendar, year, m);
@@ -181,9 +181,9 @@ static void julian_date(int64_t number, nci_date *out)
 
 static void fixed_date(nci_calendar calendar, int64_t number, nci_date *out)
 {
-    int64_t length = calendar == NCI_CAL_360_DAY   ? 360
+    int64_t length = calendar == NCI_CAL_360_DAY  ? 360
                      : calendar == NCI_CAL_NOLEAP ? 365
-                                                   : 366;
+                                                  : 366;
     int64_t years = floor_div(number, length);
     int day = (int)(number - years * length), month = 1;
     out->year = 1970 + years;

@@ -109,8 +109,8 @@ static bool read_number(const reader *r, const nci_attr *attr, int64_t i,
                         number *out, bool *is_inside)
 {
     ncg_dtype from = attr_dtype(r, attr), raw = r->out->raw;
-    const char *at = (const char *)attr->values +
-                     (size_t)i * ncg_dtype_size(attr->dtype);
+    const char *at =
+        (const char *)attr->values + (size_t)i * ncg_dtype_size(attr->dtype);
     *is_inside = true;
     out->x = nci_dtype_get(from, at);
     out->i = 0;
@@ -128,8 +128,8 @@ static bool read_number(const reader *r, const nci_attr *attr, int64_t i,
     if (nci_dtype_is_integer(from))
         out->i = nci_dtype_get_i64(from, at);
     else if (*is_inside)
-        out->i = raw == NCG_DTYPE_U64 ? (int64_t)(uint64_t)out->x
-                                      : (int64_t)out->x;
+        out->i =
+            raw == NCG_DTYPE_U64 ? (int64_t)(uint64_t)out->x : (int64_t)out->x;
     return true;
 }
 

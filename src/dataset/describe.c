@@ -46,8 +46,7 @@ static bool find_steps(const double *values, int64_t n, steps *out)
         size_t m = (size_t)n - 1;
         qsort(delta, m, sizeof *delta, compare_doubles);
         out->usual = delta[m / 2];
-        out->is_regular =
-            delta[m - 1] - delta[0] <= 1e-5 * fabs(out->usual);
+        out->is_regular = delta[m - 1] - delta[0] <= 1e-5 * fabs(out->usual);
         while (m > 0 && delta[m - 1] > 1.5 * out->usual) {
             out->ngaps++;
             m--;
@@ -62,8 +61,8 @@ static void add_step(nci_text *text, double us, bool is_regular)
     static const struct {
         double us;
         const char *name;
-    } units[] = {{86400e6, "day"}, {3600e6, "hour"}, {60e6, "minute"},
-                 {1e6, "second"}};
+    } units[] = {
+        {86400e6, "day"}, {3600e6, "hour"}, {60e6, "minute"}, {1e6, "second"}};
     const char *about = is_regular ? "" : "about ";
     double days = us / 86400e6;
     if (!is_regular && days >= 28 && days <= 31) {
@@ -233,8 +232,7 @@ static void add_storage(nci_text *text, const nci_variable *var)
                                           "records", "through NetCDF-C"};
     const nci_storage *storage = &var->storage;
     nci_text_add(text, "      %s", layouts[storage->layout]);
-    for (int d = 0; storage->layout == NCI_LAYOUT_CHUNKED && d < var->rank;
-         d++)
+    for (int d = 0; storage->layout == NCI_LAYOUT_CHUNKED && d < var->rank; d++)
         nci_text_add(text, "%s%lld", d ? " x " : " ",
                      (long long)storage->chunk[d]);
     add_filters(text, storage);

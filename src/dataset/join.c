@@ -92,9 +92,9 @@ static ncg_status make_classes(nci_join_work *work, ncg_error *err)
     for (size_t i = 0; i < nfiles; i++) {
         nci_join_file *file = &work->files[i];
         size_t k = work->nclasses;
-        while (k > 0 && !nci_token_equal(
-                            work->files[work->classes[k - 1].file].layout,
-                            file->layout))
+        while (k > 0 &&
+               !nci_token_equal(work->files[work->classes[k - 1].file].layout,
+                                file->layout))
             k--;
         if (k > 0) {
             file->klass = (int)k - 1;
@@ -215,8 +215,8 @@ static ncg_status fail_unknown(nci_join_work *work, const char *name,
         near ? nci_fail(err, NCG_EINVAL,
                         "%s: no variable \"%s\"; did you mean \"%s\"?",
                         header->path, name, near)
-             : nci_fail(err, NCG_EINVAL, "%s: no variable \"%s\"",
-                        header->path, name);
+             : nci_fail(err, NCG_EINVAL, "%s: no variable \"%s\"", header->path,
+                        name);
     nci_free(words);
     return st;
 }

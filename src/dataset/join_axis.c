@@ -78,9 +78,9 @@ static void add_candidate(const nci_join_group *group, candidates *list,
             return;
     if (list->count == MAX_CANDIDATES)
         return;
-    int priority = dim->is_unlimited                   ? 0
+    int priority = dim->is_unlimited                ? 0
                    : is_time_like(group, dim->name) ? 1
-                                                       : 2;
+                                                    : 2;
     size_t at = list->count++;
     for (; at > 0 && list->items[at - 1].priority > priority; at--)
         list->items[at] = list->items[at - 1];
@@ -130,8 +130,8 @@ static ncg_status make_keys(nci_join_group *group, size_t member,
     NCI_TRY(nci_join_values(group, var, member, &values, &n, err));
     nci_us *keys = nci_calloc((size_t)n, sizeof *keys);
     ncg_status st = keys ? NCG_OK
-                         : nci_fail(err, NCG_ENOMEM, "%s: %lld keys",
-                                    var->name, (long long)n);
+                         : nci_fail(err, NCG_ENOMEM, "%s: %lld keys", var->name,
+                                    (long long)n);
     for (int64_t i = 0; !st && i < n; i++) {
         if (isnan(values[i]) || (units && !nci_time_is_number(values[i])))
             st = fail_missing_key(group, member, i, err);
@@ -151,12 +151,11 @@ static ncg_status check_calendar(const nci_join_group *group, size_t member,
     const nci_join_var *var = &group->vars[group->key];
     if (a->calendar == b->calendar)
         return NCG_OK;
-    return nci_fail(err, NCG_EMISMATCH,
-                    "%s, %s: %s: calendars differ: %s and %s",
-                    nci_join_path(group, (size_t)var->member),
-                    nci_join_path(group, member), var->name,
-                    nci_calendar_name(a->calendar),
-                    nci_calendar_name(b->calendar));
+    return nci_fail(
+        err, NCG_EMISMATCH, "%s, %s: %s: calendars differ: %s and %s",
+        nci_join_path(group, (size_t)var->member), nci_join_path(group, member),
+        var->name, nci_calendar_name(a->calendar),
+        nci_calendar_name(b->calendar));
 }
 
 /* Times in units that are not known still order files whose units are equal,
@@ -177,8 +176,7 @@ static ncg_status parse_first_units(nci_join_group *group, ncg_error *err)
     group->key_is_time = var->has_time_units;
     if (!group->key_is_time)
         return NCG_OK;
-    ncg_status st = nci_join_time_units(group, group->key,
-                                        (size_t)var->member,
+    ncg_status st = nci_join_time_units(group, group->key, (size_t)var->member,
                                         &group->key_units, &why);
     if (!st)
         return NCG_OK;

@@ -12,26 +12,30 @@
 
 /* ---- arrays in memory --------------------------------------------------- */
 
-static bool is_any_rebased(const nci_join_group *group, int v,
-                           const nci_join_pieces *pieces)
+/* Times that are counted anew become doubles. */
+static ncg_status widen_rebased(const nci_join_group *group, int v,
+                                nci_join_pieces *pieces, ncg_error *err)
 {
     for (size_t i = 0; i < pieces->count; i++) {
         bool is_needed;
         const nci_segment *at = &pieces->segments[i];
-        if (at->var >= 0 &&
-            !nci_join_rebase(group, v, (size_t)at->file, NULL, 0, &is_needed,
-                             NULL) &&
-            is_needed)
-            return true;
+        if (at->var < 0)
+            continue;
+        NCI_TRY(nci_join_rebase(group, v, (size_t)at->file, NULL, 0, &is_needed,
+                                err));
+        if (!is_needed)
+            continue;
+        pieces->dtype = NCG_DTYPE_F64;
+        pieces->has_missing = false;
+        break;
     }
-    return false;
+    return NCG_OK;
 }
 
 /* Copies or decodes n values that lie together. */
 static ncg_status put_run(const nci_join_group *group, int v,
-                          const nci_join_pieces *pieces,
-                          const nci_segment *at, const char *from, int64_t n,
-                          char *to, ncg_error *err)
+                          const nci_join_pieces *pieces, const nci_segment *at,
+                          const char *from, int64_t n, char *to, ncg_error *err)
 {
     const nci_join_var *var = &group->vars[v];
     bool is_needed;
@@ -97,8 +101,8 @@ static ncg_status put_promoted(const nci_join_group *group, int v,
     for (size_t i = 0; i < pieces->count; i++) {
         const nci_segment *at = &pieces->segments[i];
         char *first = out + (size_t)at->start * size;
-        NCI_TRY(put_run(group, v, pieces, at, group->vars[v].parts[at->file],
-                        1, first, err));
+        NCI_TRY(put_run(group, v, pieces, at, group->vars[v].parts[at->file], 1,
+                        first, err));
         for (int64_t k = 1; k < at->count; k++)
             memcpy(first + (size_t)k * size, first, size);
     }
@@ -141,21 +145,16 @@ ncg_status nci_join_const(nci_join_group *group, int v, nci_variable *out,
     nci_join_pieces pieces;
     nci_buf *buf = NULL;
     NCI_TRY(nci_join_pieces_make(group, var, &pieces, err));
-    if (is_any_rebased(group, v, &pieces)) {
-        pieces.dtype = NCG_DTYPE_F64;
-        pieces.has_missing = false;
-    }
     nci_box box = nci_box_whole(rank, shape);
-    size_t nbytes;
-    ncg_status st = NCG_OK;
-    if (!nci_mul_size((size_t)nci_box_size(&box),
-                      ncg_dtype_size(pieces.dtype), &nbytes))
+    size_t nbytes = 0;
+    ncg_status st = widen_rebased(group, v, &pieces, err);
+    if (!st && !nci_mul_size((size_t)nci_box_size(&box),
+                             ncg_dtype_size(pieces.dtype), &nbytes))
         st = nci_fail(err, NCG_ENOMEM, "%s: too large", var->name);
     if (!st)
         st = nci_buf_create(nbytes, &buf, err);
     if (!st)
-        st = fill_const(group, v, &pieces, rank, shape, nci_buf_data(buf),
-                        err);
+        st = fill_const(group, v, &pieces, rank, shape, nci_buf_data(buf), err);
     if (!st)
         st = nci_node_const(pieces.dtype, rank, shape, buf,
                             pieces.has_missing ? pieces.missing : NULL,
@@ -176,8 +175,7 @@ static int add_dim(const nci_join_group *group, const nci_dim *dim,
     bool is_join = group->join_name && !strcmp(dim->name, group->join_name);
     if (at >= 0)
         return at;
-    if (!nci_model_add_dim(model, dim->name,
-                           is_join ? group->total : dim->size,
+    if (!nci_model_add_dim(model, dim->name, is_join ? group->total : dim->size,
                            dim->is_unlimited))
         return -1;
     if (is_join)
@@ -201,14 +199,13 @@ static bool add_dims(const nci_join_group *group, const nci_join_var *var,
     int dim = nci_header_find_dim(nci_join_member(group, 0)->header,
                                   group->join_name);
     out->rank = 1;
-    out->dims[0] = add_dim(
-        group, &nci_join_member(group, 0)->header->dims[dim], model);
+    out->dims[0] =
+        add_dim(group, &nci_join_member(group, 0)->header->dims[dim], model);
     return out->dims[0] >= 0;
 }
 
 /* Bounds that were left out are not named any more. */
-static void forget_bounds(const nci_join_group *group, int v,
-                          nci_variable *out)
+static void forget_bounds(const nci_join_group *group, int v, nci_variable *out)
 {
     for (size_t i = 0; i < group->nvars; i++) {
         if (group->vars[i].owner != v || !group->vars[i].is_dropped)
@@ -257,8 +254,7 @@ static ncg_status add_files(const nci_join_group *group, nci_model *model,
         return NCG_OK;
     model->file_of = nci_calloc((size_t)group->total, sizeof *model->file_of);
     if (!model->file_of)
-        return nci_fail(err, NCG_ENOMEM, "%lld steps",
-                        (long long)group->total);
+        return nci_fail(err, NCG_ENOMEM, "%lld steps", (long long)group->total);
     for (size_t s = 0; s < group->nsegments; s++) {
         const nci_segment *at = &group->segments[s];
         for (int64_t i = 0; i < at->count; i++)
@@ -271,9 +267,8 @@ ncg_status nci_join_build(nci_join_group *group, nci_model **out,
                           ncg_error *err)
 {
     nci_model *model = nci_model_create();
-    if (!model ||
-        !nci_attrs_copy(&nci_join_member(group, 0)->header->attrs,
-                        &model->attrs)) {
+    if (!model || !nci_attrs_copy(&nci_join_member(group, 0)->header->attrs,
+                                  &model->attrs)) {
         nci_model_release(&model);
         return nci_fail(err, NCG_ENOMEM, "making a data set");
     }

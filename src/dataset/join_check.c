@@ -168,11 +168,10 @@ ncg_status nci_join_rebase(const nci_join_group *group, int v, size_t member,
     NCI_TRY(nci_join_time_units(group, v, own, &to, err));
     NCI_TRY(nci_join_time_units(group, v, member, &from, err));
     if (from.calendar != to.calendar)
-        return nci_fail(err, NCG_EMISMATCH,
-                        "%s, %s: %s: calendars differ: %s and %s",
-                        nci_join_path(group, own), nci_join_path(group, member),
-                        var->name, nci_calendar_name(to.calendar),
-                        nci_calendar_name(from.calendar));
+        return nci_fail(
+            err, NCG_EMISMATCH, "%s, %s: %s: calendars differ: %s and %s",
+            nci_join_path(group, own), nci_join_path(group, member), var->name,
+            nci_calendar_name(to.calendar), nci_calendar_name(from.calendar));
     if (is_same_moment(&from, &to))
         return NCG_OK;
     if (to.calendar == NCI_CAL_UTC || to.calendar == NCI_CAL_NONE)
@@ -206,8 +205,8 @@ static ncg_status check_var_units(nci_join_group *group, int v, size_t member,
         return NCG_OK;
     return nci_fail(
         err, NCG_EMISMATCH, "%s, %s: %s: units differ: \"%s\" and \"%s\"",
-        nci_join_path(group, (size_t)var->member),
-        nci_join_path(group, member), var->name, a ? a : "", b ? b : "");
+        nci_join_path(group, (size_t)var->member), nci_join_path(group, member),
+        var->name, a ? a : "", b ? b : "");
 }
 
 ncg_status nci_join_check_units(nci_join_group *group, ncg_error *err)
@@ -240,9 +239,9 @@ int nci_join_compare(const double *a, const double *b, int64_t n, int64_t *at)
     return answer;
 }
 
-static ncg_status judge(nci_join_group *group, nci_join_var *var,
-                        size_t member, const double *a, const double *b,
-                        int64_t n, ncg_error *err)
+static ncg_status judge(nci_join_group *group, nci_join_var *var, size_t member,
+                        const double *a, const double *b, int64_t n,
+                        ncg_error *err)
 {
     int64_t at = 0;
     int answer = nci_join_compare(a, b, n, &at);
@@ -262,8 +261,8 @@ static ncg_status judge(nci_join_group *group, nci_join_var *var,
         return NCG_OK;
     }
     return nci_fail(err, NCG_EMISMATCH,
-                    "%s, %s: %s differs at position %lld: %.9g and %.9g",
-                    first, second, var->name, (long long)at, a[at], b[at]);
+                    "%s, %s: %s differs at position %lld: %.9g and %.9g", first,
+                    second, var->name, (long long)at, a[at], b[at]);
 }
 
 static ncg_status check_member(nci_join_group *group, int v, size_t member,
@@ -274,8 +273,8 @@ static ncg_status check_member(nci_join_group *group, int v, size_t member,
     int64_t count;
     bool is_needed;
     NCI_TRY(nci_join_values(group, var, member, &values, &count, err));
-    ncg_status st = nci_join_rebase(group, v, member, values, count,
-                                    &is_needed, err);
+    ncg_status st =
+        nci_join_rebase(group, v, member, values, count, &is_needed, err);
     if (!st && count == n)
         st = judge(group, var, member, first, values, n, err);
     nci_free(values);
@@ -320,8 +319,8 @@ ncg_status nci_join_check_values(nci_join_group *group, ncg_error *err)
 {
     for (size_t v = 0; v < group->nvars && group->nfiles > 1; v++) {
         nci_join_var *var = &group->vars[v];
-        if (var->is_dropped || var->axis >= 0 ||
-            var->how != NCI_JOIN_NUMBER || var->kind != NCI_KIND_COORD)
+        if (var->is_dropped || var->axis >= 0 || var->how != NCI_JOIN_NUMBER ||
+            var->kind != NCI_KIND_COORD)
             continue;
         NCI_TRY(check_var(group, (int)v, err));
         if (var->is_promoted)

@@ -128,15 +128,14 @@ static void find_bounds(nci_join_group *group, int owner)
     static const char *const attrs[] = {"bounds", "climatology"};
     for (int i = 0; i < 2; i++) {
         const char *name = nci_attrs_text(&var->desc->attrs, attrs[i]);
-        int at = name ? nci_refs_find(var->name, name, find_in_group, group)
-                      : -1;
+        int at =
+            name ? nci_refs_find(var->name, name, find_in_group, group) : -1;
         if (at >= 0)
             group->vars[at].owner = owner;
     }
 }
 
-static bool has_time_units(const nci_join_group *group,
-                           const nci_join_var *var)
+static bool has_time_units(const nci_join_group *group, const nci_join_var *var)
 {
     const char *units = nci_attrs_text(&var->desc->attrs, "units");
     if (!units && var->owner >= 0)
@@ -159,8 +158,7 @@ ncg_status nci_join_group_vars(nci_join_group *group, ncg_error *err)
         var->is_dropped = var->how == NCI_JOIN_TEXT && n > EAGER_TEXT;
         if (var->is_dropped)
             nci_join_note(group->work, "%s: %s: left out: too much text",
-                          nci_join_path(group, (size_t)var->member),
-                          var->name);
+                          nci_join_path(group, (size_t)var->member), var->name);
         var->parts = nci_calloc(group->nfiles, sizeof *var->parts);
         if (!var->parts)
             return nci_fail(err, NCG_ENOMEM, "%s: %zu files", var->name,
@@ -182,15 +180,13 @@ bool nci_join_same_attrs(const nci_join_group *group, const nci_join_var *var,
                            b->attrs[var->var_of[b->klass]]);
 }
 
-ncg_status nci_join_decode(const nci_join_group *group,
-                           const nci_join_var *var, size_t member,
-                           nci_decode *out, nci_strings *notes,
+ncg_status nci_join_decode(const nci_join_group *group, const nci_join_var *var,
+                           size_t member, nci_decode *out, nci_strings *notes,
                            ncg_error *err)
 {
-    NCI_TRY(nci_decode_make(nci_join_header_var(group, var, member),
-                            nci_join_path(group, member),
-                            group->work->options->no_default_fill, out, notes,
-                            err));
+    NCI_TRY(nci_decode_make(
+        nci_join_header_var(group, var, member), nci_join_path(group, member),
+        group->work->options->no_default_fill, out, notes, err));
     if (var->kind == NCI_KIND_COORD || var->kind == NCI_KIND_BOUNDS)
         out->has_min = out->has_max = false;
     return NCG_OK;

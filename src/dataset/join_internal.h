@@ -82,11 +82,11 @@ typedef struct nci_join_group {
     const char *join_name; /* of the join dimension, NULL: none */
     int key;               /* variable that orders the files, -1: none */
     bool key_is_time;
-    bool is_falling; /* the coordinate falls: keys are negated */
+    bool is_falling;          /* the coordinate falls: keys are negated */
     nci_time_units key_units; /* of the file that describes the key */
-    nci_us **keys; /* one list a member; order of keys is order of values */
+    nci_us **keys;  /* one list a member; order of keys is order of values */
     int64_t *sizes; /* of the join dimension, one a member */
-    int *order; /* members by rank: first key, then the caller's order */
+    int *order;     /* members by rank: first key, then the caller's order */
     nci_segment *segments; /* file = member; var and decode unset */
     size_t nsegments, segments_capacity;
     int64_t total; /* size of the join dimension */
@@ -135,9 +135,8 @@ ncg_status nci_join_time_units(const nci_join_group *group, int var,
 /* nci_join_decode is the rule of a variable in a member's file. Of coordinates
  * and bounds no value is outside a valid range: CF wants them all there, and
  * real files state ranges that cut off the poles. `notes` may be NULL. */
-ncg_status nci_join_decode(const nci_join_group *group,
-                           const nci_join_var *var, size_t member,
-                           nci_decode *out, nci_strings *notes,
+ncg_status nci_join_decode(const nci_join_group *group, const nci_join_var *var,
+                           size_t member, nci_decode *out, nci_strings *notes,
                            ncg_error *err);
 
 /* join_axis.c: sets join_name, key, keys, sizes; reads parts. */
@@ -152,9 +151,9 @@ int64_t nci_join_count(const nci_join_group *group, const nci_join_var *var,
                        size_t member);
 /* nci_join_values decodes a part to doubles in the member's own units; *out is
  * nci_free'd. */
-ncg_status nci_join_values(const nci_join_group *group,
-                           const nci_join_var *var, size_t member,
-                           double **out, int64_t *count, ncg_error *err);
+ncg_status nci_join_values(const nci_join_group *group, const nci_join_var *var,
+                           size_t member, double **out, int64_t *count,
+                           ncg_error *err);
 
 /* join_check.c: ranks, dimensions and dtypes of each class; then sizes, units
  * and values of each file. */
@@ -185,9 +184,9 @@ ncg_status nci_join_source(nci_join_group *group, int var, nci_variable *out,
 typedef struct nci_join_pieces {
     nci_segment *segments; /* file = member until a source takes them */
     size_t count;
-    int axis;            /* -1: one piece is everything */
-    ncg_dtype dtype;     /* wide enough for all */
-    bool has_missing;    /* integers: `missing` means missing in every piece */
+    int axis;         /* -1: one piece is everything */
+    ncg_dtype dtype;  /* wide enough for all */
+    bool has_missing; /* integers: `missing` means missing in every piece */
     uint8_t missing[8];
 } nci_join_pieces;
 

@@ -340,8 +340,8 @@ static ncg_status add_variables(merge *m, ncg_error *err)
     size_t first = m->into->nvars;
     for (size_t v = 0; v < m->from->nvars; v++)
         if (nci_model_find_var(m->into, m->from->vars[v].name) < 0)
-            NCI_TRY(add_variable(m, &m->from->vars[v], m->from->vars[v].name,
-                                 err));
+            NCI_TRY(
+                add_variable(m, &m->from->vars[v], m->from->vars[v].name, err));
     size_t last = m->into->nvars;
     for (size_t v = 0; v < m->from->nvars; v++) {
         const nci_variable *old = &m->from->vars[v];

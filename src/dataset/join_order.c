@@ -178,8 +178,8 @@ static bool add_runs(nci_join_group *group, const step *steps, size_t count)
             if (steps[next].rank != steps[i].rank ||
                 steps[next].position != steps[next - 1].position + 1)
                 break;
-        if (!add_segment(group, group->order[steps[i].rank],
-                         steps[i].position, (int64_t)(next - i)))
+        if (!add_segment(group, group->order[steps[i].rank], steps[i].position,
+                         (int64_t)(next - i)))
             return false;
     }
     return true;

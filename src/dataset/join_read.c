@@ -41,9 +41,8 @@ static ncg_status read_part(const nci_join_group *group,
                         var->name, (long long)n);
     if (!n)
         return NCG_OK;
-    ncg_status st =
-        input->read(input->ctx, group->files[member],
-                    (int)(in - header->vars), &box, *out, err);
+    ncg_status st = input->read(input->ctx, group->files[member],
+                                (int)(in - header->vars), &box, *out, err);
     if (st) {
         nci_free(*out);
         *out = NULL;
@@ -125,9 +124,9 @@ void nci_join_free_parts(nci_join_group *group)
     }
 }
 
-ncg_status nci_join_values(const nci_join_group *group,
-                           const nci_join_var *var, size_t member,
-                           double **out, int64_t *count, ncg_error *err)
+ncg_status nci_join_values(const nci_join_group *group, const nci_join_var *var,
+                           size_t member, double **out, int64_t *count,
+                           ncg_error *err)
 {
     int64_t n = nci_join_count(group, var, member);
     nci_decode decode;

@@ -22,8 +22,8 @@ static ncg_status first_decode(nci_join_group *group, const nci_join_var *var,
                                nci_decode *out, ncg_error *err)
 {
     nci_strings notes = {0};
-    ncg_status st = nci_join_decode(group, var, (size_t)var->member, out,
-                                    &notes, err);
+    ncg_status st =
+        nci_join_decode(group, var, (size_t)var->member, out, &notes, err);
     for (size_t i = 0; !st && i < notes.count; i++)
         nci_join_note(group->work, "%s", notes.items[i]);
     nci_strings_fini(&notes);
@@ -50,8 +50,8 @@ static ncg_status fill_pieces(nci_join_group *group, const nci_join_var *var,
         if (i && out->segments[i - 1].file == at->file)
             at->decode = out->segments[i - 1].decode;
         else
-            NCI_TRY(nci_join_decode(group, var, member, &at->decode, NULL,
-                                    err));
+            NCI_TRY(
+                nci_join_decode(group, var, member, &at->decode, NULL, err));
     }
     return NCG_OK;
 }
@@ -97,8 +97,8 @@ static void find_missing(nci_join_pieces *pieces)
                               is_missing_in_all(pieces, pieces->missing);
     }
     if (!pieces->has_missing)
-        pieces->dtype = ncg_dtype_size(pieces->dtype) <= 2 ? NCG_DTYPE_F32
-                                                           : NCG_DTYPE_F64;
+        pieces->dtype =
+            ncg_dtype_size(pieces->dtype) <= 2 ? NCG_DTYPE_F32 : NCG_DTYPE_F64;
 }
 
 ncg_status nci_join_pieces_make(nci_join_group *group, const nci_join_var *var,
@@ -133,8 +133,7 @@ ncg_status nci_join_pieces_make(nci_join_group *group, const nci_join_var *var,
         return NCG_OK;
     out->dtype = out->count ? out->segments[0].decode.out : out->dtype;
     for (size_t i = 1; i < out->count; i++)
-        out->dtype =
-            nci_decode_widen(out->dtype, out->segments[i].decode.out);
+        out->dtype = nci_decode_widen(out->dtype, out->segments[i].decode.out);
     find_missing(out);
     return NCG_OK;
 }
@@ -171,8 +170,7 @@ static ncg_status joined_axis(const nci_join_group *group,
     int64_t n = 0;
     for (size_t i = 0; i < pieces->count; i++)
         n += piece_edges(&pieces->segments[i],
-                         chunk_of(group, var,
-                                  (size_t)pieces->segments[i].file),
+                         chunk_of(group, var, (size_t)pieces->segments[i].file),
                          NULL);
     int64_t *edge = nci_calloc((size_t)n + 1, sizeof *edge);
     if (!edge)
@@ -180,10 +178,9 @@ static ncg_status joined_axis(const nci_join_group *group,
                         (long long)n);
     int64_t at = 1;
     for (size_t i = 0; i < pieces->count; i++)
-        at += piece_edges(&pieces->segments[i],
-                          chunk_of(group, var,
-                                   (size_t)pieces->segments[i].file),
-                          edge + at);
+        at += piece_edges(
+            &pieces->segments[i],
+            chunk_of(group, var, (size_t)pieces->segments[i].file), edge + at);
     ncg_status st = nci_axis_from_edges(edge, n, out, err);
     nci_free(edge);
     return st;
@@ -214,10 +211,10 @@ static nci_token token_of_decode(const nci_decode *decode)
     nci_hash hash;
     double numbers[] = {decode->scale, decode->offset, decode->min,
                         decode->max};
-    int64_t integers[] = {(int64_t)decode->raw,  (int64_t)decode->out,
-                          decode->has_min,       decode->has_max,
-                          decode->min_i64,       decode->max_i64,
-                          decode->has_scale,     decode->nmissing};
+    int64_t integers[] = {(int64_t)decode->raw, (int64_t)decode->out,
+                          decode->has_min,      decode->has_max,
+                          decode->min_i64,      decode->max_i64,
+                          decode->has_scale,    decode->nmissing};
     size_t n = (size_t)decode->nmissing;
     nci_hash_init(&hash, "decode");
     nci_hash_bytes(&hash, numbers, sizeof numbers);
@@ -321,8 +318,7 @@ ncg_status nci_join_source(nci_join_group *group, int v, nci_variable *out,
     nci_source_spec *spec = NULL;
     NCI_TRY(nci_join_pieces_make(group, var, &pieces, err));
     if (pieces.count)
-        out->missing_rule =
-            nci_decode_describe(&pieces.segments[0].decode);
+        out->missing_rule = nci_decode_describe(&pieces.segments[0].decode);
     ncg_status st = make_spec(group, var, &pieces, &spec, err);
     if (!st)
         st = register_spec(group, &spec, out, err);

@@ -58,8 +58,8 @@ void nci_model_release(nci_model **slot)
 {
     nci_model *model = *slot;
     *slot = NULL;
-    if (model && atomic_fetch_sub_explicit(&model->refs, 1,
-                                           memory_order_acq_rel) == 1)
+    if (model &&
+        atomic_fetch_sub_explicit(&model->refs, 1, memory_order_acq_rel) == 1)
         model_free(model);
 }
 
@@ -263,8 +263,7 @@ ncg_status nci_variable_values(const nci_variable *var, double **out,
     const char *data = nci_buf_data(node->data);
     for (int64_t i = 0; i < n; i++) {
         const char *value = data + (size_t)i * size;
-        bool missing =
-            node->has_missing && !memcmp(value, node->missing, size);
+        bool missing = node->has_missing && !memcmp(value, node->missing, size);
         values[i] = missing ? NAN : nci_dtype_get(node->dtype, value);
     }
     *out = values;

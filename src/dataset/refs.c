@@ -157,11 +157,11 @@ static bool visit_words(const name_index *index, int from, const char *text,
     return ok;
 }
 
-static bool visit_references(const name_index *index, int from,
-                             visit_fn visit, void *payload)
+static bool visit_references(const name_index *index, int from, visit_fn visit,
+                             void *payload)
 {
-    const nci_attrs *attrs = from < 0 ? &index->header->attrs
-                                      : &index->header->vars[from].attrs;
+    const nci_attrs *attrs =
+        from < 0 ? &index->header->attrs : &index->header->vars[from].attrs;
     for (int i = 0; i < NREFERENCES; i++) {
         const char *text = nci_attrs_text(attrs, references[i].attr);
         if (text && !visit_words(index, from, text, references[i].form,
@@ -189,8 +189,7 @@ static nci_var_kind own_kind(const nci_header *header, const nci_var *var)
     if (is_text(var) || nci_attrs_find(&var->attrs, "grid_mapping_name") ||
         nci_attrs_find(&var->attrs, "cf_role"))
         return NCI_KIND_OTHER;
-    if (var->rank == 1 &&
-        !strcmp(var->name, header->dims[var->dims[0]].name))
+    if (var->rank == 1 && !strcmp(var->name, header->dims[var->dims[0]].name))
         return NCI_KIND_COORD;
     return is_position(var) ? NCI_KIND_COORD : NCI_KIND_DATA;
 }

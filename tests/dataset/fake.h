@@ -63,8 +63,8 @@ static inline int fake_var(fake_file *file, const char *name, ncg_dtype dtype,
         assert_true(at[d] >= 0);
         n *= file->header->dims[at[d]].size;
     }
-    nci_var *var = nci_header_add_var(file->header, name, dtype,
-                                      (int)words.count, at);
+    nci_var *var =
+        nci_header_add_var(file->header, name, dtype, (int)words.count, at);
     assert_non_null(var);
     int v = (int)file->header->nvars - 1;
     size_t size = ncg_dtype_size(dtype);
@@ -149,14 +149,13 @@ static inline ncg_status fake_join(fake_world *world,
 
 /* The value at a position of a lazy variable, as a reader would find it. */
 static inline double fake_value(const fake_world *world,
-                                const nci_source_spec *spec,
-                                const int64_t *at)
+                                const nci_source_spec *spec, const int64_t *at)
 {
     int axis = spec->join_axis;
     for (size_t s = 0; s < spec->nsegments; s++) {
         const nci_segment *seg = &spec->segments[s];
-        if (axis >= 0 && (at[axis] < seg->start ||
-                          at[axis] >= seg->start + seg->count))
+        if (axis >= 0 &&
+            (at[axis] < seg->start || at[axis] >= seg->start + seg->count))
             continue;
         if (seg->var < 0)
             return NAN;
@@ -187,9 +186,8 @@ static inline const nci_variable *fake_find(const nci_model *model,
     return &model->vars[v];
 }
 
-static inline const nci_source_spec *fake_spec(const fake_world *world,
-                                               const nci_model *model,
-                                               const char *name)
+static inline const nci_source_spec *
+fake_spec(const fake_world *world, const nci_model *model, const char *name)
 {
     const nci_node *node = fake_find(model, name)->array;
     assert_int_equal(node->kind, NCI_NODE_SOURCE);

@@ -20,17 +20,16 @@ static void agrees_with_cftime(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         nci_time_units units;
-        CHECK_OK(nci_time_units_parse(table[i].units, table[i].calendar,
-                                      &units, &err));
+        CHECK_OK(nci_time_units_parse(table[i].units, table[i].calendar, &units,
+                                      &err));
         nci_date d = nci_time_decode(&units, table[i].value);
         if (d.year != table[i].year || d.month != table[i].month ||
             d.day != table[i].day || d.hour != table[i].hour ||
             d.minute != table[i].minute || d.second != table[i].second ||
             d.microsecond != table[i].microsecond)
             fail_msg("%s %s %.17g: %lld-%d-%d %d:%d:%d.%06d", table[i].calendar,
-                     table[i].units, table[i].value, (long long)d.year,
-                     d.month, d.day, d.hour, d.minute, d.second,
-                     d.microsecond);
+                     table[i].units, table[i].value, (long long)d.year, d.month,
+                     d.day, d.hour, d.minute, d.second, d.microsecond);
         CHECK_NEAR(nci_time_encode(&units, &d), table[i].value, 1e-15);
     }
 }
@@ -45,18 +44,18 @@ static void every_day_follows(void **state)
         nci_date last = {0};
         for (int64_t n = -800000; n < 60000; n++) {
             nci_date d = nci_time_decode(&units, (double)n);
-            assert_true(nci_calendar_is_valid(units.calendar, d.year, d.month,
-                                              d.day));
-            assert_int_equal(nci_calendar_day_number(units.calendar, d.year,
-                                                     d.month, d.day),
-                             n);
+            assert_true(
+                nci_calendar_is_valid(units.calendar, d.year, d.month, d.day));
+            assert_int_equal(
+                nci_calendar_day_number(units.calendar, d.year, d.month, d.day),
+                n);
             bool is_gap = last.year == 1582 && last.month == 10 &&
                           last.day == 4 && c == NCI_CAL_STANDARD;
             if (n > -800000 && !is_gap) {
-                bool is_next = d.day == last.day + 1 ||
-                               (d.day == 1 && d.month == last.month + 1) ||
-                               (d.day == 1 && d.month == 1 &&
-                                d.year == last.year + 1);
+                bool is_next =
+                    d.day == last.day + 1 ||
+                    (d.day == 1 && d.month == last.month + 1) ||
+                    (d.day == 1 && d.month == 1 && d.year == last.year + 1);
                 assert_true(is_next);
             }
             last = d;
@@ -98,10 +97,8 @@ static void odd_spellings(void **state)
     check_epoch("hours since 1-1-1 00:00:0.0", NULL, 1, 1, 1, 0, 0);
     check_epoch("d since 1990-06-15T12:30Z", NULL, 1990, 6, 15, 12, 30);
     check_epoch("h since 1990-06-15 12 UTC", NULL, 1990, 6, 15, 12, 0);
-    check_epoch("s since 1990-06-15 12:30:00.5 GMT", NULL, 1990, 6, 15, 12,
-                30);
-    check_epoch("min since 1990-06-15 02:00 +05:30", NULL, 1990, 6, 14, 20,
-                30);
+    check_epoch("s since 1990-06-15 12:30:00.5 GMT", NULL, 1990, 6, 15, 12, 30);
+    check_epoch("min since 1990-06-15 02:00 +05:30", NULL, 1990, 6, 14, 20, 30);
     check_epoch("hours since 1990-01-01 00:00:00 -6:00", NULL, 1990, 1, 1, 6,
                 0);
     check_epoch("hours since 1990-01-01 00:00:00 -0600", NULL, 1990, 1, 1, 6,
@@ -131,8 +128,8 @@ static void months_and_years(void **state)
 {
     (void)state;
     nci_time_units units;
-    CHECK_OK(nci_time_units_parse("months since 1990-01-01", NULL, &units,
-                                  &err));
+    CHECK_OK(
+        nci_time_units_parse("months since 1990-01-01", NULL, &units, &err));
     assert_true(units.is_month_or_year);
     CHECK_NEAR((double)units.unit_us, 365.242198781 / 12 * 86400e6, 1e-12);
     CHECK_OK(nci_time_units_parse("months since 1990-01-01", "360_day", &units,
@@ -140,9 +137,9 @@ static void months_and_years(void **state)
     nci_date d = nci_time_decode(&units, 13);
     assert_int_equal(d.year, 1991);
     assert_int_equal(d.month, 2);
-    CHECK_STATUS(NCG_EUNSUPPORTED,
-                 nci_time_units_parse("common_year since 1990-1-1", NULL,
-                                      &units, &err));
+    CHECK_STATUS(
+        NCG_EUNSUPPORTED,
+        nci_time_units_parse("common_year since 1990-1-1", NULL, &units, &err));
     CHECK_MESSAGE("common_year");
 }
 
@@ -180,12 +177,35 @@ static void bad_units(void **state)
     assert_true(nci_time_is_units("days since 1990-1-1"));
 }
 
+/* Damaged texts are refused or understood, never more than that. */
+static void damaged_texts(void **state)
+{
+    (void)state;
+    static const char good[] = "days since 1990-01-31T12:30:05.25 +05:30";
+    unsigned seed = 3;
+    for (int i = 0; i < 200000; i++) {
+        char text[sizeof good];
+        nci_time_units units;
+        memcpy(text, good, sizeof good);
+        for (int k = rand_r(&seed) % 4; k >= 0; k--)
+            text[11 + (size_t)rand_r(&seed) % (sizeof good - 12)] =
+                "0123456789-+:.TZ @\0x"[rand_r(&seed) % 21];
+        if (nci_time_units_parse(text, "noleap", &units, &err))
+            continue;
+        assert_true(units.epoch_us >= 0);
+        assert_true(units.epoch_us < INT64_C(86400000000));
+        nci_date d = nci_time_decode(&units, 0);
+        assert_true(
+            nci_calendar_is_valid(units.calendar, d.year, d.month, d.day));
+    }
+}
+
 static void values_out_of_reach(void **state)
 {
     (void)state;
     nci_time_units units;
-    CHECK_OK(nci_time_units_parse("weeks since 1990-01-01", NULL, &units,
-                                  &err));
+    CHECK_OK(
+        nci_time_units_parse("weeks since 1990-01-01", NULL, &units, &err));
     double odd[] = {NAN, INFINITY, -INFINITY, 1e300, -1e300, 9.96921e36};
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
         nci_date d = nci_time_decode(&units, odd[i]);
@@ -225,5 +245,6 @@ static void units_by_udunits(void **state)
 NCG_TESTS(NCG_TEST(agrees_with_cftime), NCG_TEST(every_day_follows),
           NCG_TEST(gap_of_1582), NCG_TEST(odd_spellings),
           NCG_TEST(julian_date_zero), NCG_TEST(months_and_years),
-          NCG_TEST(bad_units), NCG_TEST(values_out_of_reach),
-          NCG_TEST(rebased_times_are_exact), NCG_TEST(units_by_udunits))
+          NCG_TEST(bad_units), NCG_TEST(damaged_texts),
+          NCG_TEST(values_out_of_reach), NCG_TEST(rebased_times_are_exact),
+          NCG_TEST(units_by_udunits))

@@ -176,7 +176,8 @@ static void packing(void **state)
     put(&v, "scale_factor", NCG_DTYPE_F32, 0.01);
     d = decode(&v, NULL);
     assert_int_equal(d.out, NCG_DTYPE_F32);
-    v = make_var(NCG_DTYPE_I16); /* steps of 0.01 beside 1e6: float hides them */
+    v = make_var(
+        NCG_DTYPE_I16); /* steps of 0.01 beside 1e6: float hides them */
     put(&v, "scale_factor", NCG_DTYPE_F32, 0.01);
     put(&v, "add_offset", NCG_DTYPE_F32, 1e6);
     d = decode(&v, NULL);
@@ -201,8 +202,8 @@ static void too_many_missing(void **state)
     nci_decode d;
     for (int i = 0; i <= NCI_MAX_MISSING; i++)
         list[i] = (float)i;
-    nci_attrs_put(&v.attrs, "missing_value", NCG_DTYPE_F32,
-                  NCI_MAX_MISSING + 1, list);
+    nci_attrs_put(&v.attrs, "missing_value", NCG_DTYPE_F32, NCI_MAX_MISSING + 1,
+                  list);
     CHECK_STATUS(NCG_EUNSUPPORTED,
                  nci_decode_make(&v, "f.nc", false, &d, NULL, &err));
     CHECK_MESSAGE("f.nc: v: more than");
@@ -213,10 +214,9 @@ static void too_many_missing(void **state)
 static void sentinel_means_missing(void **state)
 {
     (void)state;
-    static const ncg_dtype dtypes[] = {NCG_DTYPE_I8,  NCG_DTYPE_U8,
-                                       NCG_DTYPE_I16, NCG_DTYPE_U16,
-                                       NCG_DTYPE_I32, NCG_DTYPE_U32,
-                                       NCG_DTYPE_I64, NCG_DTYPE_U64};
+    static const ncg_dtype dtypes[] = {
+        NCG_DTYPE_I8,  NCG_DTYPE_U8,  NCG_DTYPE_I16, NCG_DTYPE_U16,
+        NCG_DTYPE_I32, NCG_DTYPE_U32, NCG_DTYPE_I64, NCG_DTYPE_U64};
     for (size_t i = 0; i < sizeof dtypes / sizeof dtypes[0]; i++) {
         for (int form = 0; form < 4; form++) {
             nci_var v = make_var(dtypes[i]);
