@@ -35,7 +35,12 @@ int64_t nci_pick_at(const nci_pick *pick, int64_t i)
 ncg_status nci_pick_compose(const nci_pick *outer, const nci_pick *inner,
                             nci_pick *out, ncg_error *err)
 {
-    nci_pick pick = {.count = outer->count};
+    nci_pick pick = {.count = outer->count, .step = 1};
+    if (outer->count == 1) { /* fixed axes are read at `start` */
+        pick.start = nci_pick_at(inner, nci_pick_at(outer, 0));
+        *out = pick;
+        return NCG_OK;
+    }
     if (!outer->index && !inner->index) {
         pick.start = inner->start + outer->start * inner->step;
         pick.step = outer->step * inner->step;
@@ -142,6 +147,10 @@ static ncg_status build_input(builder *b, const nci_operand *operand, int rank,
 {
     view inner;
     memset(&inner, 0, sizeof inner);
+    for (int a = 0; a < operand->node->rank; a++) {
+        inner.from[a] = -1; /* axes of size 1 that the map leaves out */
+        inner.picks[a] = (nci_pick){.count = 1, .step = 1};
+    }
     for (int d = 0; d < rank; d++) {
         int a = operand->axis[d];
         if (a < 0)

@@ -145,8 +145,10 @@ static ncg_status check_operand(const nci_operand *operand, int rank,
             return nci_fail(err, NCG_EINVAL, "shapes do not broadcast");
         seen |= 1u << axis;
     }
-    if (seen != (1u << node->rank) - 1)
-        return nci_fail(err, NCG_EINVAL, "an axis of an operand is not used");
+    for (int a = 0; a < node->rank; a++)
+        if (!(seen & 1u << a) && node->shape[a] != 1)
+            return nci_fail(err, NCG_EINVAL,
+                            "an axis of an operand is not used");
     return NCG_OK;
 }
 

@@ -43,7 +43,8 @@ static ncg_status select_weights(const nci_node *reduction,
 {
     const nci_operand *weights = &reduction->inputs[1];
     nci_pick picks[NCG_MAX_RANK];
-    memset(picks, 0, sizeof picks); /* axes shared by nobody do not exist */
+    for (int a = 0; a < NCG_MAX_RANK; a++) /* axes of size 1 not used */
+        picks[a] = (nci_pick){.count = 1, .step = 1};
     for (int d = 0; d < reduction->inputs[0].node->rank; d++)
         if (weights->axis[d] >= 0)
             picks[weights->axis[d]] = below[d];
@@ -105,6 +106,8 @@ static ncg_status distribute(const nci_pick *picks, nci_node *map,
     for (; n < map->ninputs; n++) {
         nci_pick own[NCG_MAX_RANK];
         operands[n] = map->inputs[n];
+        for (int a = 0; a < NCG_MAX_RANK; a++) /* axes of size 1 not used */
+            own[a] = (nci_pick){.count = 1, .step = 1};
         for (int d = 0; d < map->rank; d++)
             if (operands[n].axis[d] >= 0)
                 own[operands[n].axis[d]] = picks[d];
