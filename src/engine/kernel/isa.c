@@ -124,6 +124,7 @@ void nci_mask_of(const nci_decode *decode, nci_mask *out)
 {
     ncg_dtype raw = storage_dtype(decode->raw);
     *out = (nci_mask){.raw = raw,
+                      .has_range = decode->has_min || decode->has_max,
                       .has_scale = decode->has_scale,
                       .scale = decode->scale,
                       .offset = decode->offset};

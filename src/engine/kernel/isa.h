@@ -23,6 +23,7 @@ typedef struct nci_mask {
     ncg_dtype raw; /* BOOL and CHAR are U8 here */
     int nmissing;  /* 0, 1 or NCI_MAX_MISSING (filled up with repeats) */
     uint8_t missing[NCI_MAX_MISSING][8];
+    bool has_range; /* else low and high are those of the dtype */
     uint8_t low[8], high[8];
     bool has_scale;
     double scale, offset;

@@ -23,6 +23,13 @@ typedef uint64_t u64_any __attribute__((aligned(1)));
 #define STORE16(p, v) _mm_storeu_si128((__m128i *)(void *)(p), v)
 #endif
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+
+#define LOAD32(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
+#define STORE32(p, v) _mm256_storeu_si256((__m256i *)(void *)(p), v)
+#endif
+
 static void unshuffle2(const uint8_t *const *planes, int64_t n, void *out)
 {
     const uint8_t *p0 = planes[0], *p1 = planes[1];
@@ -45,6 +52,24 @@ static void unshuffle4(const uint8_t *const *planes, int64_t n, void *out)
                   *p3 = planes[3];
     u32_any *restrict to = out;
     int64_t i = 0;
+#if defined(__AVX2__)
+    for (; i + 32 <= n; i += 32) {
+        __m256i a = LOAD32(p0 + i), b = LOAD32(p1 + i);
+        __m256i c = LOAD32(p2 + i), d = LOAD32(p3 + i);
+        __m256i ab = _mm256_unpacklo_epi8(a, b);
+        __m256i cd = _mm256_unpacklo_epi8(c, d);
+        __m256i q0 = _mm256_unpacklo_epi16(ab, cd); /* 0..3, 16..19 */
+        __m256i q1 = _mm256_unpackhi_epi16(ab, cd); /* 4..7, 20..23 */
+        ab = _mm256_unpackhi_epi8(a, b);
+        cd = _mm256_unpackhi_epi8(c, d);
+        __m256i q2 = _mm256_unpacklo_epi16(ab, cd);
+        __m256i q3 = _mm256_unpackhi_epi16(ab, cd);
+        STORE32(to + i, _mm256_permute2x128_si256(q0, q1, 0x20));
+        STORE32(to + i + 8, _mm256_permute2x128_si256(q2, q3, 0x20));
+        STORE32(to + i + 16, _mm256_permute2x128_si256(q0, q1, 0x31));
+        STORE32(to + i + 24, _mm256_permute2x128_si256(q2, q3, 0x31));
+    }
+#endif
 #if defined(__SSE2__)
     for (; i + 16 <= n; i += 16) {
         __m128i a = LOAD16(p0 + i), b = LOAD16(p1 + i);
@@ -126,12 +151,11 @@ static void swap8(const void *in, int64_t n, void *out)
 /* ---- decoding ------------------------------------------------------------ */
 
 /* The tests of a mask in the type VIA, which holds every value of the raw type
- * T. `nm` and `scaled` are constants at each call below, so that each
+ * T. `nm` and `ranged` are constants at each call below, so that each
  * combination becomes its own loop. */
 #define READ_TESTS(T, VIA)                                                     \
     T value;                                                                   \
     VIA miss[NCI_MAX_MISSING], low, high;                                      \
-    double scale = mask->scale, offset = mask->offset;                         \
     for (int m = 0; m < nm; m++) {                                             \
         memcpy(&value, mask->missing[m], sizeof value);                        \
         miss[m] = (VIA)value;                                                  \
@@ -142,52 +166,62 @@ static void swap8(const void *in, int64_t n, void *out)
     high = (VIA)value
 
 #define IS_BAD(x, bad)                                                         \
-    int bad = !((x) >= low) | !((x) <= high);                                  \
+    int bad = ranged ? !((x) >= low) | !((x) <= high) : (x) != (x);            \
     for (int m = 0; m < nm; m++)                                               \
     bad |= (x) == miss[m]
 
-/* Types that float holds: in three short loops over a piece that stays in the
- * cache, each of one width. NaN stays NaN through the scaling. */
+/* Types that float holds: in short loops over a piece that stays in the cache,
+ * each of one width; most pieces have no missing value and are only looked
+ * through. */
 #define DECODE_NARROW(T, suffix, is_float)                                     \
     static inline __attribute__((always_inline)) bool decode_##suffix##_of(    \
         const suffix##_any *raw, int64_t n, const nci_mask *mask,              \
-        double *restrict out, int nm, bool scaled)                             \
+        double *restrict out, int nm, bool ranged)                             \
     {                                                                          \
         enum { PIECE = 256 };                                                  \
         float x[PIECE];                                                        \
-        int any = 0;                                                           \
+        bool any = false;                                                      \
         READ_TESTS(T, float);                                                  \
         for (int64_t at = 0; at < n; at += PIECE) {                            \
             int64_t count = n - at < PIECE ? n - at : PIECE;                   \
+            int found = 0;                                                     \
             for (int64_t i = 0; !is_float && i < count; i++)                   \
                 x[i] = (float)raw[at + i];                                     \
             for (int64_t i = 0; i < count; i++) {                              \
                 float v = is_float ? (float)raw[at + i] : x[i];                \
                 IS_BAD(v, bad);                                                \
-                x[i] = bad ? NAN : v;                                          \
-                any |= bad;                                                    \
+                found |= bad;                                                  \
             }                                                                  \
-            for (int64_t i = 0; i < count; i++)                                \
-                out[at + i] =                                                  \
-                    scaled ? (double)x[i] * scale + offset : (double)x[i];     \
+            for (int64_t i = 0; found && i < count; i++) {                     \
+                float v = is_float ? (float)raw[at + i] : x[i];                \
+                IS_BAD(v, bad);                                                \
+                x[i] = bad ? NAN : v;                                          \
+            }                                                                  \
+            any |= found;                                                      \
+            if (is_float && !found)                                            \
+                widen((const float_any *)(const void *)(raw + at), count,      \
+                      mask, out + at);                                         \
+            else                                                               \
+                widen(x, count, mask, out + at);                               \
         }                                                                      \
-        return any != 0;                                                       \
+        return any;                                                            \
     }
 
 #define DECODE_WIDE(T, suffix, VIA)                                            \
     static inline __attribute__((always_inline)) bool decode_##suffix##_of(    \
         const suffix##_any *raw, int64_t n, const nci_mask *mask,              \
-        double *restrict out, int nm, bool scaled)                             \
+        double *restrict out, int nm, bool ranged)                             \
     {                                                                          \
         int64_t any = 0;                                                       \
         READ_TESTS(T, VIA);                                                    \
         for (int64_t i = 0; i < n; i++) {                                      \
             VIA x = (VIA)raw[i];                                               \
             IS_BAD(x, bad);                                                    \
-            double y = bad ? NAN : (double)x;                                  \
-            out[i] = scaled ? y * scale + offset : y;                          \
+            out[i] = bad ? NAN : (double)x;                                    \
             any |= bad;                                                        \
         }                                                                      \
+        if (mask->has_scale)                                                   \
+            unpack(out, n, mask->scale, mask->offset);                         \
         return any != 0;                                                       \
     }
 
@@ -196,18 +230,37 @@ static void swap8(const void *in, int64_t n, void *out)
     BODY static bool decode_##suffix(const void *raw, int64_t n,               \
                                      const nci_mask *mask, double *out)        \
     {                                                                          \
-        bool scaled = mask->has_scale;                                         \
-        if (mask->nmissing == 0)                                               \
-            return scaled ? decode_##suffix##_of(raw, n, mask, out, 0, true)   \
-                          : decode_##suffix##_of(raw, n, mask, out, 0, false); \
-        if (mask->nmissing == 1)                                               \
-            return scaled ? decode_##suffix##_of(raw, n, mask, out, 1, true)   \
+        bool ranged = mask->has_range;                                         \
+        if (mask->nmissing > 1)                                                \
+            return decode_##suffix##_of(raw, n, mask, out, NCI_MAX_MISSING,    \
+                                        true);                                 \
+        if (mask->nmissing)                                                    \
+            return ranged ? decode_##suffix##_of(raw, n, mask, out, 1, true)   \
                           : decode_##suffix##_of(raw, n, mask, out, 1, false); \
-        return scaled ? decode_##suffix##_of(raw, n, mask, out,                \
-                                             NCI_MAX_MISSING, true)            \
-                      : decode_##suffix##_of(raw, n, mask, out,                \
-                                             NCI_MAX_MISSING, false);          \
+        return ranged ? decode_##suffix##_of(raw, n, mask, out, 0, true)       \
+                      : decode_##suffix##_of(raw, n, mask, out, 0, false);     \
     }
+
+/* NaN stays NaN when values are unpacked. */
+static inline void unpack(double *x, int64_t n, double scale, double offset)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] = x[i] * scale + offset;
+}
+
+typedef float float_any __attribute__((aligned(1)));
+
+static inline void widen(const float_any *x, int64_t n, const nci_mask *mask,
+                         double *restrict out)
+{
+    double scale = mask->scale, offset = mask->offset;
+    if (mask->has_scale)
+        for (int64_t i = 0; i < n; i++)
+            out[i] = (double)x[i] * scale + offset;
+    else
+        for (int64_t i = 0; i < n; i++)
+            out[i] = (double)x[i];
+}
 
 DECODE(int8_t, i8, DECODE_NARROW(int8_t, i8, false))
 DECODE(uint8_t, u8, DECODE_NARROW(uint8_t, u8, false))

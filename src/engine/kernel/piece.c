@@ -196,7 +196,9 @@ static void run_parts(const nci_task *task, const nci_piece *piece, int axis,
 {
     int parts = task->threads;
     int64_t n = piece->count[axis];
+#ifdef _OPENMP
 #pragma omp parallel for num_threads(parts) schedule(static, 1)
+#endif
     for (int t = 0; t < parts; t++) {
         int64_t first = n * t / parts, end = n * (t + 1) / parts;
         nci_piece part = part_of(piece, axis, first, end - first);
@@ -336,7 +338,9 @@ static void run_slabs(const nci_task *task, const nci_piece *piece, slabs *s)
 {
     int parts = task->threads;
     int64_t n = piece->count[s->axis];
+#ifdef _OPENMP
 #pragma omp parallel for num_threads(parts) schedule(static, 1)
+#endif
     for (int t = 0; t < parts; t++)
         for (int64_t i = t; i < s->count; i += parts) {
             int64_t first = n * i / s->count, end = n * (i + 1) / s->count;
