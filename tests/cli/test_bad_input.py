@@ -236,6 +236,9 @@ class Output(clitest.TestCase):
         how = {}
         if os.geteuid() == 0:          # root may write anywhere: be nobody
             os.chmod(self.dir, 0o755)
+            program = self.path("ncgraph")
+            shutil.copy(clitest.NCGRAPH, program)
+            how["program"] = program
             how["preexec_fn"] = lambda: (os.setgid(65534), os.setuid(65534))
         self.fails(6, "a.nc", ":", "mean", "time", "-o", "fixed/out.nc",
                    says="fixed", **how)

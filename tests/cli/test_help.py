@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Help, version, the list of verbs: what a user sees first."""
+import os
 import re
 
 import clitest
@@ -23,6 +24,18 @@ class Help(clitest.TestCase):
         for option in OPTIONS:
             self.assertRegex(r.out, r"(^|\s)%s[,\s]" % option)
         self.assertLessEqual(max(map(len, r.out.splitlines())), 80)
+
+    def test_man_page_tells_all(self):
+        path = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                            "../../man/ncgraph.1")
+        with open(path, encoding="utf-8") as f:
+            page = f.read().replace("\\-", "-")
+        words = re.findall(r"(?:^|\s)(--?[\w-]+)[,\s]", self.ok("--help").out)
+        self.assertGreater(len(words), 40)
+        for word in words + VERBS:
+            self.assertIn(word, page)
+        for key in ("by", "weights", "skipna", "min_count", "ddof"):
+            self.assertIn(key + "=", page)
 
     def test_help_words_agree(self):
         self.assertEqual(self.ok("--help").out, self.ok("help").out)
