@@ -3,7 +3,9 @@
  * The bytes of one file: a path read by pread through the cache of
  * descriptors, or memory. Every read is checked against the length that the
  * file had when it was opened. The head is read with the first opening, so that
- * the header of a small file costs one read.
+ * the header of a small file costs one read. While the head is kept (one thread
+ * reads a header then) small reads elsewhere go through a window, as the parts
+ * of an HDF5 header lie near each other.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -13,7 +15,12 @@
 #include "base/mem.h"
 #include "io/file.h"
 
-enum { HEAD_BYTES = 64 * 1024 };
+enum {
+    HEAD_BYTES = 64 * 1024,
+    WINDOW_BYTES = 16 * 1024,
+    WINDOW_BACK = 4 * 1024, /* of it, in front of what was asked for */
+    SMALL_READ = 4 * 1024
+};
 
 struct nci_bytes {
     uint64_t size;
@@ -23,6 +30,9 @@ struct nci_bytes {
     nci_fd_slot slot;
     uint8_t *head; /* first bytes of the file, or NULL */
     size_t head_bytes;
+    uint8_t *window; /* bytes elsewhere, or NULL */
+    uint64_t window_at;
+    size_t window_bytes;
 };
 
 /* pread until all is there. */
@@ -60,6 +70,26 @@ static ncg_status read_file(nci_bytes *bytes, uint64_t offset, size_t nbytes,
     return st;
 }
 
+/* A small read beyond the head; moves the window where it must. */
+static ncg_status read_window(nci_bytes *bytes, uint64_t offset, size_t nbytes,
+                              void *out, ncg_error *err)
+{
+    uint64_t end = bytes->window_at + bytes->window_bytes;
+    if (offset < bytes->window_at || offset + nbytes > end) {
+        if (!bytes->window && !(bytes->window = nci_alloc(WINDOW_BYTES)))
+            return nci_fail(err, NCG_ENOMEM, "out of memory");
+        uint64_t at = offset > WINDOW_BACK ? offset - WINDOW_BACK : 0;
+        uint64_t left = bytes->size - at;
+        size_t n = left < WINDOW_BYTES ? (size_t)left : WINDOW_BYTES;
+        bytes->window_bytes = 0;
+        NCI_TRY(read_file(bytes, at, n, bytes->window, err));
+        bytes->window_at = at;
+        bytes->window_bytes = n;
+    }
+    memcpy(out, bytes->window + (offset - bytes->window_at), nbytes);
+    return NCG_OK;
+}
+
 ncg_status nci_bytes_read(nci_bytes *bytes, uint64_t offset, size_t nbytes,
                           void *out, ncg_error *err)
 {
@@ -78,6 +108,8 @@ ncg_status nci_bytes_read(nci_bytes *bytes, uint64_t offset, size_t nbytes,
         memcpy(out, bytes->head + offset, nbytes);
         return NCG_OK;
     }
+    if (bytes->head && nbytes <= SMALL_READ)
+        return read_window(bytes, offset, nbytes, out, err);
     return read_file(bytes, offset, nbytes, out, err);
 }
 
@@ -94,8 +126,9 @@ int64_t nci_bytes_mtime_ns(const nci_bytes *bytes)
 void nci_bytes_forget_head(nci_bytes *bytes)
 {
     nci_free(bytes->head);
-    bytes->head = NULL;
-    bytes->head_bytes = 0;
+    nci_free(bytes->window);
+    bytes->head = bytes->window = NULL;
+    bytes->head_bytes = bytes->window_bytes = 0;
 }
 
 /* Opens the file and reads its head. */
@@ -159,7 +192,7 @@ void nci_bytes_close(nci_bytes **slot)
         return;
     if (bytes->io)
         nci_fd_close(&bytes->io->fds, &bytes->slot);
-    nci_free(bytes->head);
+    nci_bytes_forget_head(bytes);
     nci_free(bytes->path);
     nci_free(bytes);
 }

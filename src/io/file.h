@@ -54,7 +54,7 @@ void nci_bytes_forget_head(nci_bytes *bytes);
 int64_t nci_bytes_mtime_ns(const nci_bytes *bytes);
 
 /* nci_tile_chunk sets the box that one tile reads of data without storage
- * chunks: a run of about 4 MiB, whole along the fastest axes. */
+ * chunks: a run of about 2 MiB, whole along the fastest axes. */
 void nci_tile_chunk(int rank, const int64_t *shape, int64_t elem_size,
                     int64_t *chunk);
 /* nci_tile_box is the box of a tile cut at the variable's end; false where

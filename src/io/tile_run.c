@@ -4,8 +4,8 @@
  * fastest axes, partial along one and 1 along the slower ones, so that its
  * values are one run of bytes:
  *
- *     shape (12, 361, 720) of 8 bytes:  tile (2, 361, 720), 4.2 MB
- *     shape (9, 5000, 5000):            tile (1, 104, 5000)
+ *     shape (12, 361, 720) of 8 bytes:  tile (1, 361, 720), 2.1 MB
+ *     shape (9, 5000, 5000):            tile (1, 52, 5000)
  */
 #include <inttypes.h>
 
@@ -13,7 +13,7 @@
 #include "io/file.h"
 #include "io/scratch.h"
 
-enum { TILE_BYTES = 4 << 20 };
+enum { TILE_BYTES = 2 << 20 };
 
 bool nci_is_little_endian(void)
 {
