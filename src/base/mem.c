@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/block.h"
+
 static _Atomic int64_t fail_at;
 
 void nci_mem_fail_at(int64_t n)
@@ -38,8 +40,10 @@ void *nci_realloc(void *old, size_t nbytes)
 
 void *nci_alloc_aligned(size_t nbytes)
 {
-    void *memory = NULL;
-    if (must_fail() || posix_memalign(&memory, 64, nbytes ? nbytes : 64))
+    if (must_fail())
+        return NULL;
+    void *memory = nci_block_take(nbytes);
+    if (!memory && posix_memalign(&memory, 64, nbytes ? nbytes : 64))
         return NULL;
     return memory;
 }
@@ -61,7 +65,7 @@ char *nci_strndup(const char *text, size_t length)
 
 void nci_free(void *memory)
 {
-    free(memory);
+    nci_block_give(memory);
 }
 
 bool nci_mul_size(size_t a, size_t b, size_t *out)
