@@ -10,6 +10,9 @@
 
 #include "base/mem.h"
 
+/* More than any machine has; leaves room for sums. */
+static const int64_t MOST_SCRATCH = INT64_MAX / 16;
+
 struct nci_source_table {
     nci_source **items;
     size_t count, capacity;
@@ -77,6 +80,7 @@ static ncg_status bind_files(nci_source *source, const nci_source_spec *spec,
             continue;
         const nci_header *header = nci_file_header(file);
         int64_t need = nci_scratch_need(&header->vars[segment->var]);
+        need = need < MOST_SCRATCH ? need : MOST_SCRATCH;
         source->scratch = need > source->scratch ? need : source->scratch;
     }
     return NCG_OK;
