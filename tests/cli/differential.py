@@ -293,7 +293,8 @@ def real_files():
     for variable, patterns in (
             ("NCG_SHARED_DATA", ["ncarg/*.nc", "xclim/*.nc", "iristest/*.nc",
                                  "h5/*.nc", "*.cdf", "xrdata/*.nc"]),
-            ("NCG_REAL_DATA", ["**/*.nc", "**/*.cdf"])):
+            ("NCG_REAL_DATA", ["**/*.nc", "**/*.cdf"]),
+            ("NCG_FIXTURES", ["storage/*.nc", "classic/*.nc"])):
         root = os.environ.get(variable)
         for pattern in patterns if root else ():
             yield from sorted(glob.glob(os.path.join(root, pattern),
@@ -316,8 +317,12 @@ class Real(clitest.TestCase):
     def test_single_files(self):
         seen = 0
         for path in real_files():
-            for name, dim in list(reducible(path))[:3]:
-                x = read(path, name)
+            try:
+                pairs = list(reducible(path))[:3]
+                data = [read(path, name) for name, _ in pairs]
+            except (OSError, RuntimeError, ValueError):
+                continue              # not for NetCDF-C, or not for Python
+            for (name, dim), x in zip(pairs, data):
                 r = clitest.run(path, "-V", name, ":", "mean", dim, "-O", "-q",
                                 "-o", "out.nc", cwd=self.dir)
                 with self.subTest(path=path, variable=name):

@@ -117,6 +117,27 @@ def make_filtered(path, number):
         v.dims[1].attach_scale(lat)
 
 
+class Fixtures(clitest.TestCase):
+    """Files that data/make_fixtures.py damages: an error, never a crash."""
+
+    def test_damaged(self):
+        root = os.environ.get("NCG_FIXTURES")
+        if not root or not os.path.isdir(root):
+            self.not_run("NCG_FIXTURES names no folder of files")
+        folder = os.path.join(root, "damaged")
+        for name in sorted(os.listdir(folder)):
+            with self.subTest(name=name):
+                r = clitest.run(os.path.join(folder, name), ":", "mean", "all",
+                                "-q", "-o", "out.nc", cwd=self.dir)
+                self.assertIn(r.code, (0, 2, 3, 4), r.err)
+                self.leaves(*(["out.nc"] if r.code == 0 else []))
+                if r.code:
+                    self.assertEqual(len(r.lines()), 1, r.err)
+                    self.assertIn(name, r.err)
+                else:
+                    os.remove(self.path("out.nc"))
+
+
 class Names(clitest.TestCase):
     """Variables, dimensions and selections that are not there: exit 2."""
 

@@ -84,6 +84,18 @@ uint64_t nci_h5_element_size(const nci_h5_walk *walk)
            (walk->is_filtered ? (uint64_t)walk->size_bytes + 4 : 0);
 }
 
+bool nci_h5_take_element_size(nci_h5_walk *walk, uint64_t size)
+{
+    int wide = walk->h5->length_size;
+    if (size == nci_h5_element_size(walk))
+        return true;
+    if (!walk->is_filtered ||
+        size != (uint64_t)walk->h5->offset_size + (uint64_t)wide + 4)
+        return false;
+    walk->size_bytes = wide;
+    return true;
+}
+
 /* Makes the table with all chunks unwritten. */
 static ncg_status make_table(nci_h5_walk *walk, nci_chunk_table *table,
                              ncg_error *err)

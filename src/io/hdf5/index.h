@@ -62,5 +62,9 @@ ncg_status nci_h5_place_element(nci_h5_walk *walk, const nci_h5_order *order,
                                 ncg_error *err);
 /* nci_h5_element_size is the size of an element that the walk expects. */
 uint64_t nci_h5_element_size(const nci_h5_walk *walk);
+/* nci_h5_take_element_size tells whether an index with elements of `size` fits
+ * the variable. Layout version 5 stores sizes in as many bytes as a length has,
+ * version 4 in as many as a chunk needs; the walk goes on with what is there. */
+bool nci_h5_take_element_size(nci_h5_walk *walk, uint64_t size);
 
 #endif

@@ -140,7 +140,7 @@ static ncg_status open_fixed(fixed *f, ncg_error *err)
     nci_h5_cursor at = nci_h5_cursor_of(head.data, head.size);
     bool sound = nci_h5_signature(&at, "FAHD") && !nci_h5_uint(&at, 1) &&
                  nci_h5_uint(&at, 1) == (uint64_t)f->walk->is_filtered &&
-                 nci_h5_uint(&at, 1) == nci_h5_element_size(f->walk);
+                 nci_h5_take_element_size(f->walk, nci_h5_uint(&at, 1));
     uint64_t bits = nci_h5_uint(&at, 1);
     f->count = nci_h5_length(&at, h5);
     f->data = nci_h5_address(&at, h5);

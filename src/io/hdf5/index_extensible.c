@@ -50,7 +50,7 @@ static bool read_fields(array *a, nci_h5_cursor *at)
     nci_h5 *h5 = a->walk->h5;
     bool sound = nci_h5_signature(at, "EAHD") && !nci_h5_uint(at, 1) &&
                  nci_h5_uint(at, 1) == (uint64_t)a->walk->is_filtered &&
-                 nci_h5_uint(at, 1) == nci_h5_element_size(a->walk);
+                 nci_h5_take_element_size(a->walk, nci_h5_uint(at, 1));
     uint64_t bits = nci_h5_uint(at, 1);
     a->in_index = nci_h5_uint(at, 1);
     a->least = nci_h5_uint(at, 1);

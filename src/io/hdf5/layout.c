@@ -7,7 +7,7 @@
  *   version 3: version, class; compact: size (2), data; contiguous: address,
  *     size; chunked: rank + 1, address, sizes of a chunk (4 each) and bytes
  *     of a value
- *   version 4: as 3, chunked: flags, rank + 1, bytes of a size, sizes, kind
+ *   version 4, 5: as 3, chunked: flags, rank + 1, bytes of a size, sizes, kind
  *     of index, its parameters, address
  */
 #include "io/hdf5/message.h"
@@ -94,9 +94,9 @@ static ncg_status read_chunked(const nci_h5 *h5, nci_h5_cursor *at,
                                nci_h5_layout *out, ncg_error *err)
 {
     bool sound;
-    unsigned flags = version == 4 ? (unsigned)nci_h5_uint(at, 1) : 0;
+    unsigned flags = version >= 4 ? (unsigned)nci_h5_uint(at, 1) : 0;
     int count = (int)nci_h5_uint(at, 1);
-    if (version == 4) {
+    if (version >= 4) {
         int nbytes = (int)nci_h5_uint(at, 1);
         sound = read_chunk(at, count, nbytes, out);
     } else {
@@ -111,7 +111,7 @@ static ncg_status read_chunked(const nci_h5 *h5, nci_h5_cursor *at,
         return unknown(name, "chunk flags", flags, err);
     out->edge_unfiltered = flags & FLAG_EDGE_UNFILTERED;
     out->single_filtered = flags & FLAG_SINGLE_FILTERED;
-    return version == 4 ? read_index(h5, at, name, out, err) : NCG_OK;
+    return version >= 4 ? read_index(h5, at, name, out, err) : NCG_OK;
 }
 
 static ncg_status read_new(const nci_h5 *h5, nci_h5_cursor *at,
@@ -145,7 +145,7 @@ ncg_status nci_h5_layout_read(const nci_h5 *h5, const nci_h5_message *message,
     nci_h5_layout layout = {.address = NCI_NO_ADDRESS};
     nci_h5_cursor at = nci_h5_cursor_of(message->body, message->size);
     unsigned version = (unsigned)nci_h5_uint(&at, 1);
-    if (!at.failed && (version < 1 || version > 4))
+    if (!at.failed && (version < 1 || version > 5))
         return unknown(name, "layout message of version", version, err);
     if (version >= 3)
         NCI_TRY(read_new(h5, &at, version, message, name, &layout, err));
