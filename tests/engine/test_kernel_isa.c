@@ -155,7 +155,7 @@ static int64_t run_all(const nci_isa *isa, const double *x, const double *full,
                        const double *w, int64_t n, double out[][MOST])
 {
     int64_t k = 0;
-    for (int64_t row = 0; row < 12; row++)
+    for (int64_t row = 0; row < 18; row++)
         memcpy(out[row], full, (size_t)n * 8);
     isa->add(x, full, n, out[k++]);
     isa->sub(x, full, n, out[k++]);
@@ -170,6 +170,11 @@ static int64_t run_all(const nci_isa *isa, const double *x, const double *full,
     bool any = isa->column_squares(w, out[k], out[k + 1], x, n);
     k += 2;
     any |= isa->column_squares_weighted(full, out[k], out[k + 1], x, w, n) << 1;
+    k += 2;
+    int32_t count[MOST];
+    for (int64_t i = 0; i < n; i++)
+        count[i] = (int32_t)(1 + i % 7);
+    isa->column_deviations(count, w, out[k], out[k + 1], n);
     k += 2;
     double *last = out[k++];
     memset(last, 0, MOST * 8);
@@ -188,7 +193,7 @@ static int64_t run_all(const nci_isa *isa, const double *x, const double *full,
 
 static void tables_give_the_same_bits(void **state)
 {
-    static double x[MOST], full[MOST], w[MOST], out[2][16][MOST];
+    static double x[MOST], full[MOST], w[MOST], out[2][18][MOST];
     (void)state;
     for (int64_t n = 1; n < MOST; n += 1 + n / 40) {
         fill_doubles(x, n, true);

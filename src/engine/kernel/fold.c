@@ -381,6 +381,11 @@ static double count_at(const nci_acc *acc, int64_t cell)
 static void finish_squares(nci_acc *acc, int64_t cell, int64_t n)
 {
     double *s = acc->value[0], *q = acc->value[1], *w = acc->value[2];
+    if (!w && acc->missed32) {
+        acc->isa->column_deviations(acc->missed32 + cell, acc->k + cell,
+                                    s + cell, q + cell, n);
+        return;
+    }
     for (int64_t c = cell; c < cell + n; c++) {
         double size = w ? w[c] : count_at(acc, c);
         double shift = size != 0 ? s[c] / size : 0;

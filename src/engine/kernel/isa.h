@@ -73,6 +73,10 @@ typedef struct nci_isa {
     bool (*column_squares_weighted)(const double *k, double *s, double *q,
                                     const double *x, const double *w,
                                     int64_t n);
+    /* s and q become mean and squared deviations about it; meaningless where
+     * count is 0 */
+    void (*column_deviations)(const int32_t *count, const double *k, double *s,
+                              double *q, int64_t n);
 
     /* Rows: one accumulator for all elements. row_sum takes no NaN. */
     double (*row_sum)(const double *x, int64_t n);

@@ -396,6 +396,18 @@ static bool column_squares_weighted(const double *restrict k,
     return any != 0;
 }
 
+static void column_deviations(const int32_t *restrict count,
+                              const double *restrict k, double *restrict s,
+                              double *restrict q, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        double shift = s[i] / (double)count[i];
+        double rest = q[i] - s[i] * shift;
+        s[i] = k[i] + shift;
+        q[i] = rest < 0 ? 0 : rest;
+    }
+}
+
 /* ---- rows ---------------------------------------------------------------- */
 
 /* Four vectors of four doubles are the lanes; a vector is split by the
@@ -522,6 +534,7 @@ const nci_isa NCI_ISA_TABLE = {
     .column_max = column_max,
     .column_first = column_first,
     .column_squares = column_squares,
+    .column_deviations = column_deviations,
     .column_squares_weighted = column_squares_weighted,
     .row_sum = row_sum,
     .row_min = row_min,
