@@ -174,6 +174,10 @@ NCG_API void ncg_context_destroy(ncg_context **ctx);
 /* ncg_context_cancel makes the running computation end with ECANCELED. Safe in
  * a signal handler. */
 NCG_API void ncg_context_cancel(ncg_context *ctx);
+/* ncg_remove_unfinished removes the temporary files of all saves under way in
+ * this process, which fail after that: for a program that is about to exit at
+ * once. Safe in a signal handler. */
+NCG_API void ncg_remove_unfinished(void);
 
 typedef struct ncg_stats {
     size_t struct_size;

@@ -11,6 +11,7 @@
 #include "api/handles.h"
 #include "base/mem.h"
 #include "graph/plan.h"
+#include "io/write/writer.h"
 
 const char *ncg_version(void)
 {
@@ -138,6 +139,11 @@ void ncg_context_cancel(ncg_context *ctx)
         atomic_store(&ctx->cancel, true);
 }
 
+void ncg_remove_unfinished(void)
+{
+    nci_writer_remove_temporaries();
+}
+
 /* ---- notes, statistics --------------------------------------------------------- */
 
 void nci_context_note_text(const char *note, void *payload)
@@ -256,6 +262,8 @@ ncg_status nci_context_run(ncg_context *ctx, const nci_output *outputs,
     ncg_status st =
         ctx->executor ? run_plan(ctx, plan, sink, err)
                       : nci_fail(err, NCG_EINVAL, "the context was destroyed");
+    if (st == NCG_ECANCELED)
+        atomic_store(&ctx->cancel, false); /* it was for this run */
     pthread_mutex_unlock(&ctx->run);
     nci_plan_free(&plan);
     return st;

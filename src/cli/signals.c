@@ -2,7 +2,8 @@
 /*
  * Signals. While an output file is being written, the first one cancels the
  * computation and the library removes its temporary file; a second one, or any
- * at another time, ends the process with 128 + the signal's number.
+ * at another time, removes it here and ends the process with 128 + the signal's
+ * number.
  */
 #include "cli/signals.h"
 
@@ -18,8 +19,10 @@ static void on_signal(int number)
 {
     ncg_context *ctx = atomic_load(&guarded);
     int before = 0;
-    if (!ctx || !atomic_compare_exchange_strong(&caught, &before, number))
+    if (!ctx || !atomic_compare_exchange_strong(&caught, &before, number)) {
+        ncg_remove_unfinished();
         _exit(128 + number);
+    }
     ncg_context_cancel(ctx);
 }
 
