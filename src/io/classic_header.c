@@ -137,7 +137,7 @@ static ncg_status skip_padding(cursor *c, int64_t nbytes)
 
 static ncg_status take_name(cursor *c, char **out)
 {
-    int64_t length;
+    int64_t length = 0;
     NCI_TRY(take_count(c, &length));
     if ((uint64_t)length > bytes_left(c) || length > 65536)
         return fail_at(c, "length of a name out of range");
@@ -249,7 +249,7 @@ static ncg_status take_dims(cursor *c, nci_header *header)
 static ncg_status take_var_dims(cursor *c, const nci_header *header,
                                 const char *name, int *rank, int *dims)
 {
-    int64_t count, id;
+    int64_t count = 0, id = 0;
     NCI_TRY(take_count(c, &count));
     if ((uint64_t)count > bytes_left(c) / 4)
         return fail_at(c, "rank out of range");
@@ -290,7 +290,7 @@ static ncg_status take_var(cursor *c, nci_header *header, const char *name)
 {
     int rank = 0, dims[NCG_MAX_RANK];
     int64_t vsize, begin, nbytes;
-    ncg_dtype dtype;
+    ncg_dtype dtype = NCG_DTYPE_NONE;
     nci_attrs attrs = {0};
     NCI_TRY(take_var_dims(c, header, name, &rank, dims));
     ncg_status st = take_attrs(c, &attrs);
