@@ -211,7 +211,7 @@ static ncg_status take_attrs(cursor *c, nci_attrs *attrs)
     NCI_TRY(take_list(c, TAG_ATTRS, 16, &count));
     for (int64_t i = 0; i < count; i++) {
         char *name = NULL;
-        ncg_dtype dtype;
+        ncg_dtype dtype = NCG_DTYPE_NONE;
         int64_t length;
         NCI_TRY(take_name(c, &name));
         ncg_status st = take_type(c, &dtype);
