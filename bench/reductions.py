@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Reductions with ncgraph, the machine's limit, CDO, NCO and xarray + dask, side by side in one run (targets R1, R2, R3, M1).
 
-    reductions.py DATA/LAYOUT... [--ops timmean,...] [--peers ncgraph,limit,cdo,nco,xarray] [--rounds 3] [--json OUT]
+    reductions.py DATA/LAYOUT... [--ops timmean,...] [--peers ncgraph,limit,cdo,nco,hidefix,xarray] [--rounds 3] [--json OUT]
 
 Each DATA/LAYOUT is a directory that make_data.py wrote. Programs go round-robin, so that drift hits all alike; the table has
 the median wall time, CPU time and peak memory, and the time over the limit's. The limit (limit.c) reads, decodes and adds
 the same bytes and does nothing else. Every answer is reduced to one number: one that differs from xarray's by more than
-1e-5 relative is marked WRONG. Needs numpy, netCDF4, xarray, dask, and cdo and nco where they are to be compared.
+1e-5 relative is marked WRONG. Needs numpy, netCDF4, xarray, dask, and cdo, nco and the
+Python package hidefix (a concurrent HDF5 reader: reads and adds) where they are to be compared.
 """
 import argparse
 import glob
@@ -44,6 +45,21 @@ v = ds['{var}']
 """
 
 
+HIDEFIX = """
+import glob, sys
+import netCDF4, numpy as np
+from hidefix import Index
+total, n = 0, 0
+for path in sorted(glob.glob(sys.argv[1] + '/*.nc')):
+    values = Index(path).dataset('{var}')[:, :, :]
+    total, n = total + values.sum(axis=0, dtype='f8'), n + len(values)
+with netCDF4.Dataset(sys.argv[2], 'w') as d:
+    d.createDimension('y', total.shape[0])
+    d.createDimension('x', total.shape[1])
+    d.createVariable('{var}', 'f8', ('y', 'x'))[:] = total / n
+"""
+
+
 def command(peer, op, data, files, tmp, a):
     steps, cdo, nco, expr = OPS[op]
     out = os.path.join(tmp, peer + ".nc")
@@ -55,6 +71,8 @@ def command(peer, op, data, files, tmp, a):
         return ["cdo", "-s", "-O", *cdo, f"-select,name={VAR}", *files, out]
     if peer == "nco" and nco:
         return ["ncra", "-O", *nco, "-v", VAR, *files, out]
+    if peer == "hidefix" and op == "timmean":
+        return [sys.executable, "-c", HIDEFIX.format(var=VAR), data, out]
     if peer == "xarray":
         return [sys.executable, "-c", XARRAY.format(var=VAR, expr=expr), data, out]
     return None
@@ -101,7 +119,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("data", nargs="+")
     p.add_argument("--ops", default=",".join(OPS))
-    p.add_argument("--peers", default="ncgraph,limit,cdo,nco,xarray")
+    p.add_argument("--peers", default="ncgraph,limit,cdo,nco,hidefix,xarray")
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--json")
     p.add_argument("--ncgraph", default=default_command("ncgraph"))
