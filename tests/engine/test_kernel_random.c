@@ -635,6 +635,65 @@ static void check_reduction(const array *a)
     nci_node_release(&node);
 }
 
+/* The values less the mean of those with the same label, which another layer
+ * makes, one chunk a label. Labels come in runs, in any order, or as a calendar
+ * gives them. */
+static void subtract_group_means(array *a)
+{
+    ncg_error err;
+    nci_node *means, *picked, *node;
+    nci_pick picks[NCG_MAX_RANK];
+    nci_operand operands[2] = {{.node = a->node}};
+    int axis = (int)below(a->rank), kind = (int)below(3);
+    int64_t n = a->shape[axis], label = 0;
+    nci_reduce how = {.op = NCG_OP_MEAN, .label_axis = axis, .skipna = true};
+    int32_t *labels = malloc((size_t)n * sizeof *labels);
+    int64_t *index = malloc((size_t)n * sizeof *index);
+    how.nlabels = 1 + (int32_t)below(n + 3);
+    label = below(how.nlabels);
+    for (int64_t i = 0; i < n; i++) {
+        if (kind == 0 || below(2))
+            label = kind == 0 ? below(how.nlabels) : (label + 1) % how.nlabels;
+        index[i] = labels[i] = (int32_t)label;
+    }
+    how.over[axis] = true;
+    how.labels = labels;
+    CHECK_OK(nci_node_reduce(a->node, &how, NULL, &means, &err));
+    for (int d = 0; d < a->rank; d++) {
+        operands[0].axis[d] = operands[1].axis[d] = d;
+        picks[d] = (nci_pick){.count = a->shape[d], .step = 1};
+    }
+    picks[axis].index = index;
+    CHECK_OK(nci_node_select(means, picks, &picked, &err));
+    operands[1].node = picked;
+    CHECK_OK(nci_node_map(NCI_MAP_SUB, NCG_DTYPE_NONE, a->rank, a->shape,
+                          operands, 2, &node, &err));
+    int64_t inner = 1, rows = a->size / n;
+    for (int d = axis + 1; d < a->rank; d++)
+        inner *= a->shape[d];
+    for (int64_t row = 0; row < rows; row++) {
+        double *x = a->values + row / inner * n * inner + row % inner;
+        double *sum = calloc((size_t)how.nlabels * 2, sizeof *sum);
+        double *count = sum + how.nlabels;
+        for (int64_t i = 0; i < n; i++)
+            if (!isnan(x[i * inner])) {
+                sum[labels[i]] += x[i * inner];
+                count[labels[i]]++;
+            }
+        for (int64_t i = 0; i < n; i++) {
+            double mean = sum[labels[i]] / count[labels[i]];
+            x[i * inner] -= means->dtype == NCG_DTYPE_F32 ? (float)mean : mean;
+        }
+        free(sum);
+    }
+    nci_node_release(&means);
+    nci_node_release(&picked);
+    take_node(a, node);
+    a->decode.out = node->dtype;
+    free(labels);
+    free(index);
+}
+
 static void check_values(const array *a)
 {
     nci_buf *out = run_alike(a, a->node);
@@ -650,6 +709,23 @@ static void check_values(const array *a)
             assert_memory_equal(got, &a->wide[i], size);
         else
             CHECK_NEAR(nci_dtype_get(dtype, got), a->values[i], 1e-6);
+    }
+    nci_buf_release(&out);
+}
+
+/* Differences of nearly equal numbers: as near as float gives the means. */
+static void check_anomalies(const array *a)
+{
+    nci_buf *out = run_alike(a, a->node);
+    ncg_dtype dtype = a->node->dtype;
+    size_t size = ncg_dtype_size(dtype);
+    double near = nci_dtype_is_wide(a->raw) ? 1e4 : 1e-4;
+    for (int64_t i = 0; i < a->size; i++) {
+        const uint8_t *at = (uint8_t *)nci_buf_data(out) + (size_t)i * size;
+        double got = nci_dtype_get(dtype, at), want = a->values[i];
+        assert_int_equal(isnan(got), isnan(want));
+        if (!isnan(got) && fabs(got - want) > near + 1e-6 * fabs(want))
+            fail_msg("%.17g, not %.17g", got, want);
     }
     nci_buf_release(&out);
 }
@@ -689,6 +765,21 @@ static void values_match_plain_loops(void **state)
         run_round(round + 100000, MAX_SIDE, false);
 }
 
+static void differences_from_group_means_match(void **state)
+{
+    (void)state;
+    for (uint64_t round = 0; round < 400; round++) {
+        array a;
+        seed = round * 7919 + 400017;
+        array_init(&a, MAX_SIDE);
+        subtract_group_means(&a);
+        if (below(2))
+            select_some(&a);
+        check_anomalies(&a);
+        array_fini(&a);
+    }
+}
+
 /* The same with pieces divided among threads, by rows and by slabs. */
 static void divided_pieces_match(void **state)
 {
@@ -715,5 +806,6 @@ static void long_rows_match(void **state)
 }
 
 NCG_TESTS(NCG_TEST(reductions_match_plain_loops),
-          NCG_TEST(values_match_plain_loops), NCG_TEST(divided_pieces_match),
-          NCG_TEST(long_rows_match))
+          NCG_TEST(values_match_plain_loops),
+          NCG_TEST(differences_from_group_means_match),
+          NCG_TEST(divided_pieces_match), NCG_TEST(long_rows_match))

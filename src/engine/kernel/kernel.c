@@ -74,10 +74,10 @@ int64_t nci_kernel_scratch(const nci_plan *plan,
     const nci_source *source = source_of(layer, sources);
     nci_box box = nci_grid_box(&layer->grid, chunk);
     int64_t bytes = nci_task_operand_bytes(plan, layer, &box);
-    int64_t width = 1;
+    int64_t width = 1 + NCG_MAX_RANK;
     for (int d = 0; d < box.rank; d++)
         width += box.count[d];
-    bytes += width * 8 * (2 * NCI_NSTREAMS + 1);
+    bytes += width * 8 * (2 * NCI_NSTREAMS + 2);
     bytes += (threads > 1 ? threads : 1) * nci_task_lane_bytes(&layer->fused);
     if (source)
         bytes += nci_source_scratch(source);

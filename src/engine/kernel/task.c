@@ -3,15 +3,8 @@
  * memory of its threads. */
 #include "engine/kernel/task.h"
 
-#include <string.h>
-
-#include "base/dtype.h"
 #include "base/mem.h"
-
-static int64_t pick_at(const nci_pick *pick, int64_t i)
-{
-    return pick->index ? pick->index[i] : pick->start + i * pick->step;
-}
+#include "graph/fuse.h"
 
 /* ---- tables ---------------------------------------------------------------
  */
@@ -41,9 +34,7 @@ static ncg_status alloc_tables(nci_task *task, ncg_error *err)
     return NCG_OK;
 }
 
-/* Positions of a source operand; for others offsets into `box` of the
- * operand's array. */
-static void fill_operand(nci_task *task, int k, const nci_box *box)
+void nci_task_fill_operand(nci_task *task, int k, const nci_box *box)
 {
     const nci_access *access = &task->fused->operands[k];
     int64_t stride = 1;
@@ -56,7 +47,7 @@ static void fill_operand(nci_task *task, int k, const nci_box *box)
         else
             for (int64_t i = 0; i < task->box.count[d]; i++)
                 task->table[k][d][i] +=
-                    (pick_at(&access->picks[a], task->box.start[d] + i) -
+                    (nci_pick_at(&access->picks[a], task->box.start[d] + i) -
                      start) *
                     stride;
         if (box)
@@ -167,75 +158,6 @@ static void scale_rows(nci_task *task)
 /* ---- operands -------------------------------------------------------------
  */
 
-/* The box of an operand's array that the task needs. */
-static nci_box operand_box(const nci_access *access, const nci_box *box)
-{
-    nci_box need = {.rank = access->rank};
-    for (int a = 0; a < access->rank; a++) {
-        const nci_pick *pick = &access->picks[a];
-        int d = access->from[a];
-        int64_t first = d >= 0 ? box->start[d] : 0;
-        int64_t count = d >= 0 ? box->count[d] : 1;
-        int64_t low = d >= 0 ? pick_at(pick, first) : pick->start, high = low;
-        for (int64_t i = 1; i < count; i++) {
-            int64_t p = pick_at(pick, first + i);
-            low = p < low ? p : low;
-            high = p > high ? p : high;
-        }
-        need.start[a] = low;
-        need.count[a] = high - low + 1;
-    }
-    return need;
-}
-
-static bool contains(const nci_box *outer, const nci_box *inner)
-{
-    for (int d = 0; d < outer->rank; d++)
-        if (inner->start[d] < outer->start[d] ||
-            inner->start[d] + inner->count[d] >
-                outer->start[d] + outer->count[d])
-            return false;
-    return true;
-}
-
-/* Chunks of another layer: used where they lie if one holds everything, else
- * copied into one box. */
-static ncg_status open_layer_operand(nci_task *task, int k, const nci_dep *deps,
-                                     int64_t ndeps, ncg_error *err)
-{
-    const nci_access *access = &task->fused->operands[k];
-    const nci_layer_input *input = &task->layer->inputs[access->input];
-    const nci_layer *from = &task->env->plan->layers[input->layer];
-    const void *missing = access->has_missing ? access->missing : NULL;
-    nci_box need = operand_box(access, &task->box);
-    size_t size = ncg_dtype_size(access->dtype);
-    int64_t covered = 0;
-    for (int64_t i = 0; i < ndeps; i++) {
-        if (deps[i].input != access->input)
-            continue;
-        nci_box box = nci_grid_box(&from->array, deps[i].task - from->base);
-        const uint8_t *data = nci_buf_data(deps[i].buf);
-        if (!task->gathered[k] && contains(&box, &need)) {
-            nci_view_plain(access->dtype, data, missing, &task->views[k]);
-            fill_operand(task, k, &box);
-            return NCG_OK;
-        }
-        if (!task->gathered[k] && !(task->gathered[k] = nci_alloc_aligned(
-                                        (size_t)nci_box_size(&need) * size)))
-            return nci_fail(err, NCG_ENOMEM, "out of memory");
-        nci_box part;
-        if (nci_box_clip(&box, &need, &part))
-            covered += nci_box_size(&part);
-        nci_copy_box(task->gathered[k], &need, data, &box, size);
-    }
-    if (covered != nci_box_size(&need))
-        return nci_fail(err, NCG_EBUG, "%s: operand %d lacks chunks",
-                        task->layer->name, k);
-    nci_view_plain(access->dtype, task->gathered[k], missing, &task->views[k]);
-    fill_operand(task, k, &need);
-    return NCG_OK;
-}
-
 static ncg_status open_operand(nci_task *task, int k, const nci_dep *deps,
                                int64_t ndeps, ncg_error *err)
 {
@@ -246,33 +168,18 @@ static ncg_status open_operand(nci_task *task, int k, const nci_dep *deps,
         if (k != 0)
             return nci_fail(err, NCG_EBUG, "%s: operand %d is a source",
                             task->layer->name, k);
-        fill_operand(task, k, NULL);
+        nci_task_fill_operand(task, k, NULL);
         return NCG_OK;
     case NCI_OPERAND_LAYER:
-        return open_layer_operand(task, k, deps, ndeps, err);
+        return nci_task_open_layer(task, k, deps, ndeps, err);
     default:
         whole = nci_box_whole(access->rank, access->shape);
         nci_view_plain(access->dtype, nci_buf_data(access->data),
                        access->has_missing ? access->missing : NULL,
                        &task->views[k]);
-        fill_operand(task, k, &whole);
+        nci_task_fill_operand(task, k, &whole);
         return NCG_OK;
     }
-}
-
-int64_t nci_task_operand_bytes(const nci_plan *plan, const nci_layer *layer,
-                               const nci_box *box)
-{
-    int64_t bytes = 0;
-    (void)plan;
-    for (int k = 0; k < layer->fused.noperands; k++) {
-        const nci_access *access = &layer->fused.operands[k];
-        if (access->kind != NCI_OPERAND_LAYER)
-            continue;
-        nci_box need = operand_box(access, box);
-        bytes += nci_box_size(&need) * (int64_t)ncg_dtype_size(access->dtype);
-    }
-    return bytes;
 }
 
 /* ---- threads --------------------------------------------------------------

@@ -75,7 +75,15 @@ ncg_status nci_task_open(nci_task *task, const nci_task_env *env,
 void nci_task_close(nci_task *task);
 /* nci_task_lane_bytes: memory of one thread. */
 int64_t nci_task_lane_bytes(const nci_fused *fused);
-/* nci_task_operand_bytes bounds what gathering operand chunks takes. */
+/* nci_task_fill_operand fills the tables of operand k: positions of a source
+ * (box NULL), else offsets into an array over `box`. */
+void nci_task_fill_operand(nci_task *task, int k, const nci_box *box);
+/* nci_task_open_layer finds operand k in the chunks of another layer, or
+ * gathers it from them. */
+ncg_status nci_task_open_layer(nci_task *task, int k, const nci_dep *deps,
+                               int64_t ndeps, ncg_error *err);
+/* nci_task_operand_bytes bounds what gathering operand chunks takes, without
+ * the list of their positions. */
 int64_t nci_task_operand_bytes(const nci_plan *plan, const nci_layer *layer,
                                const nci_box *box);
 
