@@ -56,8 +56,8 @@ static ncg_status no_variable(const nci_model *model, const char *name,
                     near ? "?" : "");
 }
 
-ncg_status ncg_dataset_array(ncg_dataset *ds, const char *name,
-                             ncg_array **out, ncg_error *err)
+ncg_status ncg_dataset_array(ncg_dataset *ds, const char *name, ncg_array **out,
+                             ncg_error *err)
 {
     if (!ds || !name || !out)
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
@@ -110,7 +110,8 @@ bool ncg_array_missing(const ncg_array *array, void *value)
     return node->has_missing;
 }
 
-/* ---- operations --------------------------------------------------------------- */
+/* ---- operations
+ * --------------------------------------------------------------- */
 
 static ncg_status wrap_or_drop(const ncg_array *array, ncg_status st,
                                nci_node *node, ncg_array **out, ncg_error *err)
@@ -265,7 +266,8 @@ ncg_status ncg_array_binary(ncg_array *a, ncg_binary op, ncg_array *b,
     return wrap_or_drop(a, st, node, out, err);
 }
 
-/* ---- computing into memory ------------------------------------------------------ */
+/* ---- computing into memory
+ * ------------------------------------------------------ */
 
 /* The output is asked for in row-major slabs of the outermost axis, which are
  * contiguous in the caller's memory. */

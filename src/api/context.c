@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <errno.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "api/handles.h"
 #include "base/mem.h"
-#include "graph/plan.h"
 #include "io/write/writer.h"
 
 const char *ncg_version(void)
@@ -23,7 +19,8 @@ void ncg_free(void *text)
     nci_free(text);
 }
 
-/* ---- what the machine has --------------------------------------------------- */
+/* ---- what the machine has ---------------------------------------------------
+ */
 
 static int machine_threads(void)
 {
@@ -61,7 +58,8 @@ static int64_t machine_memory(void)
     return bytes / 10 * 6;
 }
 
-/* ---- create, destroy ---------------------------------------------------------- */
+/* ---- create, destroy
+ * ---------------------------------------------------------- */
 
 static ncg_status start_engine(ncg_context *ctx, ncg_error *err)
 {
@@ -144,7 +142,8 @@ void ncg_remove_unfinished(void)
     nci_writer_remove_temporaries();
 }
 
-/* ---- notes, statistics --------------------------------------------------------- */
+/* ---- notes, statistics
+ * --------------------------------------------------------- */
 
 void nci_context_note_text(const char *note, void *payload)
 {
@@ -181,90 +180,4 @@ void ncg_context_stats(const ncg_context *ctx, ncg_stats *out)
     out->chunks_library = io.chunks_library;
     out->bytes_disk = io.bytes_disk;
     out->bytes_decoded = io.bytes_decoded;
-}
-
-/* ---- running --------------------------------------------------------------------- */
-
-typedef struct run_progress {
-    ncg_context *ctx;
-    ncg_progress now;
-    int64_t bytes_before;
-    struct timespec start;
-} run_progress;
-
-static double seconds_since(const struct timespec *start)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - start->tv_sec) +
-           1e-9 * (double)(now.tv_nsec - start->tv_nsec);
-}
-
-static void report(void *payload, int64_t tasks_done, int64_t managed)
-{
-    run_progress *p = payload;
-    nci_io_stats io;
-    nci_io_get_stats(p->ctx->io, &io);
-    p->now.tasks_done = tasks_done;
-    p->now.bytes_done = io.bytes_decoded - p->bytes_before;
-    p->now.seconds = seconds_since(&p->start);
-    p->now.memory = managed;
-    p->ctx->options.progress(&p->now, p->ctx->options.progress_payload);
-}
-
-static void start_progress(run_progress *p, ncg_context *ctx,
-                           const nci_plan *plan)
-{
-    nci_io_stats io;
-    ncg_plan_info info = {.struct_size = sizeof info};
-    clock_gettime(CLOCK_MONOTONIC, &p->start);
-    p->ctx = ctx;
-    if (!ctx->options.progress)
-        return;
-    nci_io_get_stats(ctx->io, &io);
-    p->bytes_before = io.bytes_decoded;
-    p->now.tasks_total = plan->ntasks;
-    if (nci_measure_reads(ctx, plan, &info, NULL) == NCG_OK)
-        p->now.bytes_total = info.bytes_decoded;
-}
-
-static void count_run(ncg_context *ctx, const nci_run_stats *run)
-{
-    pthread_mutex_lock(&ctx->lock);
-    ctx->stats.tasks += run->tasks;
-    ctx->stats.seconds += run->seconds;
-    if (run->peak > ctx->stats.peak_memory)
-        ctx->stats.peak_memory = run->peak;
-    pthread_mutex_unlock(&ctx->lock);
-}
-
-static ncg_status run_plan(ncg_context *ctx, const nci_plan *plan,
-                           const nci_sink *sink, ncg_error *err)
-{
-    run_progress progress = {0};
-    nci_run_stats run = {0};
-    start_progress(&progress, ctx, plan);
-    ncg_status st = nci_executor_run(
-        ctx->executor, plan, ctx->sources, sink, &ctx->cancel,
-        ctx->options.progress ? report : NULL, &progress, &run, err);
-    count_run(ctx, &run);
-    if (!st && ctx->options.progress)
-        report(&progress, run.tasks, 0);
-    return st;
-}
-
-ncg_status nci_context_run(ncg_context *ctx, const nci_output *outputs,
-                           int noutputs, const nci_sink *sink, ncg_error *err)
-{
-    nci_plan *plan = NULL;
-    NCI_TRY(nci_lower(outputs, noutputs, &plan, err));
-    pthread_mutex_lock(&ctx->run);
-    ncg_status st =
-        ctx->executor ? run_plan(ctx, plan, sink, err)
-                      : nci_fail(err, NCG_EINVAL, "the context was destroyed");
-    if (st == NCG_ECANCELED)
-        atomic_store(&ctx->cancel, false); /* it was for this run */
-    pthread_mutex_unlock(&ctx->run);
-    nci_plan_free(&plan);
-    return st;
 }

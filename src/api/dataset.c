@@ -39,9 +39,8 @@ void ncg_dataset_release(ncg_dataset **slot)
 }
 
 /* Each operation: a new model, wrapped. */
-static ncg_status wrap_or_drop(ncg_dataset *ds, ncg_status st,
-                               nci_model *model, ncg_dataset **out,
-                               ncg_error *err)
+static ncg_status wrap_or_drop(ncg_dataset *ds, ncg_status st, nci_model *model,
+                               ncg_dataset **out, ncg_error *err)
 {
     if (!st)
         st = nci_dataset_wrap(ds->ctx, model, out, err);

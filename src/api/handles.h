@@ -21,9 +21,9 @@ struct ncg_context {
     nci_source_table *sources;
     nci_executor *executor; /* NULL once destroyed */
     _Atomic bool cancel;
-    pthread_mutex_t run;    /* one computation at a time */
-    pthread_mutex_t lock;   /* guards: sources being added, stats */
-    ncg_stats stats;        /* what io does not count */
+    pthread_mutex_t run;  /* one computation at a time */
+    pthread_mutex_t lock; /* guards: sources being added, stats */
+    ncg_stats stats;      /* what io does not count */
 };
 
 struct ncg_dataset {
@@ -65,8 +65,7 @@ ncg_status nci_paths_expand(const char *const *paths, size_t npaths,
 
 /* nci_save_plan makes the plan that saving would run, without a file. */
 ncg_status nci_save_plan(ncg_dataset *ds, const ncg_save_options *options,
-                         nci_plan **out, int64_t *bytes_output,
-                         ncg_error *err);
+                         nci_plan **out, int64_t *bytes_output, ncg_error *err);
 
 /* nci_measure_reads does the first half only, without loading chunk tables:
  * bytes_disk is left alone. */

@@ -34,8 +34,7 @@ const char *ncg_dataset_var_name(const ncg_dataset *ds, size_t var)
 
 bool ncg_dataset_var_is_data(const ncg_dataset *ds, size_t var)
 {
-    return var < ds->model->nvars &&
-           ds->model->vars[var].kind == NCI_KIND_DATA;
+    return var < ds->model->nvars && ds->model->vars[var].kind == NCI_KIND_DATA;
 }
 
 int ncg_dataset_var_rank(const ncg_dataset *ds, size_t var)
@@ -58,8 +57,8 @@ int ncg_dataset_find(const ncg_dataset *ds, const char *name)
 
 static void add_number(nci_text *text, const nci_attr *attr, int64_t i)
 {
-    const char *value = (const char *)attr->values +
-                        (size_t)i * ncg_dtype_size(attr->dtype);
+    const char *value =
+        (const char *)attr->values + (size_t)i * ncg_dtype_size(attr->dtype);
     if (nci_dtype_is_integer(attr->dtype))
         nci_text_add(text, "%s%lld", i ? " " : "",
                      (long long)nci_dtype_get_i64(attr->dtype, value));

@@ -40,8 +40,8 @@ static ncg_status add_source(void *arg, nci_source_spec *spec_take,
 {
     opening *o = arg;
     pthread_mutex_lock(&o->ctx->lock);
-    ncg_status st = nci_source_table_add(o->ctx->sources, spec_take, o->files,
-                                         id, err);
+    ncg_status st =
+        nci_source_table_add(o->ctx->sources, spec_take, o->files, id, err);
     pthread_mutex_unlock(&o->ctx->lock);
     return st;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Inputs as users write them: files, patterns, @lists, directories. Patterns
  * are expanded here, so that no command line is ever too long. */
+#include <dirent.h>
 #include <errno.h>
 #include <fnmatch.h>
 #include <glob.h>
@@ -8,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <dirent.h>
 
 #include "api/handles.h"
 #include "base/mem.h"
@@ -23,8 +23,8 @@ static ncg_status add(nci_strings *out, const char *path, ncg_error *err)
 
 static bool is_netcdf_name(const char *name)
 {
-    static const char *const endings[] = {".nc", ".nc4", ".cdf", ".h5",
-                                          ".hdf5", ".netcdf"};
+    static const char *const endings[] = {".nc", ".nc4",  ".cdf",
+                                          ".h5", ".hdf5", ".netcdf"};
     const char *dot = strrchr(name, '.');
     for (size_t i = 0; dot && i < sizeof endings / sizeof endings[0]; i++)
         if (!strcmp(dot, endings[i]))

@@ -39,7 +39,8 @@ static ncg_status put(void *arg, int output, const int64_t *index,
     return nci_writer_put(s->writer, s->vars[output], index, encoded, err);
 }
 
-/* ---- values in memory ---------------------------------------------------------- */
+/* ---- values in memory
+ * ---------------------------------------------------------- */
 
 static bool is_missing(const nci_node *node, const char *value)
 {
@@ -55,8 +56,8 @@ static void convert(const nci_node *node, const nci_var *var, int64_t n,
 {
     const char *from = nci_buf_data(node->data);
     size_t in = ncg_dtype_size(node->dtype), out = ncg_dtype_size(var->dtype);
-    bool exact = nci_dtype_is_integer(node->dtype) &&
-                 nci_dtype_is_integer(var->dtype);
+    bool exact =
+        nci_dtype_is_integer(node->dtype) && nci_dtype_is_integer(var->dtype);
     for (int64_t i = 0; i < n; i++, from += in, to += out) {
         if (var->storage.has_fill && is_missing(node, from))
             memcpy(to, var->storage.fill, out);
@@ -94,7 +95,8 @@ static ncg_status write_constants(saving *s, ncg_error *err)
     return NCG_OK;
 }
 
-/* ---- the run --------------------------------------------------------------------- */
+/* ---- the run
+ * --------------------------------------------------------------------- */
 
 static ncg_status add_output(saving *s, int v, ncg_error *err)
 {
@@ -152,10 +154,10 @@ static ncg_status prepare(saving *s, ncg_dataset *ds, const char *path,
 static ncg_status write_file(saving *s, const char *path,
                              const ncg_save_options *options, ncg_error *err)
 {
-    nci_write_options how = {.format = options->format ? options->format : "nc4",
-                             .deflate = options->deflate < 0 ? 1
-                                                             : options->deflate,
-                             .overwrite = options->overwrite};
+    nci_write_options how = {
+        .format = options->format ? options->format : "nc4",
+        .deflate = options->deflate < 0 ? 1 : options->deflate,
+        .overwrite = options->overwrite};
     nci_sink sink = {s, encode, put};
     NCI_TRY(nci_writer_create(path, s->header, &how, &s->writer, err));
     NCI_TRY(write_constants(s, err));
@@ -194,8 +196,8 @@ ncg_status nci_save_plan(ncg_dataset *ds, const ncg_save_options *options,
     if (!st)
         st = nci_lower(s.outputs, s.noutputs, out, err);
     for (int i = 0; i < s.noutputs; i++) {
-        nci_box box = nci_box_whole(s.outputs[i].node->rank,
-                                    s.outputs[i].node->shape);
+        nci_box box =
+            nci_box_whole(s.outputs[i].node->rank, s.outputs[i].node->shape);
         *bytes_output +=
             nci_box_size(&box) * (int64_t)ncg_dtype_size(s.outputs[i].dtype);
     }

@@ -62,15 +62,14 @@ void *nci_block_take(size_t nbytes)
 
 void nci_block_give(void *memory)
 {
-    block given = {memory, memory && KEEPS_BLOCKS ? malloc_usable_size(memory)
-                                                  : 0};
+    block given = {memory,
+                   memory && KEEPS_BLOCKS ? malloc_usable_size(memory) : 0};
     if (given.size < NCI_BLOCK_MIN || given.size > NCI_BLOCK_KEPT ||
         (uintptr_t)memory % 64 || pthread_mutex_trylock(&lock)) {
         free(memory);
         return;
     }
-    while (nkept == NCI_BLOCK_SLOTS ||
-           bytes_kept + given.size > NCI_BLOCK_KEPT)
+    while (nkept == NCI_BLOCK_SLOTS || bytes_kept + given.size > NCI_BLOCK_KEPT)
         free(remove_locked(0).memory);
     kept[nkept++] = given;
     bytes_kept += given.size;

@@ -11,8 +11,8 @@
 #include <stddef.h>
 
 enum {
-    NCI_BLOCK_MIN = 256 << 10,  /* smaller ones are the heap's */
-    NCI_BLOCK_KEPT = 24 << 20,  /* bytes kept at most */
+    NCI_BLOCK_MIN = 256 << 10, /* smaller ones are the heap's */
+    NCI_BLOCK_KEPT = 24 << 20, /* bytes kept at most */
     NCI_BLOCK_SLOTS = 32
 };
 

@@ -180,9 +180,9 @@ void nci_dtype_put(ncg_dtype dtype, void *value, double x)
     }
     x = isnan(x) ? 0 : rint(x);
     if (dtype == NCG_DTYPE_U64) {
-        uint64_t u = x <= 0                          ? 0
+        uint64_t u = x <= 0                        ? 0
                      : x >= 18446744073709551615.0 ? UINT64_MAX
-                                                     : (uint64_t)x;
+                                                   : (uint64_t)x;
         memcpy(value, &u, sizeof u);
         return;
     }

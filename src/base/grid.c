@@ -126,8 +126,7 @@ bool nci_axis_equal(const nci_axis *a, const nci_axis *b)
 }
 
 ncg_status nci_grid_regular(int rank, const int64_t *shape,
-                            const int64_t *chunk, nci_grid *out,
-                            ncg_error *err)
+                            const int64_t *chunk, nci_grid *out, ncg_error *err)
 {
     nci_grid grid = {.rank = rank};
     for (int d = 0; d < rank; d++) {
@@ -146,9 +145,8 @@ ncg_status nci_grid_copy(const nci_grid *from, nci_grid *out, ncg_error *err)
 {
     nci_grid grid = {.rank = from->rank};
     for (int d = 0; d < from->rank; d++) {
-        ncg_status st =
-            nci_axis_from_edges(from->axis[d].edge, from->axis[d].nchunks,
-                                &grid.axis[d], err);
+        ncg_status st = nci_axis_from_edges(
+            from->axis[d].edge, from->axis[d].nchunks, &grid.axis[d], err);
         if (st) {
             nci_grid_fini(&grid);
             return st;

@@ -186,8 +186,7 @@ int nci_header_find_var(const nci_header *header, const char *name)
     return -1;
 }
 
-void nci_var_shape(const nci_header *header, const nci_var *var,
-                   int64_t *shape)
+void nci_var_shape(const nci_header *header, const nci_var *var, int64_t *shape)
 {
     for (int d = 0; d < var->rank; d++)
         shape[d] = header->dims[var->dims[d]].size;

@@ -84,19 +84,19 @@ typedef enum nci_chunk_index {
  * those without storage chunks it is the box that one tile reads. */
 typedef struct nci_storage {
     nci_layout layout;
-    int64_t chunk[NCG_MAX_RANK]; /* never 0; at least 1 */
+    int64_t chunk[NCG_MAX_RANK];         /* never 0; at least 1 */
     nci_filter filters[NCI_MAX_FILTERS]; /* in the order of writing */
     int nfilters;
     bool is_big_endian;
-    uint32_t elem_size;  /* bytes of one value in the file */
-    uint64_t address;    /* absolute in the file; NCI_NO_ADDRESS: never written */
-    uint64_t nbytes;     /* contiguous, compact: bytes stored */
+    uint32_t elem_size; /* bytes of one value in the file */
+    uint64_t address; /* absolute in the file; NCI_NO_ADDRESS: never written */
+    uint64_t nbytes;  /* contiguous, compact: bytes stored */
     uint64_t record_size; /* classic: bytes from one record to the next */
     nci_chunk_index index;
-    uint8_t index_params[32]; /* of the index; meaning is io's own */
+    uint8_t index_params[32];   /* of the index; meaning is io's own */
     uint64_t index_chunk_bytes; /* single chunk: filtered size, and so on */
     uint32_t index_filter_mask;
-    bool edge_unfiltered; /* partial edge chunks carry no filters */
+    bool edge_unfiltered;             /* partial edge chunks carry no filters */
     int64_t file_shape[NCG_MAX_RANK]; /* as stored; may be less than the
                                          dimension's size (unlimited) */
     bool has_fill;
@@ -104,8 +104,8 @@ typedef struct nci_storage {
 } nci_storage;
 
 typedef enum nci_var_class {
-    NCI_VAR_PLAIN,   /* numbers, char, string */
-    NCI_VAR_ENUM,    /* values of the base integer dtype */
+    NCI_VAR_PLAIN, /* numbers, char, string */
+    NCI_VAR_ENUM,  /* values of the base integer dtype */
     NCI_VAR_COMPOUND,
     NCI_VAR_OPAQUE,
     NCI_VAR_VLEN,

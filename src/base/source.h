@@ -33,8 +33,8 @@ typedef struct nci_source_spec {
     ncg_dtype dtype;  /* of decoded values */
     bool has_missing; /* integers: values may equal `missing` */
     uint8_t missing[8];
-    nci_grid grid;    /* storage chunks, joined */
-    nci_token token;  /* paths, sizes, mtimes, variable, decoding */
+    nci_grid grid;   /* storage chunks, joined */
+    nci_token token; /* paths, sizes, mtimes, variable, decoding */
 } nci_source_spec;
 
 /* nci_source_spec_free releases a heap-allocated spec; accepts NULL. */

@@ -11,8 +11,8 @@
 
 static bool reserve(nci_text *text, size_t more)
 {
-    if (!text->failed && !nci_grow(&text->data, &text->capacity,
-                                   text->length + more + 1, 1))
+    if (!text->failed &&
+        !nci_grow(&text->data, &text->capacity, text->length + more + 1, 1))
         text->failed = true;
     return !text->failed;
 }

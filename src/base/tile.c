@@ -48,8 +48,8 @@ void nci_tile_copy(const nci_tile *tile, const nci_box *box, void *out)
         int64_t from_i = 0, to_i = 0;
         for (int d = 0; d < clip.rank; d++) {
             int64_t position = clip.start[d] + at[d];
-            from_i = from_i * tile->box.count[d] + position -
-                     tile->box.start[d];
+            from_i =
+                from_i * tile->box.count[d] + position - tile->box.start[d];
             to_i = to_i * box->count[d] + position - box->start[d];
         }
         copy_element(tile, n, from_i, to + to_i * tile->elem_size);
@@ -81,10 +81,10 @@ static bool is_missing(const nci_decode *decode, double x)
 double nci_decode_value(const nci_decode *decode, const void *raw)
 {
     double x = nci_dtype_get(decode->raw, raw);
-    bool missing = nci_dtype_is_wide(decode->raw)
-                       ? is_missing_i64(decode,
-                                        nci_dtype_get_i64(decode->raw, raw))
-                       : is_missing(decode, x);
+    bool missing =
+        nci_dtype_is_wide(decode->raw)
+            ? is_missing_i64(decode, nci_dtype_get_i64(decode->raw, raw))
+            : is_missing(decode, x);
     if (missing)
         return NAN;
     return decode->has_scale ? x * decode->scale + decode->offset : x;

@@ -61,9 +61,8 @@ static ncg_status rehearse(rehearsal *r, int threads, int64_t limit,
                            ncg_error *err)
 {
     bool over = false;
-    nci_event event = {.kind = NCI_EVENT_WORKER_JOINED,
-                       .threads = threads,
-                       .limit = limit};
+    nci_event event = {
+        .kind = NCI_EVENT_WORKER_JOINED, .threads = threads, .limit = limit};
     for (;;) {
         NCI_TRY(nci_sched_handle(r->sched, &event, &r->actions, err));
         NCI_TRY(follow(r, &over, err));

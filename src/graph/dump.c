@@ -81,8 +81,7 @@ static const char *colour(const nci_layer *layer)
 static void add_escaped(const char *text, nci_text *out)
 {
     for (; *text; text++)
-        nci_text_add(out, *text == '"' || *text == '\\' ? "\\%c" : "%c",
-                     *text);
+        nci_text_add(out, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
 }
 
 void nci_plan_draw(const nci_plan *plan, nci_text *out)

@@ -15,7 +15,7 @@
 enum { STEP_BASE = 1000 };
 
 typedef struct view {
-    int from[NCG_MAX_RANK]; /* domain axis of each node axis, -1: fixed */
+    int from[NCG_MAX_RANK];       /* domain axis of each node axis, -1: fixed */
     nci_pick picks[NCG_MAX_RANK]; /* domain position -> node position */
 } view;
 
@@ -220,7 +220,8 @@ static ncg_status build(builder *b, nci_node *node, const view *v, int *reg,
     }
 }
 
-/* ---- the whole program ---------------------------------------------------- */
+/* ---- the whole program ----------------------------------------------------
+ */
 
 static int final_register(const nci_fused *fused, int reg, int source)
 {

@@ -15,7 +15,7 @@
 typedef struct nci_program {
     nci_fused fused; /* operands of kind LAYER have input = -1 */
     nci_node *nodes[NCI_MAX_OPERANDS]; /* borrowed, one an operand */
-    int weight; /* register of the weights, -1 */
+    int weight;                        /* register of the weights, -1 */
 } nci_program;
 
 /* nci_fuse builds the program for the values of `root` over its whole shape,

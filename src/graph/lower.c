@@ -65,7 +65,8 @@ nci_layer_input *nci_lower_add_input(nci_layer *layer, int from_layer,
     return input;
 }
 
-/* ---- memo of arrays ------------------------------------------------------- */
+/* ---- memo of arrays -------------------------------------------------------
+ */
 
 static int find_array(const nci_lowering *lw, nci_token token)
 {
@@ -86,7 +87,8 @@ static ncg_status remember_array(nci_lowering *lw, nci_token token, int layer,
     return NCG_OK;
 }
 
-/* ---- the grid of a program's domain ---------------------------------------- */
+/* ---- the grid of a program's domain ----------------------------------------
+ */
 
 static const nci_grid *grid_of_operand(const nci_lowering *lw,
                                        const nci_program *program, int i)
@@ -144,7 +146,8 @@ static ncg_status fused_grid(const nci_lowering *lw, const nci_program *program,
     return st;
 }
 
-/* ---- FUSED ----------------------------------------------------------------- */
+/* ---- FUSED -----------------------------------------------------------------
+ */
 
 /* Layers for the operands that need one, before the layer itself exists. */
 static ncg_status lower_operands(nci_lowering *lw, const nci_program *program,
@@ -253,7 +256,8 @@ ncg_status nci_lower_array(nci_lowering *lw, nci_node *node, int *out,
     return NCG_OK;
 }
 
-/* ---- outputs ---------------------------------------------------------------- */
+/* ---- outputs ----------------------------------------------------------------
+ */
 
 static ncg_status relate_store(const nci_lowering *lw, nci_layer *layer,
                                int from_layer, ncg_error *err)
@@ -274,8 +278,8 @@ static ncg_status lower_output(nci_lowering *lw, const nci_output *output,
     NCI_TRY(nci_pass_slice(output->node, &node, err));
     ncg_status st = nci_lower_array(lw, node, &from, err);
     nci_layer *layer = NULL;
-    if (!st && !(layer = nci_lower_add_layer(lw, NCI_LAYER_STORE, node, "store",
-                                             err)))
+    if (!st &&
+        !(layer = nci_lower_add_layer(lw, NCI_LAYER_STORE, node, "store", err)))
         st = NCG_ENOMEM;
     if (!st) {
         lw->plan->outputs[number] = lw->plan->nlayers - 1;

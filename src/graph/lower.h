@@ -9,7 +9,7 @@ typedef struct nci_lowering {
     struct {
         nci_token token;
         int layer; /* that makes the array's chunks */
-    } *arrays;
+    } * arrays;
     size_t narrays, arrays_capacity;
     int operand_layer[NCI_MAX_OPERANDS]; /* of the program in hand */
 } nci_lowering;

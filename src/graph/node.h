@@ -74,13 +74,13 @@ struct nci_node {
     int ninputs; /* reduce: input, then weights if any */
     nci_operand inputs[2];
 
-    uint32_t source;     /* SOURCE: id the engine knows */
-    nci_grid grid;       /* SOURCE: storage chunks */
-    nci_buf *data;       /* CONST: row-major values */
-    nci_pick *picks;     /* SELECT: one an axis */
-    nci_map_op map;      /* MAP */
-    nci_reduce reduce;   /* REDUCE */
-    const char *name;    /* interned; what people know it by, may be NULL */
+    uint32_t source;   /* SOURCE: id the engine knows */
+    nci_grid grid;     /* SOURCE: storage chunks */
+    nci_buf *data;     /* CONST: row-major values */
+    nci_pick *picks;   /* SELECT: one an axis */
+    nci_map_op map;    /* MAP */
+    nci_reduce reduce; /* REDUCE */
+    const char *name;  /* interned; what people know it by, may be NULL */
 };
 
 nci_node *nci_node_retain(nci_node *node);

@@ -65,9 +65,9 @@ static ncg_status select_const(const nci_node *input, const nci_pick *picks,
         for (int d = input->rank - 1; d >= 0 && ++at[d] == shape[d]; d--)
             at[d] = 0;
     }
-    ncg_status st = nci_node_const(
-        input->dtype, input->rank, shape, buf,
-        input->has_missing ? input->missing : NULL, out, err);
+    ncg_status st =
+        nci_node_const(input->dtype, input->rank, shape, buf,
+                       input->has_missing ? input->missing : NULL, out, err);
     nci_buf_release(&buf);
     return st;
 }
@@ -124,9 +124,8 @@ ncg_status nci_node_select(nci_node *input, const nci_pick *picks,
 
 static bool fits_f32(const nci_node *node)
 {
-    return node->dtype == NCG_DTYPE_F32 ||
-           (nci_dtype_is_integer(node->dtype) &&
-            ncg_dtype_size(node->dtype) < 4);
+    return node->dtype == NCG_DTYPE_F32 || (nci_dtype_is_integer(node->dtype) &&
+                                            ncg_dtype_size(node->dtype) < 4);
 }
 
 static ncg_status check_operand(const nci_operand *operand, int rank,
@@ -175,7 +174,8 @@ ncg_status nci_node_map(nci_map_op op, ncg_dtype dtype, int rank,
     }
     if (op == NCI_MAP_CAST && nci_dtype_is_integer(dtype)) {
         const nci_node *from = operands[0].node;
-        node->has_missing = from->has_missing || nci_dtype_is_float(from->dtype);
+        node->has_missing =
+            from->has_missing || nci_dtype_is_float(from->dtype);
         nci_dtype_put(dtype, node->missing, nci_dtype_default_fill(dtype));
     }
     node->name = operands[0].node->name;
@@ -201,8 +201,7 @@ int nci_reduce_axes(const nci_reduce *reduce, int rank, int *axis_of)
 static ncg_dtype result_dtype(ncg_op op, ncg_dtype dtype, bool weighted)
 {
     bool is_float = nci_dtype_is_float(dtype);
-    ncg_dtype real =
-        dtype == NCG_DTYPE_F32 ? NCG_DTYPE_F32 : NCG_DTYPE_F64;
+    ncg_dtype real = dtype == NCG_DTYPE_F32 ? NCG_DTYPE_F32 : NCG_DTYPE_F64;
     switch (op) {
     case NCG_OP_MEAN:
     case NCG_OP_STD:
@@ -317,8 +316,8 @@ ncg_status nci_node_reduce(nci_node *input, const nci_reduce *reduce,
     int axis_of[NCG_MAX_RANK];
     int rank = nci_reduce_axes(reduce, input->rank, axis_of);
     nci_node *node = nci_node_alloc(
-        NCI_NODE_REDUCE, result_dtype(reduce->op, input->dtype, weights != NULL),
-        rank, err);
+        NCI_NODE_REDUCE,
+        result_dtype(reduce->op, input->dtype, weights != NULL), rank, err);
     if (!node)
         return NCG_ENOMEM;
     node->reduce = *reduce;
@@ -345,8 +344,7 @@ ncg_status nci_node_reduce(nci_node *input, const nci_reduce *reduce,
     nci_hash hash;
     nci_node_hash_common(node, &hash);
     if (weights)
-        nci_hash_bytes(&hash, weights->axis,
-                       (size_t)input->rank * sizeof(int));
+        nci_hash_bytes(&hash, weights->axis, (size_t)input->rank * sizeof(int));
     hash_reduce(node, input->rank, &hash);
     node->token = nci_hash_done(&hash);
     *out = node;

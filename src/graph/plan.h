@@ -27,9 +27,9 @@ typedef struct nci_relation {
 } nci_relation;
 
 typedef struct nci_layer_input {
-    int layer;                  /* index into the plan's layers */
-    int from[NCG_MAX_RANK];     /* our axis that input axis a depends on; -1:
-                                   every chunk of that axis is needed */
+    int layer;              /* index into the plan's layers */
+    int from[NCG_MAX_RANK]; /* our axis that input axis a depends on; -1:
+                               every chunk of that axis is needed */
     nci_relation relation[NCG_MAX_RANK]; /* one an input axis with from >= 0 */
 } nci_layer_input;
 
@@ -121,7 +121,8 @@ typedef struct nci_combine {
     bool keep[NCG_MAX_RANK];
 } nci_combine;
 
-/* ---- STORE ---------------------------------------------------------------- */
+/* ---- STORE ----------------------------------------------------------------
+ */
 
 typedef struct nci_store {
     int output; /* which output of the plan */
@@ -129,7 +130,7 @@ typedef struct nci_store {
     bool has_missing;   /* integers of `from` */
     uint8_t missing[8]; /* of `from` */
     bool has_fill;
-    uint8_t fill[16];   /* of `to`: what missing values become */
+    uint8_t fill[16]; /* of `to`: what missing values become */
 } nci_store;
 
 typedef struct nci_layer {
@@ -137,9 +138,9 @@ typedef struct nci_layer {
     const char *name; /* interned, for messages and drawings */
     nci_token token;
     int64_t base, ntasks; /* tasks base .. base + ntasks - 1 */
-    nci_grid grid; /* of tasks. FUSED: chunks of the domain. COMBINE: kept axes
-                      as in the domain, the others counted in chunks; a final
-                      one: still the domain's axes. STORE: the output. */
+    nci_grid grid;  /* of tasks. FUSED: chunks of the domain. COMBINE: kept axes
+                       as in the domain, the others counted in chunks; a final
+                       one: still the domain's axes. STORE: the output. */
     nci_grid array; /* grid of the array this layer makes, where it makes one
                        (stored FUSED, final COMBINE); same task numbers */
     ncg_dtype dtype; /* of that array */

@@ -25,7 +25,8 @@
 
 enum { ARITY = 4 };
 
-/* ---- what the kernels need -------------------------------------------------- */
+/* ---- what the kernels need --------------------------------------------------
+ */
 
 static int64_t collapsed_positions(const nci_node *node)
 {
@@ -73,7 +74,8 @@ static int64_t *count_population(const nci_node *node)
     return population;
 }
 
-/* ---- the folding layer ------------------------------------------------------- */
+/* ---- the folding layer
+ * ------------------------------------------------------- */
 
 static int compare_labels(const void *a, const void *b)
 {
@@ -97,7 +99,8 @@ static ncg_status make_rows(const nci_axis *axis, const int32_t *labels,
     for (int64_t c = 0; c < axis->nchunks; c++) {
         int64_t begin = n, m = n;
         for (int64_t i = axis->edge[c]; i < axis->edge[c + 1]; i++)
-            if (labels[i] >= 0 && (m == begin || rows.labels[m - 1] != labels[i]))
+            if (labels[i] >= 0 &&
+                (m == begin || rows.labels[m - 1] != labels[i]))
                 rows.labels[m++] = labels[i];
         qsort(rows.labels + begin, (size_t)(m - begin), sizeof *rows.labels,
               compare_labels);
@@ -128,8 +131,7 @@ static ncg_status prepare_fold(const nci_node *node, nci_program *program,
     memcpy(fused->over, r->over, sizeof fused->over);
     if (r->label_axis < 0)
         return NCG_OK;
-    size_t nbytes =
-        (size_t)fused->shape[r->label_axis] * sizeof *fused->labels;
+    size_t nbytes = (size_t)fused->shape[r->label_axis] * sizeof *fused->labels;
     if (!(fused->labels = nci_alloc(nbytes)))
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     memcpy(fused->labels, r->labels, nbytes);
@@ -140,8 +142,7 @@ static ncg_status lower_folding(nci_lowering *lw, nci_node *node, int *out,
                                 ncg_error *err)
 {
     nci_program program;
-    const nci_operand *weights =
-        node->ninputs > 1 ? &node->inputs[1] : NULL;
+    const nci_operand *weights = node->ninputs > 1 ? &node->inputs[1] : NULL;
     NCI_TRY(nci_fuse(node->inputs[0].node, weights, &program, err));
     ncg_status st = prepare_fold(node, &program, err);
     if (!st)
@@ -159,7 +160,8 @@ static ncg_status lower_folding(nci_lowering *lw, nci_node *node, int *out,
                      fused->labels, &fused->rows, err);
 }
 
-/* ---- the levels --------------------------------------------------------------- */
+/* ---- the levels
+ * --------------------------------------------------------------- */
 
 /* A level in the making: how its merged axis relates to the layer below. */
 typedef struct level {
@@ -324,8 +326,8 @@ static ncg_status level_input(nci_layer *layer, const nci_layer *below,
             input->relation[d] = lv->relation;
             lv->relation = (nci_relation){0};
         } else {
-            NCI_TRY(identity_relation(&below->grid.axis[d],
-                                      &input->relation[d], err));
+            NCI_TRY(identity_relation(&below->grid.axis[d], &input->relation[d],
+                                      err));
         }
     }
     return NCG_OK;

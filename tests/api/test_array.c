@@ -143,10 +143,9 @@ static void array_reductions_match_loops(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        NCG_TEST(array_compute_gives_all_values),
-        NCG_TEST(array_slice_follows_python),
-        NCG_TEST(array_binary_broadcasts),
-        NCG_TEST(array_reductions_match_loops)};
+    const struct CMUnitTest tests[] = {NCG_TEST(array_compute_gives_all_values),
+                                       NCG_TEST(array_slice_follows_python),
+                                       NCG_TEST(array_binary_broadcasts),
+                                       NCG_TEST(array_reductions_match_loops)};
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

@@ -150,8 +150,8 @@ static void dataset_errors_name_what_is_wrong(void **state)
     const char *empty[] = {"lat=95..99"};
     CHECK_STATUS(NCG_EINVAL, ncg_dataset_sel(ds, empty, 1, &out, &err));
     assert_null(out);
-    CHECK_STATUS(NCG_EINVAL, ncg_dataset_open(NULL, missing, 1, NULL, &out,
-                                              NULL));
+    CHECK_STATUS(NCG_EINVAL,
+                 ncg_dataset_open(NULL, missing, 1, NULL, &out, NULL));
     ncg_dataset_release(&ds);
     ncg_context_destroy(&ctx);
 }

@@ -16,8 +16,7 @@ static void dtype_default_fill_is_netcdfs(void **state)
     assert_true(nci_dtype_default_fill(NCG_DTYPE_U16) == NC_FILL_USHORT);
     assert_true(nci_dtype_default_fill(NCG_DTYPE_I32) == NC_FILL_INT);
     assert_true(nci_dtype_default_fill(NCG_DTYPE_U32) == NC_FILL_UINT);
-    assert_true(nci_dtype_default_fill(NCG_DTYPE_I64) ==
-                (double)NC_FILL_INT64);
+    assert_true(nci_dtype_default_fill(NCG_DTYPE_I64) == (double)NC_FILL_INT64);
     assert_true(nci_dtype_default_fill(NCG_DTYPE_U64) ==
                 (double)NC_FILL_UINT64);
     assert_true((float)nci_dtype_default_fill(NCG_DTYPE_F32) == NC_FILL_FLOAT);
@@ -31,13 +30,20 @@ static void dtype_put_clamps_and_rounds(void **state)
         ncg_dtype dtype;
         double in, out;
     } cases[] = {
-        {NCG_DTYPE_I8, 127.6, 127},       {NCG_DTYPE_I8, -129, -128},
-        {NCG_DTYPE_U8, -3, 0},            {NCG_DTYPE_U8, 300, 255},
-        {NCG_DTYPE_I16, 2.5, 2},          {NCG_DTYPE_I16, 3.5, 4},
-        {NCG_DTYPE_U16, 65535.4, 65535},  {NCG_DTYPE_I32, 1e10, 2147483647},
-        {NCG_DTYPE_U32, 5e9, 4294967295}, {NCG_DTYPE_I64, 12345678901, 12345678901},
-        {NCG_DTYPE_U64, -1, 0},           {NCG_DTYPE_F32, 0.5, 0.5},
-        {NCG_DTYPE_F64, 1e300, 1e300},    {NCG_DTYPE_BOOL, 1, 1},
+        {NCG_DTYPE_I8, 127.6, 127},
+        {NCG_DTYPE_I8, -129, -128},
+        {NCG_DTYPE_U8, -3, 0},
+        {NCG_DTYPE_U8, 300, 255},
+        {NCG_DTYPE_I16, 2.5, 2},
+        {NCG_DTYPE_I16, 3.5, 4},
+        {NCG_DTYPE_U16, 65535.4, 65535},
+        {NCG_DTYPE_I32, 1e10, 2147483647},
+        {NCG_DTYPE_U32, 5e9, 4294967295},
+        {NCG_DTYPE_I64, 12345678901, 12345678901},
+        {NCG_DTYPE_U64, -1, 0},
+        {NCG_DTYPE_F32, 0.5, 0.5},
+        {NCG_DTYPE_F64, 1e300, 1e300},
+        {NCG_DTYPE_BOOL, 1, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char value[8] = {0};
@@ -86,5 +92,5 @@ static void mem_fails_when_told(void **state)
 
 NCG_TESTS(NCG_TEST(dtype_default_fill_is_netcdfs),
           NCG_TEST(dtype_put_clamps_and_rounds),
-          NCG_TEST(dtype_i64_keeps_every_bit),
-          NCG_TEST(dtype_names_round_trip), NCG_TEST(mem_fails_when_told))
+          NCG_TEST(dtype_i64_keeps_every_bit), NCG_TEST(dtype_names_round_trip),
+          NCG_TEST(mem_fails_when_told))

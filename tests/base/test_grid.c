@@ -19,9 +19,9 @@ static void grid_chunks_tile_the_array(void **state)
         for (int d = 0; d < 3; d++) {
             assert_int_equal(nci_axis_find(&grid.axis[d], box.start[d]),
                              index[d]);
-            assert_int_equal(nci_axis_find(&grid.axis[d],
-                                           box.start[d] + box.count[d] - 1),
-                             index[d]);
+            assert_int_equal(
+                nci_axis_find(&grid.axis[d], box.start[d] + box.count[d] - 1),
+                index[d]);
         }
         seen += nci_box_size(&box);
     }

@@ -36,8 +36,8 @@ static void tile_copy_undoes_shuffle_and_order(void **state)
     /* a 2 x 3 tile of big-endian uint16 at (4, 0), shuffled */
     uint8_t data[12];
     for (int i = 0; i < 6; i++) {
-        data[i] = 1;               /* high bytes */
-        data[6 + i] = (uint8_t)i;  /* low bytes */
+        data[i] = 1;              /* high bytes */
+        data[6 + i] = (uint8_t)i; /* low bytes */
     }
     nci_tile tile = {.box = {2, {4, 0}, {2, 3}},
                      .data = data,
@@ -55,9 +55,14 @@ static void tile_copy_undoes_shuffle_and_order(void **state)
 static void decode_marks_missing_before_scaling(void **state)
 {
     (void)state;
-    nci_decode d = {.raw = NCG_DTYPE_I16, .out = NCG_DTYPE_F64,
-                    .nmissing = 1, .missing = {-99}, .has_max = true,
-                    .max = 100, .has_scale = true, .scale = -0.5,
+    nci_decode d = {.raw = NCG_DTYPE_I16,
+                    .out = NCG_DTYPE_F64,
+                    .nmissing = 1,
+                    .missing = {-99},
+                    .has_max = true,
+                    .max = 100,
+                    .has_scale = true,
+                    .scale = -0.5,
                     .offset = 10};
     int16_t v = -99;
     assert_true(isnan(nci_decode_value(&d, &v)));
@@ -65,7 +70,8 @@ static void decode_marks_missing_before_scaling(void **state)
     assert_true(isnan(nci_decode_value(&d, &v)));
     v = 100;
     assert_true(nci_decode_value(&d, &v) == -40);
-    nci_decode w = {.raw = NCG_DTYPE_I64, .nmissing = 1,
+    nci_decode w = {.raw = NCG_DTYPE_I64,
+                    .nmissing = 1,
                     .missing = {9007199254740992.0},
                     .missing_i64 = {9007199254740993}};
     int64_t big = 9007199254740992;

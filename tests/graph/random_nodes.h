@@ -58,8 +58,8 @@ static inline nci_node *rnd_select(uint64_t *seed, nci_node *input)
         if (rnd(seed) % 3 == 0) {
             picks[d].start = rnd_range(seed, 0, n - 1);
             picks[d].step = rnd_range(seed, 1, 3);
-            picks[d].count = (n - picks[d].start + picks[d].step - 1) /
-                             picks[d].step;
+            picks[d].count =
+                (n - picks[d].start + picks[d].step - 1) / picks[d].step;
         } else if (rnd(seed) % 3 == 0) {
             picks[d].count = rnd_range(seed, 1, 20);
             for (int64_t i = 0; i < picks[d].count; i++)
@@ -98,8 +98,11 @@ static inline nci_node *rnd_reduce(uint64_t *seed, nci_node *input)
 /* x minus its selection-broadcast mean, as anomalies are. */
 static inline nci_node *rnd_anomaly(nci_node *x)
 {
-    nci_reduce r = {.op = NCG_OP_MEAN, .label_axis = 0, .nlabels = 2,
-                    .skipna = true, .min_count = 1};
+    nci_reduce r = {.op = NCG_OP_MEAN,
+                    .label_axis = 0,
+                    .nlabels = 2,
+                    .skipna = true,
+                    .min_count = 1};
     int32_t labels[1024];
     int64_t index[1024];
     nci_pick picks[NCG_MAX_RANK];
@@ -163,8 +166,8 @@ static inline nci_plan *rnd_plan(uint64_t *seed, int noutputs)
         grids[i].rank = node->rank;
         for (int d = 0; d < node->rank; d++)
             grids[i].axis[d] = rnd_axis(seed, node->shape[d]);
-        outputs[i] = (nci_output){
-            .node = node, .dtype = node->dtype, .grid = &grids[i]};
+        outputs[i] =
+            (nci_output){.node = node, .dtype = node->dtype, .grid = &grids[i]};
     }
     CHECK_OK(nci_lower(outputs, noutputs, &plan, &err));
     for (int i = 0; i < noutputs; i++) {

@@ -23,7 +23,8 @@ static nci_node *take(nci_node *x, int64_t start, int64_t step, int64_t count)
 static void fuse_composes_selections(void **state)
 {
     (void)state;
-    nci_node *x = source(40, 3), *a = take(x, 4, 2, 15), *b = take(a, 14, -1, 15);
+    nci_node *x = source(40, 3), *a = take(x, 4, 2, 15),
+             *b = take(a, 14, -1, 15);
     nci_program program;
     ncg_error err;
     CHECK_OK(nci_fuse(b, NULL, &program, &err));

@@ -33,9 +33,9 @@ static void check_edges(const nci_plan *plan)
         deps.n = users.n = 0;
         nci_plan_deps(plan, t, collect, &deps);
         assert_int_equal(deps.n, nci_plan_ndeps(plan, t));
-        assert_int_equal(nci_plan_ndependents(plan, t),
-                         (nci_plan_dependents(plan, t, collect, &users),
-                          users.n));
+        assert_int_equal(
+            nci_plan_ndependents(plan, t),
+            (nci_plan_dependents(plan, t, collect, &users), users.n));
         down += deps.n;
         up += users.n;
         for (int i = 0; i < deps.n; i++) {
