@@ -150,12 +150,14 @@ static void bytes_come_back(void **state)
             }
 }
 
+enum { ROWS = 22 };
+
 /* Every loop over doubles of one table; what it makes goes to `out`. */
 static int64_t run_all(const nci_isa *isa, const double *x, const double *full,
                        const double *w, int64_t n, double out[][MOST])
 {
     int64_t k = 0;
-    for (int64_t row = 0; row < 18; row++)
+    for (int64_t row = 0; row < ROWS; row++)
         memcpy(out[row], full, (size_t)n * 8);
     isa->add(x, full, n, out[k++]);
     isa->sub(x, full, n, out[k++]);
@@ -167,9 +169,13 @@ static int64_t run_all(const nci_isa *isa, const double *x, const double *full,
     isa->column_max(out[k++], x, n);
     isa->round_f32(out[k++], n);
     isa->column_first(out[k++], x, n);
-    bool any = isa->column_squares(w, out[k], out[k + 1], x, n);
+    int any = isa->column_squares(w, out[k], out[k + 1], x, n);
     k += 2;
     any |= isa->column_squares_weighted(full, out[k], out[k + 1], x, w, n) << 1;
+    k += 2;
+    any |= isa->column_add_weighted(out[k], out[k + 1], w, x, n) << 2;
+    k += 2;
+    any |= isa->join(w, x, n, out[k], out[k + 1]) << 3;
     k += 2;
     int32_t count[MOST];
     for (int64_t i = 0; i < n; i++)
@@ -181,8 +187,9 @@ static int64_t run_all(const nci_isa *isa, const double *x, const double *full,
     last[0] = isa->row_sum(full, n);
     last[1] = isa->row_min(x, n);
     last[2] = isa->row_max(x, n);
-    isa->row_squares(x, NULL, n, full[0], last + 3);
-    isa->row_squares(x, w, n, full[0], last + 5);
+    isa->row_squares(x, n, full[0], last + 3);
+    last[200] = (double)isa->row_squares_weighted(x, w, n, full[0], last + 201);
+    last[204] = (double)isa->row_sum_weighted(w, x, n, last + 205);
     last[7] = (double)isa->count_nan(x, n);
     last[8] = isa->any_nan(x, n);
     last[9] = any;
@@ -193,7 +200,7 @@ static int64_t run_all(const nci_isa *isa, const double *x, const double *full,
 
 static void tables_give_the_same_bits(void **state)
 {
-    static double x[MOST], full[MOST], w[MOST], out[2][18][MOST];
+    static double x[MOST], full[MOST], w[MOST], out[2][ROWS][MOST];
     (void)state;
     for (int64_t n = 1; n < MOST; n += 1 + n / 40) {
         fill_doubles(x, n, true);
@@ -235,11 +242,48 @@ static void rows_agree_with_plain_sums(void **state)
     }
 }
 
+static void weighted_rows_agree_with_plain_sums(void **state)
+{
+    static double x[MOST], w[MOST];
+    (void)state;
+    for (int64_t n = 1; n < MOST; n++) {
+        long double want[4] = {0}, size = 0;
+        int64_t gaps = 0;
+        double k = 0.25, sums[2], squares[3];
+        fill_doubles(x, n, n % 2);
+        fill_doubles(w, n, n % 3 == 0);
+        for (int64_t i = 0; i < n; i++) {
+            long double d = (long double)x[i] - k;
+            if (isnan(x[i]) || isnan(w[i])) {
+                gaps++;
+                continue;
+            }
+            want[0] += (long double)w[i] * x[i];
+            want[1] += w[i];
+            want[2] += w[i] * d;
+            want[3] += w[i] * d * d;
+            size += fabs(w[i]) * (1 + fabs(x[i]) + (double)(d * d));
+        }
+        for (int t = 0; t < ntables; t++) {
+            const nci_isa *isa = tables[t];
+            assert_int_equal(isa->row_sum_weighted(x, w, n, sums), gaps);
+            assert_int_equal(isa->row_squares_weighted(x, w, n, k, squares),
+                             gaps);
+            assert_true(fabsl(sums[0] - want[0]) <= 1e-13L * size);
+            assert_true(fabsl(sums[1] - want[1]) <= 1e-13L * size);
+            assert_true(fabsl(squares[0] - want[2]) <= 1e-13L * size);
+            assert_true(fabsl(squares[1] - want[3]) <= 1e-13L * size);
+            assert_true(squares[2] == sums[1]);
+        }
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {NCG_TEST(decode_agrees_with_the_rule),
-                                       NCG_TEST(bytes_come_back),
-                                       NCG_TEST(tables_give_the_same_bits),
-                                       NCG_TEST(rows_agree_with_plain_sums)};
+    const struct CMUnitTest tests[] = {
+        NCG_TEST(decode_agrees_with_the_rule), NCG_TEST(bytes_come_back),
+        NCG_TEST(tables_give_the_same_bits),
+        NCG_TEST(rows_agree_with_plain_sums),
+        NCG_TEST(weighted_rows_agree_with_plain_sums)};
     return cmocka_run_group_tests(tests, find_tables, NULL);
 }

@@ -144,62 +144,68 @@ void nci_acc_reset(nci_acc *acc)
 
 /* What the loops add for each value, made once a block:
  *     x       the value, NaN where missing
- *     plain   the same with a neutral number instead of NaN (sum, any, all) */
+ *     plain   the same with a neutral number instead of NaN (sum, any, all)
+ * With weights a value counts only together with its weight: the loops look at
+ * both, columns of deviations are joined beforehand. */
 typedef struct prepared {
     const double *x, *plain, *weight;
+    double *temp, *temp2;
     bool any_missing;
 } prepared;
 
-/* A value counts only together with its weight. */
-static void join_weights(const nci_fold_block *block, prepared *out)
+static void prepare_weighted(const nci_acc *acc, const nci_fold_block *block,
+                             bool is_row, prepared *out)
 {
-    double *x = block->temp, *w = block->weight;
-    int64_t n = block->n;
-    for (int64_t i = 0; i < n; i++)
-        x[i] = isnan(w[i]) ? NAN : block->x[i];
-    for (int64_t i = 0; i < n; i++)
-        w[i] = isnan(x[i]) ? 0 : w[i];
-    out->x = x;
-    out->weight = w;
+    if (!has_squares(acc->fold) || is_row)
+        return;
+    out->any_missing = acc->isa->join(block->x, block->weight, block->n,
+                                      block->temp, block->temp2);
+    out->x = block->temp;
+    out->weight = block->temp2;
 }
 
 static void prepare(const nci_acc *acc, const nci_fold_block *block,
-                    prepared *out)
+                    bool is_row, prepared *out)
 {
-    const nci_isa *isa = acc->isa;
     int64_t n = block->n;
-    *out = (prepared){.x = block->x, .any_missing = block->any_missing};
-    if (block->weight) {
-        join_weights(block, out);
-        out->any_missing = isa->any_nan(out->x, n);
-    }
-    out->plain = out->x;
     ncg_op op = acc->fold->op;
-    if (op == NCG_OP_ANY || op == NCG_OP_ALL) {
+    *out = (prepared){.x = block->x,
+                      .plain = block->x,
+                      .weight = block->weight,
+                      .temp = block->temp,
+                      .temp2 = block->temp2,
+                      .any_missing = block->any_missing};
+    if (block->weight) {
+        prepare_weighted(acc, block, is_row, out);
+    } else if (op == NCG_OP_ANY || op == NCG_OP_ALL) {
         double neutral = op == NCG_OP_ALL;
         for (int64_t i = 0; i < n; i++)
             block->temp2[i] =
                 isnan(out->x[i]) ? neutral : (double)(out->x[i] != 0);
         out->plain = block->temp2;
-    } else if (op == NCG_OP_SUM || op == NCG_OP_MEAN) {
-        if (out->any_missing) {
-            isa->replace_nan(out->x, n, 0, block->temp2);
-            out->plain = block->temp2;
-        }
-        if (block->weight) {
-            isa->mul(out->plain, out->weight, n, block->temp2);
-            out->plain = block->temp2;
-        }
+    } else if ((op == NCG_OP_SUM || op == NCG_OP_MEAN) && out->any_missing) {
+        acc->isa->replace_nan(out->x, n, 0, block->temp2);
+        out->plain = block->temp2;
     }
 }
 
-static void tally(nci_acc *acc, const prepared *p, int64_t from, int64_t cell,
-                  int64_t n)
+static void tally(nci_acc *acc, const double *x, int64_t cell, int64_t n)
 {
     if (acc->missed64)
-        acc->isa->tally64(acc->missed64 + cell, p->x + from, n);
+        acc->isa->tally64(acc->missed64 + cell, x, n);
     else
-        acc->isa->tally32(acc->missed32 + cell, p->x + from, n);
+        acc->isa->tally32(acc->missed32 + cell, x, n);
+}
+
+static void add_weighted(nci_acc *acc, const prepared *p, int64_t from,
+                         int64_t cell, int64_t n)
+{
+    const double *x = p->x + from, *w = p->weight + from;
+    if (!acc->isa->column_add_weighted(acc->value[0] + cell,
+                                       acc->value[1] + cell, x, w, n))
+        return;
+    acc->isa->join(x, w, n, p->temp, p->temp2);
+    tally(acc, p->temp, cell, n);
 }
 
 /* A cell's first valid value becomes its k; its d is 0, as is that of the
@@ -227,14 +233,16 @@ static void fold_column(nci_acc *acc, const prepared *p, int64_t from,
 {
     const nci_isa *isa = acc->isa;
     double *value = acc->value[0] ? acc->value[0] + cell : NULL;
+    if (p->weight && !has_squares(acc->fold)) {
+        add_weighted(acc, p, from, cell, n);
+        return;
+    }
     if (p->any_missing)
-        tally(acc, p, from, cell, n);
+        tally(acc, p->x + from, cell, n);
     switch (acc->fold->op) {
     case NCG_OP_SUM:
     case NCG_OP_MEAN:
         isa->column_add(value, p->plain + from, n);
-        if (p->weight)
-            isa->column_add(acc->value[1] + cell, p->weight + from, n);
         break;
     case NCG_OP_ALL:
     case NCG_OP_MIN:
@@ -264,11 +272,34 @@ static void row_squares(nci_acc *acc, const prepared *p, int64_t from,
     double sums[2], *k = acc->k + cell;
     for (int64_t i = 0; isnan(*k) && i < n; i++)
         *k = x[i];
-    acc->isa->row_squares(x, p->weight ? p->weight + from : NULL, n, *k, sums);
+    acc->isa->row_squares(x, n, *k, sums);
     acc->value[0][cell] += sums[0];
     acc->value[1][cell] += sums[1];
-    if (p->weight)
-        acc->value[2][cell] += acc->isa->row_sum(p->weight + from, n);
+}
+
+static void miss(nci_acc *acc, int64_t cell, int64_t missed)
+{
+    if (acc->missed64)
+        acc->missed64[cell] += missed;
+    else
+        acc->missed32[cell] += (int32_t)missed;
+}
+
+static void fold_row_weighted(nci_acc *acc, const prepared *p, int64_t from,
+                              int64_t cell, int64_t n)
+{
+    const double *x = p->x + from, *w = p->weight + from;
+    double sums[3] = {0};
+    if (has_squares(acc->fold)) {
+        double *k = acc->k + cell;
+        for (int64_t i = 0; isnan(*k) && i < n; i++)
+            *k = isnan(w[i]) ? NAN : x[i];
+        miss(acc, cell, acc->isa->row_squares_weighted(x, w, n, *k, sums));
+    } else {
+        miss(acc, cell, acc->isa->row_sum_weighted(x, w, n, sums));
+    }
+    for (int v = 0; v < acc->layout.nvalues; v++)
+        acc->value[v][cell] += sums[v];
 }
 
 static void keep_low(double *value, double x)
@@ -286,17 +317,16 @@ static void fold_row(nci_acc *acc, const prepared *p, int64_t from,
 {
     const nci_isa *isa = acc->isa;
     double *value = acc->value[0] ? acc->value[0] + cell : NULL;
-    int64_t missed = p->any_missing ? isa->count_nan(p->x + from, n) : 0;
-    if (acc->missed64)
-        acc->missed64[cell] += missed;
-    else
-        acc->missed32[cell] += (int32_t)missed;
+    if (p->weight) {
+        fold_row_weighted(acc, p, from, cell, n);
+        return;
+    }
+    if (p->any_missing)
+        miss(acc, cell, isa->count_nan(p->x + from, n));
     switch (acc->fold->op) {
     case NCG_OP_SUM:
     case NCG_OP_MEAN:
         *value += isa->row_sum(p->plain + from, n);
-        if (p->weight)
-            acc->value[1][cell] += isa->row_sum(p->weight + from, n);
         break;
     case NCG_OP_ALL:
     case NCG_OP_MIN:
@@ -327,7 +357,7 @@ void nci_acc_block(nci_acc *acc, const nci_fold_block *block, nci_walk *cells,
         nci_fold_is_wide(acc->fold) || nci_fold_by_position(acc->fold);
     bool is_row = nci_walk_is_row(cells);
     if (!is_scalar)
-        prepare(acc, block, &p);
+        prepare(acc, block, is_row, &p);
     for (int64_t at = 0; at < block->n;) {
         int64_t max = block->n - at;
         int64_t row_left = block->row - (block->start + at) % block->row;
@@ -336,10 +366,10 @@ void nci_acc_block(nci_acc *acc, const nci_fold_block *block, nci_walk *cells,
         nci_run run = nci_walk_next(cells, max);
         if (is_scalar) {
             nci_acc_scalar(acc, block, at, &run, places);
-        } else if (!run.table && (run.stride == 1 || run.count == 1)) {
-            fold_column(acc, &p, at, nci_run_at(&run, 0), run.count);
         } else if (is_row) {
             fold_row(acc, &p, at, run.offset, run.count);
+        } else if (!run.table && (run.stride == 1 || run.count == 1)) {
+            fold_column(acc, &p, at, nci_run_at(&run, 0), run.count);
         } else {
             for (int64_t i = 0; i < run.count; i++)
                 fold_column(acc, &p, at + i, nci_run_at(&run, i), 1);

@@ -30,9 +30,9 @@ typedef struct nci_acc {
 /* One block of values on their way into the accumulators. */
 typedef struct nci_fold_block {
     int64_t n;
-    const double *x;     /* NaN where missing */
-    double *weight;      /* NULL: none; changed */
-    const int64_t *wide; /* the values, for wide folds */
+    const double *x;      /* NaN where missing */
+    const double *weight; /* NULL: none */
+    const int64_t *wide;  /* the values, for wide folds */
     bool any_missing;
     double *temp, *temp2; /* NCI_BLOCK values each */
     int64_t row;          /* a row is this many positions long; 1: columns */

@@ -163,6 +163,11 @@ static void run_block(const nci_task *task, part *p, nci_acc *acc,
     bool any_missing = false;
     for (int k = 0; k < f->noperands; k++) {
         const void *raw;
+        if (k != f->result && nci_view_is_plain(&task->views[k])) {
+            nci_view_copy(&task->views[k], &p->operands[k], n,
+                          lane->registers + k * NCI_BLOCK);
+            continue;
+        }
         bool any = nci_view_load(&task->views[k], isa, &p->operands[k], n,
                                  lane->raw + k * NCI_BLOCK * 8,
                                  lane->registers + k * NCI_BLOCK, &raw);

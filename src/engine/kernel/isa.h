@@ -56,6 +56,10 @@ typedef struct nci_isa {
     /* out[i] = x[i], `instead` where NaN */
     void (*replace_nan)(const double *x, int64_t n, double instead,
                         double *out);
+    /* x_out and w_out are x and w; where one of them is NaN, NaN and 0. Returns
+     * whether there is such a place. */
+    bool (*join)(const double *x, const double *w, int64_t n, double *x_out,
+                 double *w_out);
     void (*tally32)(int32_t *missed, const double *x, int64_t n);
     void (*tally64)(int64_t *missed, const double *x, int64_t n);
 
@@ -64,6 +68,10 @@ typedef struct nci_isa {
     void (*column_add)(double *sum, const double *x, int64_t n);
     void (*column_min)(double *low, const double *x, int64_t n);
     void (*column_max)(double *high, const double *x, int64_t n);
+    /* sum += w x, weight += w; where x or w is NaN neither. Returns whether
+     * there is such a place. */
+    bool (*column_add_weighted)(double *sum, double *weight, const double *x,
+                                const double *w, int64_t n);
     /* first[i] = x[i] where first[i] is NaN */
     void (*column_first)(double *first, const double *x, int64_t n);
     /* d = x - k: s += d, q += d d; weighted: s += w d, q += w d d. Returns
@@ -82,9 +90,15 @@ typedef struct nci_isa {
     double (*row_sum)(const double *x, int64_t n);
     double (*row_min)(const double *x, int64_t n);
     double (*row_max)(const double *x, int64_t n);
-    /* out[0] = sum of d, out[1] = sum of d d; w may be NULL */
-    void (*row_squares)(const double *x, const double *w, int64_t n, double k,
-                        double out[2]);
+    /* out[0] = sum of w x, out[1] = sum of w; where x or w is NaN neither.
+     * Returns how many such places there are. */
+    int64_t (*row_sum_weighted)(const double *x, const double *w, int64_t n,
+                                double out[2]);
+    /* out[0] = sum of d, out[1] = sum of d d; weighted: of w d and w d d,
+     * out[2] = sum of w, and the return value, as above. */
+    void (*row_squares)(const double *x, int64_t n, double k, double out[2]);
+    int64_t (*row_squares_weighted)(const double *x, const double *w, int64_t n,
+                                    double k, double out[3]);
 } nci_isa;
 
 extern const nci_isa nci_isa_base;

@@ -322,6 +322,19 @@ static void replace_nan(const double *x, int64_t n, double instead,
         out[i] = x[i] == x[i] ? x[i] : instead;
 }
 
+static bool join(const double *restrict x, const double *restrict w, int64_t n,
+                 double *restrict x_out, double *restrict w_out)
+{
+    int64_t any = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t bad = (x[i] != x[i]) | (w[i] != w[i]);
+        any |= bad;
+        x_out[i] = bad ? NAN : x[i];
+        w_out[i] = bad ? 0 : w[i];
+    }
+    return any != 0;
+}
+
 static void tally32(int32_t *restrict missed, const double *x, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
@@ -341,6 +354,20 @@ static void column_add(double *restrict sum, const double *restrict x,
 {
     for (int64_t i = 0; i < n; i++)
         sum[i] += x[i];
+}
+
+static bool column_add_weighted(double *restrict sum, double *restrict weight,
+                                const double *restrict x,
+                                const double *restrict w, int64_t n)
+{
+    int64_t any = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t bad = (x[i] != x[i]) | (w[i] != w[i]);
+        any |= bad;
+        sum[i] += bad ? 0 : w[i] * x[i];
+        weight[i] += bad ? 0 : w[i];
+    }
+    return any != 0;
 }
 
 static void column_min(double *restrict low, const double *restrict x,
@@ -467,9 +494,49 @@ static double row_sum(const double *x, int64_t n)
 ROW_EXTREME(row_min, <, INFINITY)
 ROW_EXTREME(row_max, >, -INFINITY)
 
-static inline __attribute__((always_inline)) void
-row_squares_of(const double *x, const double *w, int64_t n, double k,
-               double out[2], bool weighted)
+/* All bits set where both are numbers. */
+#define BOTH_VALID(x, w) ((masks4)((x) == (x)) & (masks4)((w) == (w)))
+#define MASKED(x, mask) ((lanes4)((masks4)(x) & (mask)))
+
+static inline int64_t count_masks(const masks4 *sum)
+{
+    int64_t count = 0;
+    for (int v = 0; v < NCI_LANES / 4; v++)
+        for (int l = 0; l < 4; l++)
+            count -= sum[v][l]; /* a set mask is -1 */
+    return count;
+}
+
+static int64_t row_sum_weighted(const double *x, const double *w, int64_t n,
+                                double out[2])
+{
+    lanes4 s[4] = {{0}}, t[4] = {{0}};
+    masks4 valid[4] = {{0}};
+    double s_lane[NCI_LANES], t_lane[NCI_LANES];
+    int64_t i = 0;
+    for (; i + NCI_LANES <= n; i += NCI_LANES)
+        for (int v = 0; v < 4; v++) {
+            lanes4 a = LOAD4(x + i + 4 * v), b = LOAD4(w + i + 4 * v);
+            masks4 both = BOTH_VALID(a, b);
+            s[v] += MASKED(a * b, both);
+            t[v] += MASKED(b, both);
+            valid[v] += both;
+        }
+    int64_t missed = i - count_masks(valid);
+    memcpy(s_lane, s, sizeof s_lane);
+    memcpy(t_lane, t, sizeof t_lane);
+    for (int l = 0; i < n; i++, l++) {
+        bool bad = x[i] != x[i] || w[i] != w[i];
+        s_lane[l] += bad ? 0 : x[i] * w[i];
+        t_lane[l] += bad ? 0 : w[i];
+        missed += bad;
+    }
+    out[0] = meet(s_lane, NCI_LANES);
+    out[1] = meet(t_lane, NCI_LANES);
+    return missed;
+}
+
+static void row_squares(const double *x, int64_t n, double k, double out[2])
 {
     lanes4 s[4] = {{0}}, q[4] = {{0}}, shift = {k, k, k, k};
     double s_lane[NCI_LANES], q_lane[NCI_LANES];
@@ -477,31 +544,58 @@ row_squares_of(const double *x, const double *w, int64_t n, double k,
     for (; i + NCI_LANES <= n; i += NCI_LANES)
         for (int v = 0; v < 4; v++) {
             lanes4 d = LOAD4(x + i + 4 * v) - shift;
-            d = (lanes4)((masks4)d & (masks4)(d == d));
-            lanes4 wd = weighted ? LOAD4(w + i + 4 * v) * d : d;
-            s[v] += wd;
-            q[v] += wd * d;
+            d = MASKED(d, (masks4)(d == d));
+            s[v] += d;
+            q[v] += d * d;
         }
     memcpy(s_lane, s, sizeof s_lane);
     memcpy(q_lane, q, sizeof q_lane);
     for (int l = 0; i < n; i++, l++) {
         double d = x[i] - k;
         d = d == d ? d : 0;
-        double wd = weighted ? w[i] * d : d;
-        s_lane[l] += wd;
-        q_lane[l] += wd * d;
+        s_lane[l] += d;
+        q_lane[l] += d * d;
     }
     out[0] = meet(s_lane, NCI_LANES);
     out[1] = meet(q_lane, NCI_LANES);
 }
 
-static void row_squares(const double *x, const double *w, int64_t n, double k,
-                        double out[2])
+static int64_t row_squares_weighted(const double *x, const double *w, int64_t n,
+                                    double k, double out[3])
 {
-    if (w)
-        row_squares_of(x, w, n, k, out, true);
-    else
-        row_squares_of(x, NULL, n, k, out, false);
+    lanes4 s[4] = {{0}}, q[4] = {{0}}, t[4] = {{0}}, shift = {k, k, k, k};
+    masks4 valid[4] = {{0}};
+    double s_lane[NCI_LANES], q_lane[NCI_LANES], t_lane[NCI_LANES];
+    int64_t i = 0;
+    for (; i + NCI_LANES <= n; i += NCI_LANES)
+        for (int v = 0; v < 4; v++) {
+            lanes4 d = LOAD4(x + i + 4 * v) - shift;
+            lanes4 b = LOAD4(w + i + 4 * v);
+            masks4 both = BOTH_VALID(d, b);
+            d = MASKED(d, both);
+            b = MASKED(b, both);
+            s[v] += b * d;
+            q[v] += b * d * d;
+            t[v] += b;
+            valid[v] += both;
+        }
+    int64_t missed = i - count_masks(valid);
+    memcpy(s_lane, s, sizeof s_lane);
+    memcpy(q_lane, q, sizeof q_lane);
+    memcpy(t_lane, t, sizeof t_lane);
+    for (int l = 0; i < n; i++, l++) {
+        double d = x[i] - k;
+        bool bad = d != d || w[i] != w[i];
+        double wd = bad ? 0 : w[i] * d;
+        s_lane[l] += wd;
+        q_lane[l] += bad ? 0 : wd * d;
+        t_lane[l] += bad ? 0 : w[i];
+        missed += bad;
+    }
+    out[0] = meet(s_lane, NCI_LANES);
+    out[1] = meet(q_lane, NCI_LANES);
+    out[2] = meet(t_lane, NCI_LANES);
+    return missed;
 }
 
 const nci_isa NCI_ISA_TABLE = {
@@ -527,9 +621,11 @@ const nci_isa NCI_ISA_TABLE = {
     .any_nan = any_nan,
     .count_nan = count_nan,
     .replace_nan = replace_nan,
+    .join = join,
     .tally32 = tally32,
     .tally64 = tally64,
     .column_add = column_add,
+    .column_add_weighted = column_add_weighted,
     .column_min = column_min,
     .column_max = column_max,
     .column_first = column_first,
@@ -539,5 +635,7 @@ const nci_isa NCI_ISA_TABLE = {
     .row_sum = row_sum,
     .row_min = row_min,
     .row_max = row_max,
+    .row_sum_weighted = row_sum_weighted,
     .row_squares = row_squares,
+    .row_squares_weighted = row_squares_weighted,
 };

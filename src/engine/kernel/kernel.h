@@ -20,8 +20,8 @@ typedef struct nci_dep {
 typedef struct nci_task_env {
     const nci_plan *plan;
     const nci_source_table *sources;
-    nci_scratch *scratch; /* of the calling thread, for tiles */
-    int threads;          /* k of this task */
+    nci_scratch *scratch;          /* of the calling thread, for tiles */
+    int threads;                   /* k of this task */
     const _Atomic bool *cancelled; /* looked at between tiles */
 } nci_task_env;
 

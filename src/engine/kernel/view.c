@@ -152,6 +152,32 @@ bool nci_view_load(const nci_view *view, const nci_isa *isa, nci_walk *walk,
     return isa->decode[view->mask.raw](*raw, n, &view->mask, out);
 }
 
+bool nci_view_is_plain(const nci_view *view)
+{
+    const nci_mask *mask = &view->mask;
+    return mask->raw == NCG_DTYPE_F64 && !view->is_shuffled &&
+           !view->is_swapped && !view->is_fill && !view->all_missing &&
+           !mask->nmissing && !mask->has_range && !mask->has_scale;
+}
+
+void nci_view_copy(const nci_view *view, nci_walk *walk, int64_t n, double *out)
+{
+    for (int64_t done = 0; done < n;) {
+        nci_run run = nci_walk_next(walk, n - done);
+        double *to = out + done, x;
+        if (!run.table && run.stride == 0) {
+            memcpy(&x, view->data + run.offset * 8, sizeof x);
+            for (int64_t i = 0; i < run.count; i++)
+                to[i] = x;
+        } else if (!run.table && run.stride == 1) {
+            memcpy(to, view->data + run.offset * 8, (size_t)run.count * 8);
+        } else {
+            gather_strided(view, &run, (uint8_t *)to);
+        }
+        done += run.count;
+    }
+}
+
 /* ---- boxes --------------------------------------------------------------- */
 
 static int64_t offset_in(const nci_box *box, const nci_box *part,

@@ -34,6 +34,12 @@ void nci_view_plain(ncg_dtype dtype, const void *data, const void *missing,
 bool nci_view_load(const nci_view *view, const nci_isa *isa, nci_walk *walk,
                    int64_t n, void *temp, double *out, const void **raw);
 
+/* nci_view_is_plain tells whether a view holds doubles in host order that need
+ * no test; nci_view_copy reads the next n of such values as they are. */
+bool nci_view_is_plain(const nci_view *view);
+void nci_view_copy(const nci_view *view, nci_walk *walk, int64_t n,
+                   double *out);
+
 /* nci_encode converts doubles to `dtype`: rounded to nearest, clamped; NaN
  * becomes `missing` (of dtype), or without it NaN, 0 for integers. */
 void nci_encode(const nci_isa *isa, const double *x, int64_t n, ncg_dtype dtype,
