@@ -150,7 +150,7 @@ static void bytes_come_back(void **state)
             }
 }
 
-enum { ROWS = 22 };
+enum { ROWS = 26 };
 
 /* Every loop over doubles of one table; what it makes goes to `out`. */
 static int64_t run_all(const nci_isa *isa, const double *x, const double *full,
@@ -181,6 +181,15 @@ static int64_t run_all(const nci_isa *isa, const double *x, const double *full,
     for (int64_t i = 0; i < n; i++)
         count[i] = (int32_t)(1 + i % 7);
     isa->column_deviations(count, w, out[k], out[k + 1], n);
+    k += 2;
+    int32_t other[MOST];
+    for (int64_t i = 0; i < n; i++) {
+        count[i] = (int32_t)(i % 3);
+        other[i] = (int32_t)(i % 4);
+    }
+    isa->merge_min(count, out[k++], other, w, n);
+    isa->merge_max(count, out[k++], other, w, n);
+    isa->merge_squares(count, out[k], out[k + 1], other, w, full, n);
     k += 2;
     double *last = out[k++];
     memset(last, 0, MOST * 8);

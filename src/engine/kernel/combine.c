@@ -21,24 +21,6 @@ static row_list rows_at(const nci_rows *rows, int64_t chunk)
                       rows->first[chunk + 1] - rows->first[chunk]};
 }
 
-/* Both lists rise; rows of `from` go to the rows of `into` of their label. */
-static void merge_rows(const nci_state *into, row_list into_rows,
-                       const nci_state *from, row_list from_rows, int64_t width)
-{
-    int64_t to = 0;
-    for (int64_t row = 0; row < from_rows.count; row++) {
-        if (from_rows.labels)
-            while (to < into_rows.count &&
-                   into_rows.labels[to] < from_rows.labels[row])
-                to++;
-        if (to == into_rows.count)
-            return;
-        if (from_rows.labels && into_rows.labels[to] != from_rows.labels[row])
-            continue;
-        nci_state_merge(into, to * width, from, row * width, width);
-    }
-}
-
 static int64_t kept_width(const nci_layer *layer, const nci_box *box)
 {
     int64_t width = 1;
@@ -53,9 +35,47 @@ typedef struct merge {
     const nci_layer *layer;
     const nci_layer *from;
     row_list rows; /* of the result */
+    bool *is_set;  /* rows that hold something by now; owned */
     int64_t width;
     nci_state state;
 } merge;
+
+/* The first state of a row is copied, the next ones are merged. */
+static void merge_row(const merge *m, int64_t to, const nci_state *from,
+                      int64_t row)
+{
+    int64_t a = to * m->width, b = row * m->width;
+    if (m->is_set[to])
+        nci_state_merge(&m->state, a, from, b, m->width);
+    else
+        nci_state_copy(&m->state, a, from, b, m->width);
+    m->is_set[to] = true;
+}
+
+/* Both lists rise; rows of `from` go to the rows of their label. */
+static void merge_rows(const merge *m, const nci_state *from,
+                       row_list from_rows)
+{
+    int64_t to = 0;
+    for (int64_t row = 0; row < from_rows.count; row++) {
+        if (from_rows.labels)
+            while (to < m->rows.count &&
+                   m->rows.labels[to] < from_rows.labels[row])
+                to++;
+        if (to == m->rows.count)
+            return;
+        if (from_rows.labels && m->rows.labels[to] != from_rows.labels[row])
+            continue;
+        merge_row(m, to, from, row);
+    }
+}
+
+static void clear_rest(const merge *m)
+{
+    for (int64_t row = 0; row < m->rows.count; row++)
+        if (!m->is_set[row])
+            nci_state_clear_cells(&m->state, row * m->width, m->width);
+}
 
 static ncg_status merge_dep(merge *m, const nci_dep *dep, ncg_error *err)
 {
@@ -70,7 +90,7 @@ static ncg_status merge_dep(merge *m, const nci_dep *dep, ncg_error *err)
         return nci_fail(err, NCG_EBUG, "%s: state of %zu bytes, not %zu",
                         m->layer->name, nci_buf_size(dep->buf),
                         state.layout.nbytes);
-    merge_rows(&m->state, m->rows, &state, rows, m->width);
+    merge_rows(m, &state, rows);
     return NCG_OK;
 }
 
@@ -181,15 +201,19 @@ ncg_status nci_run_combine(const nci_task_env *env, const nci_layer *layer,
     state = nci_buf_data(buf);
     if (c->is_final)
         state = temp = nci_alloc_aligned(layout.nbytes);
+    m.is_set = nci_calloc((size_t)m.rows.count + 1, sizeof *m.is_set);
+    if (!m.is_set)
+        state = NULL;
     if (!state || (!c->is_final && (size_t)nbytes != layout.nbytes)) {
         st = state ? nci_fail(err, NCG_EBUG, "%s: state size", layer->name)
                    : nci_fail(err, NCG_ENOMEM, "out of memory");
         goto done;
     }
     m.state = nci_state_of(&c->fold, ncells, state);
-    nci_state_clear(&m.state);
     for (int64_t i = 0; !st && i < ndeps; i++)
         st = merge_dep(&m, &deps[i], err);
+    if (!st)
+        clear_rest(&m);
     if (!st && c->is_final)
         st = finish(&m, chunk, buf, err);
     if (!st) {
@@ -198,6 +222,7 @@ ncg_status nci_run_combine(const nci_task_env *env, const nci_layer *layer,
     }
 done:
     nci_free(temp);
+    nci_free(m.is_set);
     nci_buf_release(&buf);
     return st;
 }

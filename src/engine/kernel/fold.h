@@ -75,6 +75,10 @@ typedef struct nci_state {
 
 nci_state nci_state_of(const nci_fold *fold, int64_t ncells, void *data);
 void nci_state_clear(const nci_state *state);
+void nci_state_clear_cells(const nci_state *state, int64_t cell, int64_t n);
+/* nci_state_copy copies n cells over those of `into`. */
+void nci_state_copy(const nci_state *into, int64_t into_cell,
+                    const nci_state *from, int64_t from_cell, int64_t n);
 int64_t nci_state_count(const nci_state *state, int64_t cell);
 /* nci_state_merge merges n cells from `from` on into those of `into`; `from`
  * holds later positions. */

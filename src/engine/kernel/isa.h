@@ -86,6 +86,18 @@ typedef struct nci_isa {
     void (*column_deviations)(const int32_t *count, const double *k, double *s,
                               double *q, int64_t n);
 
+    /* States of n cells, merged into those of `a`; a cell whose count is 0
+     * holds no value. Only merge_squares leaves the sum of both counts. */
+    void (*add_counts)(int32_t *a, const int32_t *b, int64_t n);
+    void (*merge_min)(const int32_t *a_count, double *a, const int32_t *b_count,
+                      const double *b, int64_t n);
+    void (*merge_max)(const int32_t *a_count, double *a, const int32_t *b_count,
+                      const double *b, int64_t n);
+    /* means m, squared deviations q */
+    void (*merge_squares)(int32_t *a_count, double *a_m, double *a_q,
+                          const int32_t *b_count, const double *b_m,
+                          const double *b_q, int64_t n);
+
     /* Rows: one accumulator for all elements. row_sum takes no NaN. */
     double (*row_sum)(const double *x, int64_t n);
     double (*row_min)(const double *x, int64_t n);

@@ -435,6 +435,49 @@ static void column_deviations(const int32_t *restrict count,
     }
 }
 
+/* ---- states -------------------------------------------------------------- */
+
+static void add_counts(int32_t *restrict a, const int32_t *restrict b,
+                       int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        a[i] += b[i];
+}
+
+#define MERGE_EXTREME(name, op)                                                \
+    static void name(const int32_t *restrict a_count, double *restrict a,      \
+                     const int32_t *restrict b_count,                          \
+                     const double *restrict b, int64_t n)                      \
+    {                                                                          \
+        for (int64_t i = 0; i < n; i++) {                                      \
+            double x = a[i], y = b[i], na = a_count[i], nb = b_count[i];       \
+            double best = y op x ? y : x;                                      \
+            best = na == 0 ? y : best;                                         \
+            a[i] = nb == 0 ? x : best;                                         \
+        }                                                                      \
+    }
+MERGE_EXTREME(merge_min, <)
+MERGE_EXTREME(merge_max, >)
+
+/* Chan, Golub & LeVeque (1983); a side without values changes nothing, also
+ * where the other's mean is infinite. */
+static void merge_squares(int32_t *restrict a_count, double *restrict a_m,
+                          double *restrict a_q, const int32_t *restrict b_count,
+                          const double *restrict b_m,
+                          const double *restrict b_q, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        double na = a_count[i], nb = b_count[i], all = na + nb;
+        double share = all == 0 ? 0 : nb / all;
+        double d = b_m[i] - a_m[i], both = na * share;
+        double step = share == 0 ? 0 : d * share;
+        double between = both == 0 ? 0 : d * d * both;
+        a_m[i] += step;
+        a_q[i] += b_q[i] + between;
+    }
+    add_counts(a_count, b_count, n);
+}
+
 /* ---- rows ---------------------------------------------------------------- */
 
 /* Four vectors of four doubles are the lanes; a vector is split by the
@@ -632,6 +675,10 @@ const nci_isa NCI_ISA_TABLE = {
     .column_squares = column_squares,
     .column_deviations = column_deviations,
     .column_squares_weighted = column_squares_weighted,
+    .add_counts = add_counts,
+    .merge_min = merge_min,
+    .merge_max = merge_max,
+    .merge_squares = merge_squares,
     .row_sum = row_sum,
     .row_min = row_min,
     .row_max = row_max,

@@ -169,26 +169,87 @@ static void merge_cell(const nci_state *into, int64_t a, const nci_state *from,
     }
 }
 
-/* Sums need no look at the counts: empty cells hold 0. */
-static bool merge_sums(const nci_state *into, int64_t a, const nci_state *from,
+static int32_t *counts_of(const nci_state *state, int64_t cell)
+{
+    return (int32_t *)(state->data + state->layout.count) + cell;
+}
+
+/* The common states, many cells at a time; false where merge_cell must do it.
+ * Sums need no look at the counts: empty cells hold 0. */
+static bool merge_many(const nci_state *into, int64_t a, const nci_state *from,
                        int64_t b, int64_t n)
 {
     const nci_fold *fold = into->fold;
-    if ((fold->op != NCG_OP_SUM && fold->op != NCG_OP_MEAN) ||
-        nci_fold_is_wide(fold))
-        return false;
     const nci_isa *isa = nci_isa_best();
-    for (int v = 0; v < into->layout.nvalues; v++)
-        isa->column_add(value_of(into, v, a), value_of(from, v, b), n);
-    for (int64_t i = 0; i < n; i++)
-        add_count(into, a + i, nci_state_count(from, b + i));
+    if (fold->wide_counts || nci_fold_is_wide(fold))
+        return false;
+    int32_t *na = counts_of(into, a);
+    const int32_t *nb = counts_of(from, b);
+    switch (fold->op) {
+    case NCG_OP_SUM:
+    case NCG_OP_MEAN:
+        for (int v = 0; v < into->layout.nvalues; v++)
+            isa->column_add(value_of(into, v, a), value_of(from, v, b), n);
+        break;
+    case NCG_OP_COUNT:
+        break;
+    case NCG_OP_RANGE:
+        isa->merge_max(na, value_of(into, 1, a), nb, value_of(from, 1, b), n);
+        isa->merge_min(na, value_of(into, 0, a), nb, value_of(from, 0, b), n);
+        break;
+    case NCG_OP_ALL:
+    case NCG_OP_MIN:
+        isa->merge_min(na, value_of(into, 0, a), nb, value_of(from, 0, b), n);
+        break;
+    case NCG_OP_ANY:
+    case NCG_OP_MAX:
+        isa->merge_max(na, value_of(into, 0, a), nb, value_of(from, 0, b), n);
+        break;
+    case NCG_OP_STD:
+    case NCG_OP_VAR:
+        if (fold->is_weighted)
+            return false;
+        isa->merge_squares(na, value_of(into, 0, a), value_of(into, 1, a), nb,
+                           value_of(from, 0, b), value_of(from, 1, b), n);
+        return true;
+    default:
+        return false;
+    }
+    isa->add_counts(na, nb, n);
     return true;
+}
+
+void nci_state_copy(const nci_state *into, int64_t into_cell,
+                    const nci_state *from, int64_t from_cell, int64_t n)
+{
+    size_t nbytes = (size_t)n * 8;
+    for (int v = 0; v < into->layout.nvalues; v++)
+        memcpy(value_of(into, v, into_cell), value_of(from, v, from_cell),
+               nbytes);
+    if (into->layout.has_index)
+        memcpy(index_of(into, into_cell), index_of(from, from_cell), nbytes);
+    size_t each = into->fold->wide_counts ? 8 : 4;
+    memcpy(into->data + into->layout.count + (size_t)into_cell * each,
+           from->data + from->layout.count + (size_t)from_cell * each,
+           (size_t)n * each);
+}
+
+void nci_state_clear_cells(const nci_state *state, int64_t cell, int64_t n)
+{
+    size_t nbytes = (size_t)n * 8;
+    for (int v = 0; v < state->layout.nvalues; v++)
+        memset(value_of(state, v, cell), 0, nbytes);
+    if (state->layout.has_index)
+        memset(index_of(state, cell), 0, nbytes);
+    size_t each = state->fold->wide_counts ? 8 : 4;
+    memset(state->data + state->layout.count + (size_t)cell * each, 0,
+           (size_t)n * each);
 }
 
 void nci_state_merge(const nci_state *into, int64_t into_cell,
                      const nci_state *from, int64_t from_cell, int64_t n)
 {
-    if (merge_sums(into, into_cell, from, from_cell, n))
+    if (merge_many(into, into_cell, from, from_cell, n))
         return;
     for (int64_t i = 0; i < n; i++) {
         int64_t a = into_cell + i, b = from_cell + i;
