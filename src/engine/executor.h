@@ -17,7 +17,7 @@ typedef struct nci_executor_options {
 } nci_executor_options;
 
 /* What becomes of the chunks of STORE layers. encode: any thread, no lock
- * held; put: serialised, in row-major chunk order within an output. Encoded
+ * held; put: serialised, output after output in row-major chunk order. Encoded
  * chunks that wait for their turn are counted as managed bytes. */
 typedef struct nci_sink {
     void *ctx;

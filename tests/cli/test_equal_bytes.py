@@ -2,7 +2,7 @@
 """The same bits for any number of threads and any memory limit: output files
 are compared byte for byte."""
 import clitest
-from clitest import write_grid
+from clitest import netCDF4, np, write_grid
 
 clitest.need_netcdf()
 
@@ -38,6 +38,24 @@ class EqualBytes(clitest.TestCase):
                         ["-j", "1", "--mem", "4M"], ["-j", "3"]):
                 with self.subTest(step=step, how=how):
                     self.check(step, how)
+
+    def test_many_variables(self):
+        """Tasks of different variables race; the file must not tell."""
+        with netCDF4.Dataset(self.path("many.nc"), "w") as d:
+            d.createDimension("time", 40)
+            d.createDimension("x", 500)
+            rng = np.random.default_rng(5)
+            for k in range(8):
+                v = d.createVariable("v%d" % k, "f4", ("time", "x"), zlib=True,
+                                     chunksizes=(5, 100))
+                v[:] = rng.normal(0, 1 + k, (40, 500))
+        out = []
+        for k in range(12):
+            self.ok("many.nc", ":", "mean", "time", "--no-history", "-O", "-q",
+                    "-o", "a.nc", "-j", 1 + k % 4)
+            with open(self.path("a.nc"), "rb") as f:
+                out.append(f.read())
+        self.assertEqual(len(set(out)), 1)
 
 
 if __name__ == "__main__":

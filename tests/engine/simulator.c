@@ -78,6 +78,9 @@ static void start_job(sim *s, const nci_action *action)
         assert_true(s->held[action->task]);
         assert_int_equal(layer->kind, NCI_LAYER_STORE);
         assert_int_equal(chunk, s->next_put[layer->store.output]++);
+        for (int i = 0; i < layer->store.output; i++) /* these are whole */
+            assert_int_equal(s->next_put[i],
+                             s->plan->layers[s->plan->outputs[i]].ntasks);
         for (int i = 0; i < s->njobs; i++)
             assert_int_not_equal(s->jobs[i].action.kind, NCI_ACTION_PUT);
     }

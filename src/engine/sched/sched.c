@@ -23,6 +23,27 @@
  * that wait, and tasks finished ahead of a slow one. */
 enum { MAX_WAITING = 1024, MAX_WINDOW = 1 << 20 };
 
+/* ---- the turn to be put ---------------------------------------------------
+ */
+
+/* The layer whose turn it is, NULL after the last. */
+static const nci_layer *output_layer(const nci_sched *s)
+{
+    return s->put_output < s->plan->noutputs
+               ? &s->plan->layers[s->plan->outputs[s->put_output]]
+               : NULL;
+}
+
+/* Moves the turn on from outputs of which no chunk is left. */
+static void skip_empty_outputs(nci_sched *s)
+{
+    const nci_layer *layer;
+    while ((layer = output_layer(s)) && s->put_chunk >= layer->ntasks) {
+        s->put_output++;
+        s->put_chunk = 0;
+    }
+}
+
 /* ---- life ---------------------------------------------------------------- */
 
 ncg_status nci_sched_create(const nci_plan *plan, const nci_sched_costs *costs,
@@ -39,11 +60,10 @@ ncg_status nci_sched_create(const nci_plan *plan, const nci_sched_costs *costs,
         st = nci_order_needed(plan, &s->needed, err);
     if (st)
         goto done;
-    size_t noutputs = (size_t)plan->noutputs;
     s->window_capacity = 64;
     s->window = nci_calloc(s->window_capacity, sizeof *s->window);
-    s->next_put = nci_calloc(noutputs, sizeof *s->next_put);
-    if (!s->window || !s->next_put || !nci_heap_reserve(&s->puts, noutputs)) {
+    skip_empty_outputs(s);
+    if (!s->window) {
         st = nci_fail(err, NCG_ENOMEM, "out of memory");
         goto done;
     }
@@ -63,10 +83,8 @@ void nci_sched_free(nci_sched **slot)
     nci_order_fini(&s->order);
     nci_records_fini(&s->records);
     nci_heap_fini(&s->ready);
-    nci_heap_fini(&s->puts);
     nci_free(s->needed);
     nci_free(s->window);
-    nci_free(s->next_put);
     nci_free(s);
 }
 
@@ -301,7 +319,7 @@ static bool start_next(nci_sched *s, nci_actions *actions)
 
 static void start_put(nci_sched *s, nci_actions *actions)
 {
-    nci_record *r = s->puts.items[0];
+    nci_record *r = s->put;
     nci_action put = {.kind = NCI_ACTION_PUT,
                       .task = r->task,
                       .attempt = r->attempt,
@@ -310,7 +328,7 @@ static void start_put(nci_sched *s, nci_actions *actions)
         fail(s, NCG_ENOMEM);
         return;
     }
-    nci_heap_pop(&s->puts);
+    s->put = NULL;
     r->state = NCI_TASK_PUTTING;
     r->threads = 1;
     s->putting = true;
@@ -328,7 +346,7 @@ static bool may_pull(const nci_sched *s)
 static void dispatch(nci_sched *s, nci_actions *actions)
 {
     while (!s->failure && s->idle > 0) {
-        if (s->puts.count && !s->putting) {
+        if (s->put && !s->putting) {
             start_put(s, actions);
             continue;
         }
@@ -381,11 +399,13 @@ static void wake_user(void *ctx, int input, int64_t task)
     nci_heap_push(&s->ready, r);
 }
 
-/* A chunk that is stored and next in its output may be put. */
+/* A chunk that is stored may be put when all before it were: outputs one after
+ * the other, as the order of tasks has them, so that files are equal however
+ * tasks of different outputs race. */
 static void offer_put(nci_sched *s, nci_record *r)
 {
-    if (r->task - r->layer->base == s->next_put[r->output])
-        nci_heap_push(&s->puts, r);
+    if (r->output == s->put_output && r->task - r->layer->base == s->put_chunk)
+        s->put = r;
 }
 
 static void finish_task(nci_sched *s, nci_record *r, const nci_event *event,
@@ -410,17 +430,18 @@ static void finish_task(nci_sched *s, nci_record *r, const nci_event *event,
 
 static void finish_put(nci_sched *s, nci_record *r)
 {
-    const nci_layer *layer = r->layer;
-    int output = r->output;
     release(s, r);
     s->finished++;
     advance(s);
-    int64_t next = ++s->next_put[output];
-    if (next >= layer->ntasks)
+    s->put_chunk++;
+    skip_empty_outputs(s);
+    const nci_layer *layer = output_layer(s);
+    if (!layer)
         return;
-    nci_record *follower = nci_records_find(&s->records, layer->base + next);
+    nci_record *follower =
+        nci_records_find(&s->records, layer->base + s->put_chunk);
     if (follower && follower->state == NCI_TASK_STORED)
-        nci_heap_push(&s->puts, follower);
+        s->put = follower;
 }
 
 /* A task or put has ended in whatever way: its cores are idle again. */

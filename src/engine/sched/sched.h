@@ -23,7 +23,7 @@
  * the sum of managed bytes never exceeds the limit.
  *
  * Outputs. What a STORE task leaves is held until it has been put. Puts happen
- * one at a time and in row-major order within an output; the scheduler says
+ * one at a time, output after output, in row-major order; the scheduler says
  * when. A task finishes when its result is in memory, a STORE task when it has
  * been put.
  *

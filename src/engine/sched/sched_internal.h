@@ -93,8 +93,9 @@ struct nci_sched {
     int64_t nwaiting; /* records in state WAITING */
     nci_heap ready;
 
-    int64_t *next_put; /* by output: the chunk whose turn it is */
-    nci_heap puts;     /* those of them that are stored */
+    int put_output; /* whose turn it is to be put: output, chunk */
+    int64_t put_chunk;
+    nci_record *put; /* that one, once it is stored; else NULL */
     bool putting;
 
     bool has_worker;
