@@ -88,7 +88,9 @@ static ncg_status count_source(ncg_context *ctx, const nci_access *access,
             !clip_to_segment(source->spec, segment, &box, &clip))
             continue;
         info->files++;
-        count_chunks(&nci_file_header(file)->vars[segment->var], &clip, info);
+        const nci_var *var = &nci_file_header(file)->vars[segment->var];
+        clip = nci_source_file_box(var, &clip);
+        count_chunks(var, &clip, info);
         if (with_disk)
             NCI_TRY(count_disk(file, segment->var, &clip, info, err));
     }

@@ -71,6 +71,10 @@ static ncg_status digest_file(void *arg, size_t i, ncg_error *err)
     nci_join_file *file = &work->files[i];
     const nci_header *header = work->input->headers[i];
     nci_hash hash;
+    if (work->is_lifted)
+        NCI_TRY(nci_join_lift(header, work->scalar, &work->lifted[i], err));
+    if (work->is_lifted && work->lifted[i])
+        header = work->lifted[i];
     file->header = header;
     file->layout = digest_layout(header);
     file->attrs = nci_calloc(header->nvars, sizeof *file->attrs);
@@ -115,8 +119,9 @@ static ncg_status make_classes(nci_join_work *work, ncg_error *err)
 
 static const char *class_name(nci_var_class klass)
 {
-    static const char *const names[] = {"plain",  "enum", "compound",
-                                        "opaque", "vlen", "user-defined"};
+    static const char *const names[] = {"a plain",    "an enum",
+                                        "a compound", "an opaque",
+                                        "a vlen",     "a user-defined"};
     return names[klass];
 }
 
@@ -134,7 +139,7 @@ static void want_all(nci_join_work *work, nci_join_class *klass)
         const nci_var *var = &header->vars[v];
         klass->wanted[v] = is_known(var);
         if (!klass->wanted[v])
-            nci_join_note(work, "%s: %s: left out: values of a %s type",
+            nci_join_note(work, "%s: %s: left out: values of %s type",
                           header->path, var->name, class_name(var->klass));
     }
 }
@@ -161,7 +166,7 @@ static ncg_status want_named(nci_join_work *work, nci_join_class *klass,
         const nci_var *var = &header->vars[v];
         if (!is_known(var))
             return nci_fail(err, NCG_EUNSUPPORTED,
-                            "%s: %s: values of a %s type cannot be read",
+                            "%s: %s: values of %s type cannot be read",
                             header->path, var->name, class_name(var->klass));
         found[i] = true;
         klass->wanted[v] = true;
@@ -383,6 +388,9 @@ static void work_fini(nci_join_work *work)
 {
     for (size_t i = 0; work->files && i < work->input->nfiles; i++)
         nci_free(work->files[i].attrs);
+    for (size_t i = 0; work->lifted && i < work->input->nfiles; i++)
+        nci_join_lift_free(&work->lifted[i]);
+    nci_free(work->lifted);
     for (size_t k = 0; k < work->nclasses; k++) {
         nci_free(work->classes[k].kinds);
         nci_free(work->classes[k].wanted);
@@ -393,6 +401,21 @@ static void work_fini(nci_join_work *work)
     nci_strings_fini(&work->notes);
 }
 
+static ncg_status join_files(nci_join_work *work, nci_model **out,
+                             ncg_error *err)
+{
+    const nci_join_input *input = work->input;
+    work->files = nci_calloc(input->nfiles, sizeof *work->files);
+    work->lifted = nci_calloc(input->nfiles, sizeof(nci_header *));
+    if (!work->files || !work->lifted)
+        return nci_fail(err, NCG_ENOMEM, "joining %zu files", input->nfiles);
+    NCI_TRY(input->parallel(input->ctx, input->nfiles, digest_file, work, err));
+    NCI_TRY(make_classes(work, err));
+    NCI_TRY(select_variables(work, err));
+    NCI_TRY(unite_classes(work, err));
+    return join_groups(work, out, err);
+}
+
 ncg_status nci_join(const nci_join_input *input,
                     const nci_join_options *options, nci_model **out,
                     ncg_error *err)
@@ -400,19 +423,18 @@ ncg_status nci_join(const nci_join_input *input,
     nci_join_work work = {.input = input, .options = options};
     if (!input->nfiles)
         return nci_fail(err, NCG_EINVAL, "no input files");
-    ncg_status st = NCG_OK;
-    work.files = nci_calloc(input->nfiles, sizeof *work.files);
-    if (!work.files)
-        return nci_fail(err, NCG_ENOMEM, "joining %zu files", input->nfiles);
-    st = input->parallel(input->ctx, input->nfiles, digest_file, &work, err);
-    if (!st)
-        st = make_classes(&work, err);
-    if (!st)
-        st = select_variables(&work, err);
-    if (!st)
-        st = unite_classes(&work, err);
-    if (!st)
-        st = join_groups(&work, out, err);
+    ncg_status st = join_files(&work, out, err);
+    if (st && work.scalar && !work.is_lifted) {
+        nci_join_work again = {.input = input,
+                               .options = options,
+                               .notes = work.notes,
+                               .scalar = work.scalar,
+                               .is_lifted = true};
+        work.notes = (nci_strings){0};
+        work_fini(&work);
+        work = again;
+        st = join_files(&work, out, err);
+    }
     work_fini(&work);
     return st;
 }

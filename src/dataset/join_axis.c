@@ -290,6 +290,18 @@ static ncg_status fail_same(const nci_join_group *group, ncg_error *err)
                     nci_join_path(group, 0), nci_join_path(group, 1), name);
 }
 
+/* Asks for another try where each file has one time, as a scalar. */
+static ncg_status look_for_scalar(nci_join_group *group, size_t tried,
+                                  ncg_error *err)
+{
+    if (group->work->is_lifted)
+        return NCG_OK;
+    if (!tried)
+        NCI_TRY(nci_join_read(group, err));
+    group->work->scalar = nci_join_scalar_time(group);
+    return group->work->scalar ? fail_same(group, err) : NCG_OK;
+}
+
 ncg_status nci_join_find_axis(nci_join_group *group, ncg_error *err)
 {
     candidates list = {.count = 0};
@@ -307,6 +319,7 @@ ncg_status nci_join_find_axis(nci_join_group *group, ncg_error *err)
         if (differ)
             return NCG_OK;
     }
+    NCI_TRY(look_for_scalar(group, list.count, err));
     /* Equal everywhere: repeated steps, which the overlap rule judges, or
      * records without a coordinate. */
     if (!list.count || list.items[0].priority == 2)

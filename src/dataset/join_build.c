@@ -227,6 +227,9 @@ static ncg_status add_variable(nci_join_group *group, int v, nci_model *model,
     out->kind = var->kind;
     out->storage = var->desc->storage;
     out->stored = var->desc->dtype;
+    if (group->work->is_lifted &&
+        !nci_join_unlist(&out->attrs, group->work->scalar))
+        return nci_fail(err, NCG_ENOMEM, "%s: attributes", var->name);
     forget_bounds(group, v, out);
     if (nci_decode_is_numeric(var->desc))
         nci_decode_strip(&out->attrs);

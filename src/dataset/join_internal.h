@@ -8,6 +8,7 @@
  *                 that hold the same variables; runs the stages, adds the notes
  *   join_group.c  the table of variables of one group
  *   join_axis.c   the dimension to join along, and its keys
+ *   join_scalar.c headers of one-step files, with a dimension for their time
  *   join_read.c   small variables of every file, read in parallel
  *   join_check.c  what must be equal, is
  *   join_order.c  sorting, overlaps, gaps: the list of segments
@@ -45,8 +46,11 @@ typedef struct nci_join_work {
     nci_join_file *files;
     nci_join_class *classes;
     size_t nclasses;
-    nci_strings names; /* of options->variables */
-    nci_strings notes; /* already told */
+    nci_strings names;   /* of options->variables */
+    nci_strings notes;   /* already told */
+    const char *scalar;  /* time of one-step files, found to differ; or NULL */
+    bool is_lifted;      /* headers are seen with that dimension */
+    nci_header **lifted; /* one a file; NULL: as it is */
 } nci_join_work;
 
 typedef enum nci_join_how {
@@ -141,6 +145,18 @@ ncg_status nci_join_decode(const nci_join_group *group, const nci_join_var *var,
 
 /* join_axis.c: sets join_name, key, keys, sizes; reads parts. */
 ncg_status nci_join_find_axis(nci_join_group *group, ncg_error *err);
+
+/* join_scalar.c: nci_join_scalar_time names a scalar time coordinate that all
+ * members have and that differs, or NULL; parts are read. nci_join_lift makes
+ * a copy of a header with a dimension of that name; *out NULL: not needed. It
+ * borrows from the header, whose variables keep their indices. */
+const char *nci_join_scalar_time(const nci_join_group *group);
+ncg_status nci_join_lift(const nci_header *from, const char *scalar,
+                         nci_header **out, ncg_error *err);
+void nci_join_lift_free(nci_header **header);
+/* nci_join_unlist takes a name out of the attribute `coordinates`, as a
+ * coordinate of a dimension is not listed; false: memory is out. */
+bool nci_join_unlist(nci_attrs *attrs, const char *name);
 
 /* join_read.c: reads the parts for the join dimension that is set, and what
  * differs between members. */

@@ -32,8 +32,11 @@ static ncg_status read_part(const nci_join_group *group,
     const nci_var *in = nci_join_header_var(group, var, member);
     int64_t shape[NCG_MAX_RANK];
     size_t nbytes;
-    nci_var_shape(header, in, shape);
-    nci_box box = nci_box_whole(in->rank, shape);
+    /* The box is the file's own, whatever dimension is put before it. */
+    const nci_header *own = input->headers[group->files[member]];
+    const nci_var *stored = &own->vars[in - header->vars];
+    nci_var_shape(own, stored, shape);
+    nci_box box = nci_box_whole(stored->rank, shape);
     int64_t n = nci_join_count(group, var, member);
     if (!nci_mul_size((size_t)n, ncg_dtype_size(in->dtype), &nbytes) ||
         !(*out = nci_calloc(nbytes + 1, 1)))

@@ -51,6 +51,15 @@ void nci_source_table_free(nci_source_table **slot)
     nci_free(table);
 }
 
+/* A file of one step may lack the join axis, which is then the first. */
+static bool is_rank_fit(const nci_source_spec *spec, const nci_segment *segment,
+                        const nci_var *var)
+{
+    return var->rank == spec->rank ||
+           (var->rank == spec->rank - 1 && spec->join_axis == 0 &&
+            segment->count == 1 && segment->file_start == 0);
+}
+
 static ncg_status check_segment(const nci_source_spec *spec, size_t i,
                                 nci_file *file, ncg_error *err)
 {
@@ -59,7 +68,7 @@ static ncg_status check_segment(const nci_source_spec *spec, size_t i,
         return NCG_OK;
     const nci_header *header = file ? nci_file_header(file) : NULL;
     if (!header || (size_t)segment->var >= header->nvars ||
-        header->vars[segment->var].rank != spec->rank)
+        !is_rank_fit(spec, segment, &header->vars[segment->var]))
         return nci_fail(err, NCG_EBUG, "%s: segment %zu does not fit its file",
                         spec->name, i);
     return NCG_OK;
@@ -141,17 +150,44 @@ typedef struct walk {
     void *ctx;
 } walk;
 
+nci_box nci_source_file_box(const nci_var *var, const nci_box *box)
+{
+    nci_box out = {.rank = var->rank};
+    int lead = box->rank - var->rank;
+    for (int d = 0; d < out.rank; d++) {
+        out.start[d] = box->start[d + lead];
+        out.count[d] = box->count[d + lead];
+    }
+    return out;
+}
+
+/* The box of a tile, given in the file's positions and axes, in the array's. */
+static void to_array(const walk *w, nci_box *box)
+{
+    int axis = w->source->spec->join_axis;
+    if (box->rank < w->box.rank) {
+        memmove(box->start + 1, box->start,
+                (size_t)box->rank * sizeof box->start[0]);
+        memmove(box->count + 1, box->count,
+                (size_t)box->rank * sizeof box->count[0]);
+        box->rank++;
+        box->start[0] = 0;
+        box->count[0] = 1;
+    }
+    if (axis >= 0)
+        box->start[axis] += w->shift;
+}
+
 /* The box of storage chunk `index`, in positions of the array. */
 static nci_box chunk_box(const walk *w, const int64_t *index)
 {
-    nci_box box = {.rank = w->box.rank};
+    nci_box box = {.rank = w->var->rank};
     for (int d = 0; d < box.rank; d++) {
         int64_t chunk = w->var->storage.chunk[d];
         box.start[d] = index[d] * chunk;
         box.count[d] = chunk;
-        if (d == w->source->spec->join_axis)
-            box.start[d] += w->shift;
     }
+    to_array(w, &box);
     return box;
 }
 
@@ -165,8 +201,7 @@ static ncg_status visit_chunk(const walk *w, const int64_t *index,
         return NCG_OK;
     NCI_TRY(nci_file_read_tile(w->file, w->segment->var, index, w->scratch,
                                &tile, err));
-    if (w->source->spec->join_axis >= 0)
-        tile.box.start[w->source->spec->join_axis] += w->shift;
+    to_array(w, &tile.box);
     if (!nci_box_clip(&tile.box, &w->box, &wanted))
         return NCG_OK;
     /* An edge chunk's padding and other files' positions are not ours. */
@@ -175,14 +210,16 @@ static ncg_status visit_chunk(const walk *w, const int64_t *index,
 
 static ncg_status visit_chunks(const walk *w, ncg_error *err)
 {
-    int rank = w->box.rank;
+    int rank = w->var->rank;
     int64_t first[NCG_MAX_RANK], last[NCG_MAX_RANK], at[NCG_MAX_RANK];
+    nci_box box = w->box;
+    if (w->source->spec->join_axis >= 0)
+        box.start[w->source->spec->join_axis] -= w->shift;
+    box = nci_source_file_box(w->var, &box);
     for (int d = 0; d < rank; d++) {
-        int64_t start = w->box.start[d];
-        if (d == w->source->spec->join_axis)
-            start -= w->shift;
-        first[d] = start / w->var->storage.chunk[d];
-        last[d] = (start + w->box.count[d] - 1) / w->var->storage.chunk[d];
+        int64_t chunk = w->var->storage.chunk[d];
+        first[d] = box.start[d] / chunk;
+        last[d] = (box.start[d] + box.count[d] - 1) / chunk;
         at[d] = first[d];
     }
     for (;;) {

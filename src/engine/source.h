@@ -48,6 +48,10 @@ ncg_status nci_source_each_tile_if(const nci_source *source,
                                    const nci_box *box, nci_scratch *scratch,
                                    nci_tile_want_fn wants, nci_tile_fn visit,
                                    void *ctx, ncg_error *err);
+/* nci_source_file_box turns a box of file positions in the array's axes into
+ * one of the file's variable, which may lack the leading axis: files of one
+ * step each, joined along a scalar coordinate. */
+nci_box nci_source_file_box(const nci_var *var, const nci_box *box);
 /* nci_source_scratch bounds the bytes that reading any tile takes. */
 int64_t nci_source_scratch(const nci_source *source);
 

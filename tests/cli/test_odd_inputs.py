@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Files as people really have them, where rules meet: one step a file with
+the time as a scalar coordinate, values of every missing rule, wide integers."""
+import clitest
+from clitest import netCDF4, np, read
+
+clitest.need_netcdf()
+
+
+class OneStepFiles(clitest.TestCase):
+    """Each file holds one field and its time as a scalar coordinate."""
+
+    def write(self, name, day, values, units="days since 2000-01-01",
+              lead=None, fmt="NETCDF4", packed=None):
+        with netCDF4.Dataset(self.path(name), "w", format=fmt) as d:
+            for dim, size in (("lat", 5), ("lon", 6), ("bnds", 2)):
+                d.createDimension(dim, size)
+            v = d.createVariable("lat", "f8", ("lat",))
+            v.units = "degrees_north"
+            v[:] = np.linspace(-60, 60, 5)
+            t = d.createVariable("time", "f8", ())
+            t.units, t.standard_name, t.bounds = units, "time", "time_bnds"
+            t[...] = day
+            d.createVariable("time_bnds", "f8", ("bnds",))[:] = \
+                [day - .5, day + .5]
+            names = "time"
+            if lead is not None:
+                v = d.createVariable("lead", "f8", ())
+                v.standard_name, v.units = "forecast_period", "hours"
+                v[...] = lead
+                names += " lead"
+            how = {"zlib": True, "chunksizes": (3, 4)} if fmt == "NETCDF4" \
+                else {}
+            x = d.createVariable("tas", "f4" if packed is None else "i2",
+                                 ("lat", "lon"), **how)
+            if packed is not None:
+                x.scale_factor = packed
+            x.coordinates, x.units = names, "K"
+            x[:] = values
+            d.createVariable("orog", "f4", ("lat", "lon"))[:] = 7
+
+    def fields(self, n, **how):
+        rng = np.random.default_rng(3)
+        x = rng.integers(-99, 99, (n, 5, 6)).astype("f4")
+        for k in range(n):
+            self.write("s%d.nc" % k, 10 * k, x[k], **how)
+        return x, ["s%d.nc" % k for k in reversed(range(n))]
+
+    def test_joined(self):
+        for fmt in ("NETCDF4", "NETCDF3_CLASSIC"):
+            x, files = self.fields(4, fmt=fmt)
+            self.ok(*files, "-O", "-o", "all.nc")
+            with netCDF4.Dataset(self.path("all.nc")) as d:
+                self.assertEqual(d["tas"].dimensions, ("time", "lat", "lon"))
+                self.assertEqual(d["orog"].dimensions, ("lat", "lon"))
+                self.assertNotIn("coordinates", d["tas"].ncattrs())
+                self.assertEqual(list(d["time"][:]), [0, 10, 20, 30])
+                self.assertEqual(list(d["time_bnds"][3]), [29.5, 30.5])
+                self.assertTrue(np.array_equal(d["tas"][:], x))
+            self.ok(*files, ":", "isel", "time=1:3", ":", "mean", "time",
+                    "lon", "-O", "-o", "m.nc")
+            np.testing.assert_allclose(np.squeeze(read(self.path("m.nc"),
+                                                       "tas")),
+                                       x[1:3].mean((0, 2)), rtol=1e-6)
+
+    def test_units_packing_and_other_scalars(self):
+        x = np.round(np.linspace(0, 20, 30).reshape(5, 6), 1)
+        self.write("a.nc", 0, x, packed=.1, lead=6)
+        self.write("b.nc", 24, x * 2, "hours since 2000-01-01", packed=.2,
+                   lead=30)
+        r = self.ok("b.nc", "a.nc", ":", "std", "time", "-o", "m.nc")
+        self.assertIn("lead differs between files: it lies along time", r.err)
+        np.testing.assert_allclose(np.squeeze(read(self.path("m.nc"), "tas")),
+                                   x / 2, atol=1e-6)
+        self.ok("b.nc", "a.nc", "-o", "all.nc")
+        with netCDF4.Dataset(self.path("all.nc")) as d:
+            self.assertEqual(list(d["time"][:]), [0, 24])
+            self.assertEqual(d["time"].units, "hours since 2000-01-01")
+            self.assertEqual(list(d["lead"][:]), [6, 30])
+            self.assertEqual(d["tas"].coordinates, "lead")
+
+    def test_equal_for_any_threads(self):
+        _, files = self.fields(7)
+        seen = set()
+        for k, words in enumerate((["-j", 1], ["-j", 2], ["-j", 4],
+                                   ["-j", 2, "--mem", "2M"])):
+            out = "o%d.nc" % k
+            self.ok(*files, ":", "var", "time", "--no-history", "-o", out,
+                    *words)
+            with open(self.path(out), "rb") as f:
+                seen.add(f.read())
+        self.assertEqual(len(seen), 1)
+
+    def test_one_file_twice(self):
+        self.fields(1)
+        self.fails(5, "s0.nc", "s0.nc", ":", "mean", "lat", "-o", "m.nc",
+                   says=["s0.nc", "no coordinate differs"])
+
+
+if __name__ == "__main__":
+    clitest.main()
