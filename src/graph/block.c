@@ -5,10 +5,12 @@
 #include "graph/fuse.h"
 
 enum {
-    FOLD_TARGET = 16 << 20,  /* bytes decoded by one folding task */
-    STORE_TARGET = 4 << 20,  /* bytes made by one storing task */
-    STATE_LIMIT = 8 << 20,   /* kept axes are not merged beyond this state */
-    MOST_GROUPS = 256        /* more groups than this make larger ones */
+    FOLD_TARGET = 16 << 20, /* bytes decoded by one folding task */
+    LARGE_STATE = 1 << 20,  /* states beyond this make groups twice as large */
+    FEW_GROUPS = 24,        /* unless that left fewer groups than this */
+    STORE_TARGET = 4 << 20, /* bytes made by one storing task */
+    STATE_LIMIT = 8 << 20,  /* kept axes are not merged beyond this state */
+    MOST_GROUPS = 256       /* more groups than this make larger ones */
 };
 static const int64_t FOLD_MOST = (int64_t)256 << 20;
 
@@ -72,14 +74,19 @@ static void merge_axis(blocker *b, int d, int64_t target, bool is_kept)
         b->cells_bytes *= every;
 }
 
-/* So many groups that their tree would be deep make larger groups. */
+/* Groups are larger where there would be so many that their tree were deep, and
+ * where merging their states took a good part of the work. */
 static int64_t fold_target(const nci_grid *fine, const bool *over,
-                           int64_t block_bytes)
+                           int64_t block_bytes, int64_t state_bytes)
 {
     int64_t target = FOLD_TARGET, chunks = 1;
     for (int d = 0; d < fine->rank; d++)
         if (over[d])
             chunks *= fine->axis[d].nchunks;
+    if (state_bytes > LARGE_STATE && block_bytes > 0 &&
+        block_bytes <= FOLD_TARGET &&
+        chunks / (2 * FOLD_TARGET / block_bytes) >= FEW_GROUPS)
+        target *= 2;
     while (target < FOLD_MOST &&
            chunks / (target / (block_bytes < 1 ? 1 : block_bytes) + 1) >
                MOST_GROUPS)
@@ -97,7 +104,8 @@ ncg_status nci_block_grid(const nci_grid *fine, const bool *over, int64_t item,
         if (over && !over[d])
             b.cells_bytes *= chunk_length(&fine->axis[d]);
     }
-    int64_t target = over ? fold_target(fine, over, b.bytes) : STORE_TARGET;
+    int64_t target =
+        over ? fold_target(fine, over, b.bytes, b.cells_bytes) : STORE_TARGET;
     for (int d = fine->rank - 1; over && d >= 0; d--)
         if (over[d])
             merge_axis(&b, d, target, false);
