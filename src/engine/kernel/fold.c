@@ -378,6 +378,69 @@ void nci_acc_block(nci_acc *acc, const nci_fold_block *block, nci_walk *cells,
     }
 }
 
+/* ---- raw floats -----------------------------------------------------------
+ */
+
+bool nci_acc_takes_f32(const nci_fold *fold, const nci_walk *cells)
+{
+    const nci_walk_axis *inner = &cells->axis[cells->rank - 1];
+    if (fold->is_weighted || fold->is_wide || inner->table ||
+        inner->stride != 1)
+        return false;
+    switch (fold->op) {
+    case NCG_OP_SUM:
+    case NCG_OP_MEAN:
+    case NCG_OP_MIN:
+    case NCG_OP_MAX:
+    case NCG_OP_RANGE:
+    case NCG_OP_STD:
+    case NCG_OP_VAR:
+    case NCG_OP_COUNT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void fold_f32(nci_acc *acc, const void *raw, int64_t cell, int64_t n)
+{
+    const nci_isa *isa = acc->isa;
+    double *value = acc->value[0] ? acc->value[0] + cell : NULL;
+    switch (acc->fold->op) {
+    case NCG_OP_MIN:
+        isa->column_min_f32(value, raw, n);
+        break;
+    case NCG_OP_MAX:
+        isa->column_max_f32(value, raw, n);
+        break;
+    case NCG_OP_RANGE:
+        isa->column_min_f32(value, raw, n);
+        isa->column_max_f32(acc->value[1] + cell, raw, n);
+        break;
+    case NCG_OP_STD:
+    case NCG_OP_VAR:
+        if (isa->column_squares_f32(acc->k + cell, value, acc->value[1] + cell,
+                                    raw, n))
+            isa->column_first_f32(acc->k + cell, raw, n);
+        break;
+    case NCG_OP_COUNT:
+        break;
+    default:
+        isa->column_add_f32(value, raw, n);
+    }
+}
+
+void nci_acc_f32(nci_acc *acc, const void *raw, int64_t n, nci_walk *cells)
+{
+    const uint8_t *at = raw;
+    while (n > 0) {
+        nci_run run = nci_walk_next(cells, n);
+        fold_f32(acc, at, run.offset, run.count);
+        at += run.count * 4;
+        n -= run.count;
+    }
+}
+
 /* ---- the end of a group ---------------------------------------------------
  */
 

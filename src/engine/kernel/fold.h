@@ -56,6 +56,11 @@ void nci_acc_reset(nci_acc *acc);
  * its position along the reduced axes (by_position only). */
 void nci_acc_block(nci_acc *acc, const nci_fold_block *block, nci_walk *cells,
                    nci_walk *places);
+/* nci_acc_takes_f32 tells whether nci_acc_f32 may fold raw floats, none of them
+ * missing, that go to these cells: the same bits without a pass over them as
+ * doubles. */
+bool nci_acc_takes_f32(const nci_fold *fold, const nci_walk *cells);
+void nci_acc_f32(nci_acc *acc, const void *raw, int64_t n, nci_walk *cells);
 /* nci_acc_finish turns the accumulators into a state; seen[row] positions fell
  * into each cell of row `row`, which has ncells / nrows cells. */
 void nci_acc_finish(nci_acc *acc, const int64_t *seen, int64_t nrows);

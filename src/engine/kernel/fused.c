@@ -154,6 +154,32 @@ static void fold_block(const nci_task *task, part *p, nci_acc *acc,
     nci_acc_block(acc, block, &p->out, &p->places);
 }
 
+/* Floats that go into columns as they are. */
+static bool is_direct(const nci_task *task, const part *p)
+{
+    const nci_fused *f = task->fused;
+    const nci_view *view = &task->views[0];
+    return f->folds && f->noperands == 1 && !f->nsteps &&
+           view->mask.raw == NCG_DTYPE_F32 && !view->mask.has_scale &&
+           !view->all_missing && nci_acc_takes_f32(&f->fold, &p->out);
+}
+
+static void run_direct(const nci_task *task, part *p, nci_acc *acc,
+                       const nci_lane *lane, int64_t n)
+{
+    const nci_isa *isa = task->isa;
+    const nci_view *view = &task->views[0];
+    const void *raw = nci_view_raw(view, isa, &p->operands[0], n, lane->raw);
+    if (!isa->any_missing_f32(raw, n, &view->mask)) {
+        nci_acc_f32(acc, raw, n, &p->out);
+        return;
+    }
+    isa->decode[NCG_DTYPE_F32](raw, n, &view->mask, lane->registers);
+    nci_fold_block block = {
+        .n = n, .x = lane->registers, .any_missing = true, .row = 1};
+    fold_block(task, p, acc, lane, &block);
+}
+
 static void run_block(const nci_task *task, part *p, nci_acc *acc,
                       const nci_lane *lane, int64_t n, int64_t row, int64_t at)
 {
@@ -201,9 +227,13 @@ void nci_run_part(const nci_task *task, const nci_piece *piece, nci_acc *acc,
     part p;
     int64_t total = nci_piece_size(task, piece);
     open_part(task, piece, &p);
+    bool direct = is_direct(task, &p);
     for (int64_t at = 0; at < total;) {
         int64_t n = block_size(piece->row, at, total);
-        run_block(task, &p, acc, lane, n, piece->row, at);
+        if (direct)
+            run_direct(task, &p, acc, lane, n);
+        else
+            run_block(task, &p, acc, lane, n, piece->row, at);
         at += n;
     }
 }

@@ -44,6 +44,8 @@ typedef struct nci_isa {
     /* raw values to double, NaN where missing; true where one is missing. */
     bool (*decode[NCG_DTYPE_BOOL])(const void *raw, int64_t n,
                                    const nci_mask *mask, double *out);
+    /* Whether a value is missing; of floats. */
+    bool (*any_missing_f32)(const void *raw, int64_t n, const nci_mask *mask);
     void (*to_f32)(const double *x, int64_t n, void *out);
     void (*round_f32)(double *x, int64_t n);
     void (*add)(const double *a, const double *b, int64_t n, double *out);
@@ -72,6 +74,13 @@ typedef struct nci_isa {
      * there is such a place. */
     bool (*column_add_weighted)(double *sum, double *weight, const double *x,
                                 const double *w, int64_t n);
+    /* The same for raw floats none of which is missing. */
+    void (*column_add_f32)(double *sum, const void *raw, int64_t n);
+    void (*column_min_f32)(double *low, const void *raw, int64_t n);
+    void (*column_max_f32)(double *high, const void *raw, int64_t n);
+    void (*column_first_f32)(double *first, const void *raw, int64_t n);
+    bool (*column_squares_f32)(const double *k, double *s, double *q,
+                               const void *raw, int64_t n);
     /* first[i] = x[i] where first[i] is NaN */
     void (*column_first)(double *first, const double *x, int64_t n);
     /* d = x - k: s += d, q += d d; weighted: s += w d, q += w d d. Returns

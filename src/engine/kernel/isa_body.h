@@ -273,6 +273,31 @@ DECODE(double, f64, DECODE_WIDE(double, f64, double))
 DECODE(int64_t, i64, DECODE_WIDE(int64_t, i64, int64_t))
 DECODE(uint64_t, u64, DECODE_WIDE(uint64_t, u64, uint64_t))
 
+static inline __attribute__((always_inline)) bool
+any_missing_f32_of(const float_any *x, int64_t n, const nci_mask *mask, int nm,
+                   bool ranged)
+{
+    int found = 0;
+    READ_TESTS(float, float);
+    for (int64_t i = 0; i < n; i++) {
+        IS_BAD(x[i], bad);
+        found |= bad;
+    }
+    return found != 0;
+}
+
+static bool any_missing_f32(const void *raw, int64_t n, const nci_mask *mask)
+{
+    bool ranged = mask->has_range;
+    if (mask->nmissing > 1)
+        return any_missing_f32_of(raw, n, mask, NCI_MAX_MISSING, true);
+    if (mask->nmissing)
+        return ranged ? any_missing_f32_of(raw, n, mask, 1, true)
+                      : any_missing_f32_of(raw, n, mask, 1, false);
+    return ranged ? any_missing_f32_of(raw, n, mask, 0, true)
+                  : any_missing_f32_of(raw, n, mask, 0, false);
+}
+
 /* ---- element-wise -------------------------------------------------------- */
 
 static void to_f32(const double *x, int64_t n, void *out)
@@ -349,13 +374,6 @@ static void tally64(int64_t *restrict missed, const double *x, int64_t n)
 
 /* ---- columns ------------------------------------------------------------- */
 
-static void column_add(double *restrict sum, const double *restrict x,
-                       int64_t n)
-{
-    for (int64_t i = 0; i < n; i++)
-        sum[i] += x[i];
-}
-
 static bool column_add_weighted(double *restrict sum, double *restrict weight,
                                 const double *restrict x,
                                 const double *restrict w, int64_t n)
@@ -370,41 +388,62 @@ static bool column_add_weighted(double *restrict sum, double *restrict weight,
     return any != 0;
 }
 
-static void column_min(double *restrict low, const double *restrict x,
-                       int64_t n)
-{
-    for (int64_t i = 0; i < n; i++)
-        low[i] = x[i] < low[i] ? x[i] : low[i];
-}
-
-static void column_max(double *restrict high, const double *restrict x,
-                       int64_t n)
-{
-    for (int64_t i = 0; i < n; i++)
-        high[i] = x[i] > high[i] ? x[i] : high[i];
-}
-
-static void column_first(double *restrict first, const double *restrict x,
-                         int64_t n)
-{
-    for (int64_t i = 0; i < n; i++)
-        first[i] = first[i] == first[i] ? first[i] : x[i];
-}
-
-static bool column_squares(const double *restrict k, double *restrict s,
-                           double *restrict q, const double *restrict x,
-                           int64_t n)
-{
-    int64_t any = 0;
-    for (int64_t i = 0; i < n; i++) {
-        double d = x[i] - k[i];
-        any |= d != d;
-        d = d == d ? d : 0;
-        s[i] += d;
-        q[i] += d * d;
+/* Of doubles, and of raw floats as they come from the file. */
+#define COLUMNS(suffix, VOID, T)                                               \
+    static void column_add##suffix(double *restrict sum,                       \
+                                   const VOID *restrict x, int64_t n)          \
+    {                                                                          \
+        const T *from = x;                                                     \
+        for (int64_t i = 0; i < n; i++)                                        \
+            sum[i] += (double)from[i];                                         \
+    }                                                                          \
+                                                                               \
+    static void column_min##suffix(double *restrict low,                       \
+                                   const VOID *restrict x, int64_t n)          \
+    {                                                                          \
+        const T *from = x;                                                     \
+        for (int64_t i = 0; i < n; i++) {                                      \
+            double v = (double)from[i];                                        \
+            low[i] = v < low[i] ? v : low[i];                                  \
+        }                                                                      \
+    }                                                                          \
+                                                                               \
+    static void column_max##suffix(double *restrict high,                      \
+                                   const VOID *restrict x, int64_t n)          \
+    {                                                                          \
+        const T *from = x;                                                     \
+        for (int64_t i = 0; i < n; i++) {                                      \
+            double v = (double)from[i];                                        \
+            high[i] = v > high[i] ? v : high[i];                               \
+        }                                                                      \
+    }                                                                          \
+                                                                               \
+    static void column_first##suffix(double *restrict first,                   \
+                                     const VOID *restrict x, int64_t n)        \
+    {                                                                          \
+        const T *from = x;                                                     \
+        for (int64_t i = 0; i < n; i++)                                        \
+            first[i] = first[i] == first[i] ? first[i] : (double)from[i];      \
+    }                                                                          \
+                                                                               \
+    static bool column_squares##suffix(const double *restrict k,               \
+                                       double *restrict s, double *restrict q, \
+                                       const VOID *restrict x, int64_t n)      \
+    {                                                                          \
+        const T *from = x;                                                     \
+        int64_t any = 0;                                                       \
+        for (int64_t i = 0; i < n; i++) {                                      \
+            double d = (double)from[i] - k[i];                                 \
+            any |= d != d;                                                     \
+            d = d == d ? d : 0;                                                \
+            s[i] += d;                                                         \
+            q[i] += d * d;                                                     \
+        }                                                                      \
+        return any != 0;                                                       \
     }
-    return any != 0;
-}
+
+COLUMNS(, double, double)
+COLUMNS(_f32, void, float_any)
 
 static bool column_squares_weighted(const double *restrict k,
                                     double *restrict s, double *restrict q,
@@ -655,6 +694,12 @@ const nci_isa NCI_ISA_TABLE = {
                [NCG_DTYPE_U64] = decode_u64,
                [NCG_DTYPE_F32] = decode_f32,
                [NCG_DTYPE_F64] = decode_f64},
+    .any_missing_f32 = any_missing_f32,
+    .column_add_f32 = column_add_f32,
+    .column_min_f32 = column_min_f32,
+    .column_max_f32 = column_max_f32,
+    .column_first_f32 = column_first_f32,
+    .column_squares_f32 = column_squares_f32,
     .to_f32 = to_f32,
     .round_f32 = round_f32,
     .add = add,

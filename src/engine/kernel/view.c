@@ -135,6 +135,15 @@ static const void *gather(const nci_view *view, const nci_isa *isa,
     return temp;
 }
 
+const void *nci_view_raw(const nci_view *view, const nci_isa *isa,
+                         nci_walk *walk, int64_t n, void *temp)
+{
+    if (!view->is_fill)
+        return gather(view, isa, walk, n, temp);
+    repeat(view->fill, view->size, n, temp);
+    return temp;
+}
+
 bool nci_view_load(const nci_view *view, const nci_isa *isa, nci_walk *walk,
                    int64_t n, void *temp, double *out, const void **raw)
 {
@@ -145,10 +154,7 @@ bool nci_view_load(const nci_view *view, const nci_isa *isa, nci_walk *walk,
         memset(temp, 0, (size_t)n * 8);
         return true;
     }
-    if (view->is_fill)
-        repeat(view->fill, view->size, n, temp);
-    else
-        *raw = gather(view, isa, walk, n, temp);
+    *raw = nci_view_raw(view, isa, walk, n, temp);
     return isa->decode[view->mask.raw](*raw, n, &view->mask, out);
 }
 

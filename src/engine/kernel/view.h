@@ -34,6 +34,11 @@ void nci_view_plain(ncg_dtype dtype, const void *data, const void *missing,
 bool nci_view_load(const nci_view *view, const nci_isa *isa, nci_walk *walk,
                    int64_t n, void *temp, double *out, const void **raw);
 
+/* nci_view_raw only gathers them; they are n at the address that it returns,
+ * for nci_isa.decode. Not for views that are all_missing. */
+const void *nci_view_raw(const nci_view *view, const nci_isa *isa,
+                         nci_walk *walk, int64_t n, void *temp);
+
 /* nci_view_is_plain tells whether a view holds doubles in host order that need
  * no test; nci_view_copy reads the next n of such values as they are. */
 bool nci_view_is_plain(const nci_view *view);
