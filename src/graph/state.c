@@ -30,8 +30,8 @@ nci_state_layout nci_state_layout_of(const nci_fold *fold, int64_t ncells)
 {
     nci_state_layout layout = {.nvalues = values_of(fold)};
     size_t n = (size_t)ncells;
-    layout.has_index =
-        fold->op == NCG_OP_ARGMIN || fold->op == NCG_OP_ARGMAX;
+    layout.has_index = fold->op == NCG_OP_ARGMIN || fold->op == NCG_OP_ARGMAX ||
+                       fold->op == NCG_OP_FIRST || fold->op == NCG_OP_LAST;
     for (int i = 0; i < layout.nvalues; i++)
         layout.value[i] = place(&layout.nbytes, 8 * n);
     if (layout.has_index)

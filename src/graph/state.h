@@ -13,7 +13,7 @@
  *                     (weights: value[2] = sum of w)
  *     min, max        value[0]
  *     range           value[0] = min, value[1] = max
- *     first, last     value[0]
+ *     first, last     value[0], index = position along the reduced axes
  *     any, all        value[0]: 1 where any (all) valid values are not zero
  *     argmin, argmax  value[0], index = position along the reduced axes
  *     count           -
@@ -30,9 +30,9 @@ enum { NCI_STATE_VALUES = 3 };
 typedef struct nci_fold {
     ncg_op op;
     bool is_weighted;
-    bool is_wide;      /* values are int64 */
-    bool is_unsigned;  /* wide only: uint64 */
-    bool wide_counts;  /* count is int64, else int32 */
+    bool is_wide;     /* values are int64 */
+    bool is_unsigned; /* wide only: uint64 */
+    bool wide_counts; /* count is int64, else int32 */
     bool skipna;
     int64_t min_count;
     int ddof;

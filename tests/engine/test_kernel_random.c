@@ -581,10 +581,9 @@ static void make_reduction(const array *a, reduction *r)
     *r = (reduction){0};
     int reduced = 0;
     r->how.op = (ncg_op)below(NCG_OP_COUNT_);
-    bool one_axis = r->how.op == NCG_OP_FIRST || r->how.op == NCG_OP_LAST;
     int only = (int)below(a->rank);
     for (int d = 0; d < a->rank; d++)
-        reduced += r->how.over[d] = one_axis ? d == only : below(2);
+        reduced += r->how.over[d] = below(2);
     if (!reduced)
         r->how.over[only] = true;
     r->how.label_axis = -1;

@@ -41,8 +41,7 @@ static bool has_squares(const nci_fold *fold)
 
 int64_t nci_acc_extra(const nci_fold *fold, int64_t ncells)
 {
-    bool picks = fold->op == NCG_OP_FIRST || fold->op == NCG_OP_LAST;
-    return has_squares(fold) || picks ? 8 * ncells : 0;
+    return has_squares(fold) ? 8 * ncells : 0;
 }
 
 ncg_status nci_acc_init(nci_acc *acc, const nci_fold *fold, int64_t ncells,
@@ -62,9 +61,8 @@ ncg_status nci_acc_init(nci_acc *acc, const nci_fold *fold, int64_t ncells,
     }
     if (has_squares(fold))
         acc->k = acc->extra;
-    acc->index = acc->layout.has_index
-                     ? (int64_t *)(acc->state + acc->layout.index)
-                     : acc->extra;
+    if (acc->layout.has_index)
+        acc->index = (int64_t *)(acc->state + acc->layout.index);
     if (fold->wide_counts)
         acc->missed64 = (int64_t *)(acc->state + acc->layout.count);
     else

@@ -20,7 +20,7 @@ typedef struct nci_acc {
     uint8_t *state; /* borrowed: layout.nbytes */
     double *value[NCI_STATE_VALUES];
     int64_t *wide[NCI_STATE_VALUES]; /* the same memory, of wide folds */
-    int64_t *index;                  /* in the state or in `extra` */
+    int64_t *index;                  /* of folds by position */
     int64_t *missed64;
     int32_t *missed32;
     double *k;
@@ -85,8 +85,7 @@ void nci_state_clear_cells(const nci_state *state, int64_t cell, int64_t n);
 void nci_state_copy(const nci_state *into, int64_t into_cell,
                     const nci_state *from, int64_t from_cell, int64_t n);
 int64_t nci_state_count(const nci_state *state, int64_t cell);
-/* nci_state_merge merges n cells from `from` on into those of `into`; `from`
- * holds later positions. */
+/* nci_state_merge merges n cells from `from` on into those of `into`. */
 void nci_state_merge(const nci_state *into, int64_t into_cell,
                      const nci_state *from, int64_t from_cell, int64_t n);
 /* nci_state_finish stores the results of n cells as the fold's dtype at `out`.

@@ -129,6 +129,15 @@ static void merge_argument(const nci_state *into, int64_t a,
         copy_cell(into, a, from, b);
 }
 
+/* Groups that are cut along an inner axis interleave their positions. */
+static void merge_pick(const nci_state *into, int64_t a, const nci_state *from,
+                       int64_t b)
+{
+    int64_t x = *index_of(into, a), y = *index_of(from, b);
+    if (into->fold->op == NCG_OP_FIRST ? y < x : y > x)
+        copy_cell(into, a, from, b);
+}
+
 static void merge_cell(const nci_state *into, int64_t a, const nci_state *from,
                        int64_t b)
 {
@@ -140,11 +149,11 @@ static void merge_cell(const nci_state *into, int64_t a, const nci_state *from,
     case NCG_OP_VAR:
         merge_squares(into, a, from, b);
         break;
-    case NCG_OP_FIRST:
     case NCG_OP_COUNT:
         break;
+    case NCG_OP_FIRST:
     case NCG_OP_LAST:
-        copy_cell(into, a, from, b);
+        merge_pick(into, a, from, b);
         break;
     case NCG_OP_ARGMIN:
     case NCG_OP_ARGMAX:

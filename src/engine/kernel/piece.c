@@ -366,14 +366,10 @@ static ncg_status fold_slabs(nci_task *task, const nci_piece *piece,
     return st;
 }
 
-/* States of first and last do not say where the value came from, so they
- * merge in ascending order only; tiles of a backward selection do not come in
- * it. */
 static bool can_slab(const nci_task *task)
 {
     const nci_fused *f = task->fused;
-    return f->folds && task->ncells <= SMALL_STATE &&
-           f->fold.op != NCG_OP_FIRST && f->fold.op != NCG_OP_LAST;
+    return f->folds && task->ncells <= SMALL_STATE;
 }
 
 ncg_status nci_run_piece(nci_task *task, const nci_piece *piece, ncg_error *err)
