@@ -55,6 +55,11 @@ static ncg_status check_inputs(const nci_pipeline *p, ncg_error *err)
         if (!strcmp(name, "-"))
             return nci_usage(err, "NetCDF files cannot be read from standard "
                                   "input");
+        if (name[0] == ':' && name[1] && access(name, F_OK))
+            return nci_usage(err,
+                             "'%s': a ':' stands alone: put a blank "
+                             "after it",
+                             name);
         if (nci_verb_find(name) && access(name, F_OK)) {
             if (i == 0)
                 return nci_usage(

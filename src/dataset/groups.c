@@ -73,16 +73,32 @@ static int64_t key_of(nci_by by, nci_calendar calendar, const nci_date *date)
     }
 }
 
+static ncg_status fail_no_dates(const nci_model *model, int dim, int coord,
+                                const char *word, ncg_error *err)
+{
+    const char *file = model->nfiles ? model->file_names[0] : "";
+    const char *colon = model->nfiles ? ": " : "";
+    const char *name = model->dims[dim].name;
+    if (coord < 0)
+        return nci_fail(err, NCG_EINVAL,
+                        "%s%sby=%s needs dates along %s, which has no "
+                        "coordinate",
+                        file, colon, word, name);
+    const nci_variable *var = &model->vars[coord];
+    const char *units = nci_attrs_text(&var->attrs, "units");
+    return nci_fail(err, NCG_EINVAL,
+                    "%s%sby=%s needs dates along %s: the units of %s are "
+                    "\"%s\", not of the form \"days since 1990-01-01\"",
+                    file, colon, word, name, var->name, units ? units : "");
+}
+
 static ncg_status time_keys(const nci_model *model, int dim, nci_by by,
                             int64_t *keys, ncg_error *err)
 {
-    const char *name = model->dims[dim].name, *word = by_words[by];
+    const char *word = by_words[by];
     int coord = nci_model_coord(model, dim);
     if (coord < 0 || !nci_variable_is_dates(&model->vars[coord]))
-        return nci_fail(err, NCG_EINVAL,
-                        "by=%s needs dates along %s, and its coordinate has "
-                        "no units of the form \"days since 1990-01-01\"",
-                        word, name);
+        return fail_no_dates(model, dim, coord, word, err);
     nci_time_units units;
     double *values = NULL;
     int64_t n = 0;

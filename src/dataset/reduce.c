@@ -98,6 +98,20 @@ static bool has_daily_steps(const nci_model *model, int dim)
     return step > 0.9 && step < 1.1;
 }
 
+/* The node's own check knows no names. */
+static ncg_status check_sizes(const nci_reducing *r, ncg_error *err)
+{
+    const nci_model *in = r->in;
+    for (size_t d = 0; d < in->ndims; d++)
+        if (r->mask[d] && in->dims[d].size == 0)
+            return nci_fail(err, NCG_EINVAL,
+                            "%s%s%s has no positions: there is nothing to "
+                            "reduce",
+                            in->nfiles ? in->file_names[0] : "",
+                            in->nfiles ? ": " : "", in->dims[d].name);
+    return NCG_OK;
+}
+
 /* Averages over values on a compressed or ragged dimension mix what lies
  * apart: CF 8.2 and 9.3. */
 static ncg_status check_gathered(const nci_reducing *r, ncg_error *err)
@@ -182,6 +196,7 @@ static ncg_status reducing_init(nci_reducing *r, ncg_error *err)
     if (!r->mask || !r->keeps)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     NCI_TRY(nci_model_parse_dims(in, r->options->dims, r->mask, err));
+    NCI_TRY(check_sizes(r, err));
     NCI_TRY(check_gathered(r, err));
     NCI_TRY(nci_by_parse(r->options->by, &by, err));
     if (by)

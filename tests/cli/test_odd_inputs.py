@@ -97,5 +97,36 @@ class OneStepFiles(clitest.TestCase):
                    says=["s0.nc", "no coordinate differs"])
 
 
+class Messages(clitest.TestCase):
+    """What cannot be done is said with file, variable and what to do."""
+
+    def write(self, name, units, size=3):
+        with netCDF4.Dataset(self.path(name), "w") as d:
+            d.createDimension("time", None)
+            if units:
+                t = d.createVariable("time", "f8", ("time",))
+                t.units = units
+                t[:] = np.arange(size)
+            d.createVariable("tas", "f4", ("time",))[:] = np.arange(size)
+
+    def test_no_dates(self):
+        self.write("a.nc", "Month")
+        self.write("b.nc", None)
+        self.fails(2, "a.nc", ":", "mean", "time", "by=year", "-o", "o.nc",
+                   says=["a.nc", "units of time", '"Month"', "days since"])
+        self.fails(2, "b.nc", ":", "mean", "time", "by=year", "-o", "o.nc",
+                   says=["b.nc", "time, which has no coordinate"])
+
+    def test_no_steps(self):
+        self.write("a.nc", "days since 2000-01-01", 0)
+        self.fails(2, "a.nc", ":", "mean", "time", "-o", "o.nc",
+                   says=["a.nc", "time has no positions"])
+
+    def test_colon_without_blank(self):
+        self.write("a.nc", "days since 2000-01-01")
+        self.fails(2, "a.nc", ":mean", "time", "-o", "o.nc",
+                   says=["':mean'", "blank after"])
+
+
 if __name__ == "__main__":
     clitest.main()
