@@ -338,9 +338,25 @@ static const char *suggest_dim(const nci_model *model, const char *word)
     return near;
 }
 
+/* A dimension of text or of bounds only. */
+static ncg_status fail_no_numbers(const nci_model *model, const char *word,
+                                  ncg_error *err)
+{
+    nci_text list = {0};
+    list_dims(model, &list);
+    ncg_status st = nci_fail(err, NCG_EINVAL,
+                             "no data variable of numbers lies along \"%s\"; "
+                             "there are: %s",
+                             word, list.data ? list.data : "none");
+    nci_text_fini(&list);
+    return st;
+}
+
 static ncg_status fail_unknown(const nci_model *model, const char *word,
                                ncg_error *err)
 {
+    if (nci_model_find_dim(model, word) >= 0)
+        return fail_no_numbers(model, word, err);
     nci_role role = look_up(asked, COUNT(asked), word, false);
     const nci_variable *spread = find_spread(model, role);
     if (spread && (role == NCI_ROLE_LAT || role == NCI_ROLE_LON))

@@ -117,6 +117,13 @@ class Messages(clitest.TestCase):
         self.fails(2, "b.nc", ":", "mean", "time", "by=year", "-o", "o.nc",
                    says=["b.nc", "time, which has no coordinate"])
 
+    def test_only_text(self):
+        with netCDF4.Dataset(self.path("t.nc"), "w") as d:
+            d.createDimension("time", 3)
+            d.createVariable("name", "S1", ("time",))[:] = b"a"
+        self.fails(2, "t.nc", ":", "mean", "time", "-o", "o.nc",
+                   says=["no data variable of numbers lies along", "time"])
+
     def test_no_steps(self):
         self.write("a.nc", "days since 2000-01-01", 0)
         self.fails(2, "a.nc", ":", "mean", "time", "-o", "o.nc",
