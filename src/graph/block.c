@@ -10,7 +10,8 @@ enum {
     FEW_GROUPS = 24,        /* unless that left fewer groups than this */
     STORE_TARGET = 4 << 20, /* bytes made by one storing task */
     STATE_LIMIT = 8 << 20,  /* kept axes are not merged beyond this state */
-    MOST_GROUPS = 256       /* more groups than this make larger ones */
+    CUT_STATE = 16 << 10, /* groups of such states hold one label if they can */
+    MOST_GROUPS = 256     /* more groups than this make larger ones */
 };
 static const int64_t FOLD_MOST = (int64_t)256 << 20;
 
@@ -94,28 +95,65 @@ static int64_t fold_target(const nci_grid *fine, const bool *over,
     return target;
 }
 
-ncg_status nci_block_grid(const nci_grid *fine, const bool *over, int64_t item,
-                          int64_t cell_bytes, nci_grid *out, ncg_error *err)
+/* Runs of at most `every` chunks that end wherever the label changes between
+ * two chunks. A group that holds one label is wanted by one result only: its
+ * state does not have to wait for the other labels' results. */
+static ncg_status cut_by_labels(const nci_axis *fine, const int32_t *labels,
+                                int64_t every, nci_axis *out, ncg_error *err)
 {
-    blocker b = {.fine = fine, .bytes = item, .cells_bytes = cell_bytes};
+    int64_t n = 0, length = 0;
+    int64_t *edge = nci_alloc(((size_t)fine->nchunks + 1) * sizeof *edge);
+    if (!edge)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    for (int64_t c = 0; c < fine->nchunks; c++, length++) {
+        int64_t at = fine->edge[c];
+        if (c == 0 || length == every || labels[at - 1] != labels[at]) {
+            edge[n++] = at;
+            length = 0;
+        }
+    }
+    edge[n] = nci_axis_size(fine);
+    ncg_status st = nci_axis_from_edges(edge, n, out, err);
+    nci_free(edge);
+    return st;
+}
+
+static void size_blocks(blocker *b, const nci_fold_axes *fold)
+{
+    const nci_grid *fine = b->fine;
+    const bool *over = fold ? fold->over : NULL;
     for (int d = 0; d < fine->rank; d++) {
-        b.every[d] = 1;
-        b.bytes *= chunk_length(&fine->axis[d]);
+        b->every[d] = 1;
+        b->bytes *= chunk_length(&fine->axis[d]);
         if (over && !over[d])
-            b.cells_bytes *= chunk_length(&fine->axis[d]);
+            b->cells_bytes *= chunk_length(&fine->axis[d]);
     }
     int64_t target =
-        over ? fold_target(fine, over, b.bytes, b.cells_bytes) : STORE_TARGET;
+        over ? fold_target(fine, over, b->bytes, b->cells_bytes) : STORE_TARGET;
     for (int d = fine->rank - 1; over && d >= 0; d--)
         if (over[d])
-            merge_axis(&b, d, target, false);
+            merge_axis(b, d, target, false);
     for (int d = fine->rank - 1; d >= 0; d--)
         if (!over || !over[d])
-            merge_axis(&b, d, target, over != NULL);
+            merge_axis(b, d, target, over != NULL);
+}
+
+ncg_status nci_block_grid(const nci_grid *fine, int64_t item,
+                          const nci_fold_axes *fold, nci_grid *out,
+                          ncg_error *err)
+{
+    blocker b = {.fine = fine,
+                 .bytes = item,
+                 .cells_bytes = fold ? fold->cell_bytes : 0};
+    size_blocks(&b, fold);
     nci_grid grid = {.rank = fine->rank};
     for (int d = 0; d < fine->rank; d++) {
-        ncg_status st =
-            nci_axis_merge(&fine->axis[d], b.every[d], &grid.axis[d], err);
+        bool is_cut = fold && fold->labels && d == fold->label_axis &&
+                      b.cells_bytes >= CUT_STATE;
+        ncg_status st = is_cut ? cut_by_labels(&fine->axis[d], fold->labels,
+                                               b.every[d], &grid.axis[d], err)
+                               : nci_axis_merge(&fine->axis[d], b.every[d],
+                                                &grid.axis[d], err);
         if (st) {
             nci_grid_fini(&grid);
             return st;

@@ -13,11 +13,21 @@
 ncg_status nci_block_axis(const nci_pick *pick, const nci_axis *input,
                           nci_axis *out, ncg_error *err);
 
+/* What a fold does with the axes. */
+typedef struct nci_fold_axes {
+    const bool *over;
+    int64_t cell_bytes; /* of one cell of the state */
+    int label_axis;     /* -1: no labels */
+    const int32_t *labels;
+} nci_fold_axes;
+
 /* nci_block_grid merges chunks of `fine` into blocks of about the target size:
- * for folds (over != NULL) reduced axes first, innermost first, then kept
- * axes as long as the state stays small; for stores innermost first.
- * `item` is the bytes of one position. */
-ncg_status nci_block_grid(const nci_grid *fine, const bool *over, int64_t item,
-                          int64_t cell_bytes, nci_grid *out, ncg_error *err);
+ * for folds (`fold` not NULL) reduced axes first, innermost first, then kept
+ * axes as long as the state stays small; for stores innermost first. Blocks
+ * end where the label changes, unless states are small. `item` is the bytes of
+ * one position. */
+ncg_status nci_block_grid(const nci_grid *fine, int64_t item,
+                          const nci_fold_axes *fold, nci_grid *out,
+                          ncg_error *err);
 
 #endif

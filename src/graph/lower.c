@@ -138,10 +138,12 @@ static ncg_status fused_grid(const nci_lowering *lw, const nci_program *program,
     ncg_status st = NCG_OK;
     for (int d = 0; !st && d < fine.rank; d++)
         st = domain_axis(lw, program, d, &fine.axis[d], err);
-    const bool *over = program->fused.folds ? program->fused.over : NULL;
+    const nci_fused *fused = &program->fused;
+    nci_fold_axes fold = {fused->over, cell_bytes, fused->label_axis,
+                          fused->labels};
     if (!st)
-        st = nci_block_grid(&fine, over, item_bytes(program), cell_bytes, out,
-                            err);
+        st = nci_block_grid(&fine, item_bytes(program),
+                            fused->folds ? &fold : NULL, out, err);
     nci_grid_fini(&fine);
     return st;
 }
