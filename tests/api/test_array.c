@@ -141,11 +141,54 @@ static void array_reductions_match_loops(void **state)
     ncg_context_destroy(&ctx);
 }
 
+static void write_big_integers(const char *path)
+{
+    int nc, dim, v;
+    int64_t data[4] = {INT64_MAX - 1, 5, -7, 1};
+    nc_ok(nc_create(path, NC_NETCDF4, &nc));
+    nc_ok(nc_def_dim(nc, "x", 4, &dim));
+    nc_ok(nc_def_var(nc, "big", NC_INT64, 1, &dim, &v));
+    nc_ok(nc_put_var_longlong(nc, v, (const long long *)data));
+    nc_ok(nc_close(nc));
+}
+
+/* 64-bit sums are exact, or an error: never a wrapped number. */
+static void array_sum_of_integers_does_not_wrap(void **state)
+{
+    (void)state;
+    ncg_context *ctx = new_context(1);
+    const char *paths[] = {in_workdir("big.nc")};
+    ncg_dataset *ds = NULL;
+    ncg_array *x = NULL, *part = NULL, *sum = NULL;
+    ncg_reduce_options how = NCG_REDUCE_OPTIONS_INIT;
+    int axis = 0;
+    int64_t got = 0;
+    ncg_error err;
+    how.op = NCG_OP_SUM;
+    write_big_integers(paths[0]);
+    CHECK_OK(ncg_dataset_open(ctx, paths, 1, NULL, &ds, &err));
+    CHECK_OK(ncg_dataset_array(ds, "big", &x, &err));
+    CHECK_OK(ncg_array_reduce(x, &axis, 1, &how, &sum, &err));
+    CHECK_STATUS(NCG_EKERNEL, ncg_array_compute(sum, &got, 8, &err));
+    CHECK_MESSAGE("64-bit");
+    ncg_array_release(&sum);
+    CHECK_OK(ncg_array_slice(x, 0, 0, 3, 2, &part, &err));
+    CHECK_OK(ncg_array_reduce(part, &axis, 1, &how, &sum, &err));
+    CHECK_OK(ncg_array_compute(sum, &got, 8, &err));
+    assert_true(got == INT64_MAX - 8);
+    ncg_array_release(&sum);
+    ncg_array_release(&part);
+    ncg_array_release(&x);
+    ncg_dataset_release(&ds);
+    ncg_context_destroy(&ctx);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {NCG_TEST(array_compute_gives_all_values),
-                                       NCG_TEST(array_slice_follows_python),
-                                       NCG_TEST(array_binary_broadcasts),
-                                       NCG_TEST(array_reductions_match_loops)};
+    const struct CMUnitTest tests[] = {
+        NCG_TEST(array_compute_gives_all_values),
+        NCG_TEST(array_slice_follows_python), NCG_TEST(array_binary_broadcasts),
+        NCG_TEST(array_reductions_match_loops),
+        NCG_TEST(array_sum_of_integers_does_not_wrap)};
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

@@ -48,8 +48,9 @@ static void make_value(ncg_dtype dtype, uint8_t *out)
 {
     if (nci_dtype_is_float(dtype))
         nci_dtype_put(dtype, out, 280 + 10 * noise());
-    else if (nci_dtype_is_wide(dtype))
-        nci_dtype_put_i64(dtype, out, ((int64_t)1 << 60) + below(1000));
+    else if (nci_dtype_is_wide(dtype)) /* more than a double holds, and sums
+                                          that still fit */
+        nci_dtype_put_i64(dtype, out, ((int64_t)1 << 53) + below(1000));
     else
         nci_dtype_put(dtype, out, (double)below(100));
 }

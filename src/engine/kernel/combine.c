@@ -145,10 +145,28 @@ static ncg_status finish_empty(const merge *m, const places *p, uint8_t *out,
     return NCG_OK;
 }
 
+/* Sums of 64-bit integers that left the range: no number, but an error. */
+static ncg_status check_sums(const merge *m, ncg_error *err)
+{
+    const nci_fold *fold = &m->layer->combine.fold;
+    const int64_t *sums =
+        (const int64_t *)(m->state.data + m->state.layout.value[0]);
+    if (fold->op != NCG_OP_SUM || !nci_fold_is_wide(fold))
+        return NCG_OK;
+    for (int64_t i = 0; i < m->rows.count * m->width; i++)
+        if (nci_is_overflow(fold->is_unsigned, sums[i]))
+            return nci_fail(err, NCG_EKERNEL,
+                            "%s: a sum does not fit into 64-bit integers; take "
+                            "the mean, or sum fewer values",
+                            m->layer->name);
+    return NCG_OK;
+}
+
 static ncg_status finish(const merge *m, int64_t chunk, nci_buf *buf,
                          ncg_error *err)
 {
     const nci_combine *c = &m->layer->combine;
+    NCI_TRY(check_sums(m, err));
     nci_box domain = nci_grid_box(&m->layer->grid, chunk);
     nci_box out = nci_grid_box(&m->layer->array, chunk);
     places p = places_of(m->layer, &domain, &out);

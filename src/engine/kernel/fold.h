@@ -42,6 +42,32 @@ typedef struct nci_fold_block {
 /* nci_fold_is_wide: sums, extremes and picks of 64-bit integers are kept as
  * int64; means and deviations of them are doubles. */
 bool nci_fold_is_wide(const nci_fold *fold);
+/* nci_add_wide adds 64-bit integers. A sum that leaves the range becomes the
+ * bound it left by and stays there (nci_is_overflow), so that finishing can
+ * tell. */
+static inline bool nci_is_overflow(bool is_unsigned, int64_t sum)
+{
+    return is_unsigned ? (uint64_t)sum == UINT64_MAX
+                       : sum == INT64_MAX || sum == INT64_MIN;
+}
+
+static inline int64_t nci_add_wide(bool is_unsigned, int64_t a, int64_t b)
+{
+    int64_t sum;
+    uint64_t usum;
+    if (nci_is_overflow(is_unsigned, a))
+        return a;
+    if (nci_is_overflow(is_unsigned, b))
+        return b;
+    if (is_unsigned)
+        return __builtin_add_overflow((uint64_t)a, (uint64_t)b, &usum)
+                   ? (int64_t)UINT64_MAX
+                   : (int64_t)usum;
+    if (__builtin_add_overflow(a, b, &sum))
+        return a > 0 ? INT64_MAX : INT64_MIN;
+    return sum;
+}
+
 /* nci_fold_by_position: the position of a value decides. */
 bool nci_fold_by_position(const nci_fold *fold);
 

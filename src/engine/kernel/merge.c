@@ -91,7 +91,7 @@ static void merge_wide(const nci_state *into, int64_t a, const nci_state *from,
     bool less = is_unsigned ? (uint64_t)y < (uint64_t)*x : y < *x;
     switch (into->fold->op) {
     case NCG_OP_SUM:
-        *x = (int64_t)((uint64_t)*x + (uint64_t)y);
+        *x = nci_add_wide(is_unsigned, *x, y);
         break;
     case NCG_OP_MIN:
         *x = less ? y : *x;
