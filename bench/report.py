@@ -28,13 +28,11 @@ def main():
     for layout, ops in result.items():
         peers = [p for p in PEERS if any(p in rows for rows in ops.values())]
         print(f"\n**{layout}**\n")
-        print("| operation | " + " | ".join(peers) + " | ncgraph / limit | ncgraph peak |")
-        print("| --- |" + " --- |" * (len(peers) + 2))
+        print("| operation | " + " | ".join(peers) + " | ncgraph / limit |")
+        print("| --- |" + " --- |" * (len(peers) + 1))
         for op, rows in ops.items():
-            own = rows.get("ncgraph")
-            peak = f"{own['peak_MB']:.0f} MB" if isinstance(own, dict) else "-"
-            cells = [cell(rows.get(p), own) for p in peers]
-            print(f"| {op} | " + " | ".join(cells) + f" | {over_limit(rows)} | {peak} |")
+            cells = [cell(rows.get(p), rows.get("ncgraph")) for p in peers]
+            print(f"| {op} | " + " | ".join(cells) + f" | {over_limit(rows)} |")
 
 
 if __name__ == "__main__":
