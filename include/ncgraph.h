@@ -277,8 +277,10 @@ typedef struct ncg_reduce_options {
     ncg_op op;
     const char *dims;    /* names or roles, separated by blanks or commas;
                             "all" for every dimension, "space" for horizontal */
-    const char *by;      /* month season year yearmonth dayofyear date hour
-                            file; NULL: no groups. Needs the time dimension. */
+    const char *by;      /* month season year yearmonth yearseason dayofyear
+                            date hour file; NULL: no groups. Needs the time
+                            dimension. yearseason: DJF MAM JJA SON of each
+                            year, December counting to the next one */
     const char *weights; /* area coslat days or a variable's name; NULL */
     bool skipna;         /* missing values are left out (default true) */
     int64_t min_count;   /* fewer valid values give missing (default 1) */

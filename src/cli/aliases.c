@@ -21,6 +21,7 @@ typedef struct prefix {
 static const prefix prefixes[] = {
     {"tim", "time", false},
     {"year", "time by=year", false},
+    {"seas", "time by=yearseason", false},
     {"mon", "time by=yearmonth", false},
     {"day", "time by=date", false},
     {"ymon", "time by=month", false},
@@ -51,8 +52,6 @@ static const struct {
     const char *name;
     const char *why;
 } unlike[] = {
-    {"seas", "is one result for each season of each year; yseas* (by=season) "
-             "is one for each season over all years"},
     {"yday", "keeps 29 February apart; by=dayofyear counts days from "
              "1 January"},
     {"hour", "is one result for each hour of each day; dhour* (by=hour) is "

@@ -91,9 +91,9 @@ static ncg_status unknown_key(const nci_verb *verb, const char *key,
 static ncg_status parse_by(const nci_verb *verb, const char *value,
                            ncg_reduce_options *r, ncg_error *err)
 {
-    static const char *const groups[] = {"month",     "season",    "year",
-                                         "yearmonth", "dayofyear", "date",
-                                         "hour",      "file",      NULL};
+    static const char *const groups[] = {
+        "month",     "season", "year", "yearmonth", "yearseason",
+        "dayofyear", "date",   "hour", "file",      NULL};
     r->by = value;
     for (size_t i = 0; groups[i]; i++)
         if (!strcmp(groups[i], value))
@@ -104,7 +104,7 @@ static ncg_status parse_by(const nci_verb *verb, const char *value,
                          verb->name, value, near);
     return nci_usage(err,
                      "%s: no groups by '%s'; there are month season year "
-                     "yearmonth dayofyear date hour file",
+                     "yearmonth yearseason dayofyear date hour file",
                      verb->name, value);
 }
 

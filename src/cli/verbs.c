@@ -12,8 +12,10 @@
 #define SPREAD (WEIGHTED | NCI_KEY_DDOF)
 
 const nci_key nci_keys[] = {
-    {NCI_KEY_BY, "by", "month|season|year|yearmonth|dayofyear|date|hour|file",
-     "one result for each group of time steps"},
+    {NCI_KEY_BY, "by",
+     "month|season|year|yearmonth|yearseason|dayofyear|date|hour|file",
+     "one result for each group of time steps; yearseason is each season of\n"
+     "      each year, December counting to the next year"},
     {NCI_KEY_WEIGHTS, "weights", "area|coslat|days|VARIABLE",
      "weight each value (default: all alike)"},
     {NCI_KEY_SKIPNA, "skipna", "yes|no",

@@ -21,10 +21,9 @@ static nci_us day_us(nci_calendar calendar, int64_t year, int month, int day)
     return (nci_us)nci_calendar_day_number(calendar, year, month, day) * DAY_US;
 }
 
-/* The year that a season belongs to: December counts to the next one. */
 static int64_t cycle_year(nci_by by, const nci_date *date)
 {
-    return date->year + (by == NCI_BY_SEASON && date->month == 12);
+    return by == NCI_BY_SEASON ? nci_season_year(date) : date->year;
 }
 
 /* The part of the cycle `year` that a group stands for. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Groups of time steps: by=month season year yearmonth dayofyear date hour
- * file. Each step gets a key; the distinct keys in rising order are the
- * groups, so months run from 1 to 12 and seasons from DJF, however the data
+ * Groups of time steps: by=month season year yearmonth yearseason dayofyear
+ * date hour file. Each step gets a key; the distinct keys in rising order are
+ * the groups, so months run from 1 to 12 and seasons from DJF, however the data
  * begin.
  */
 #include <stdlib.h>
@@ -17,6 +17,7 @@ static const char *const by_words[] = {
     [NCI_BY_SEASON] = "season",
     [NCI_BY_YEAR] = "year",
     [NCI_BY_YEARMONTH] = "yearmonth",
+    [NCI_BY_YEARSEASON] = "yearseason",
     [NCI_BY_DAYOFYEAR] = "dayofyear",
     [NCI_BY_DATE] = "date",
     [NCI_BY_HOUR] = "hour",
@@ -38,7 +39,7 @@ ncg_status nci_by_parse(const char *text, nci_by *out, ncg_error *err)
     const char *near = nci_suggest(text, by_words + 1, NWORDS - 1);
     return nci_fail(err, NCG_EINVAL,
                     "no grouping \"%s\"%s%s%s; there are: month, season, "
-                    "year, yearmonth, dayofyear, date, hour, file",
+                    "year, yearmonth, yearseason, dayofyear, date, hour, file",
                     text, near ? " (did you mean \"" : "", near ? near : "",
                     near ? "\"?)" : "");
 }
@@ -47,6 +48,11 @@ bool nci_by_is_climatology(nci_by by)
 {
     return by == NCI_BY_MONTH || by == NCI_BY_SEASON ||
            by == NCI_BY_DAYOFYEAR || by == NCI_BY_HOUR;
+}
+
+int64_t nci_season_year(const nci_date *date)
+{
+    return date->year + (date->month == 12);
 }
 
 static int64_t key_of(nci_by by, nci_calendar calendar, const nci_date *date)
@@ -62,6 +68,8 @@ static int64_t key_of(nci_by by, nci_calendar calendar, const nci_date *date)
         return date->year;
     case NCI_BY_YEARMONTH:
         return date->year * 12 + date->month - 1;
+    case NCI_BY_YEARSEASON:
+        return nci_season_year(date) * 4 + date->month % 12 / 3;
     case NCI_BY_DAYOFYEAR:
         return day - nci_calendar_day_number(calendar, date->year, 1, 1) + 1;
     case NCI_BY_DATE:

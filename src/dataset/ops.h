@@ -94,6 +94,7 @@ typedef enum nci_by {
     NCI_BY_SEASON,
     NCI_BY_YEAR,
     NCI_BY_YEARMONTH,
+    NCI_BY_YEARSEASON,
     NCI_BY_DAYOFYEAR,
     NCI_BY_DATE,
     NCI_BY_HOUR,
@@ -101,8 +102,8 @@ typedef enum nci_by {
 } nci_by;
 
 /* One label a position; groups are numbered by rising key (month 1..12, season
- * 0..3 from DJF, year, year * 12 + month - 1, day of the year, day number,
- * hour, file). */
+ * 0..3 from DJF, year, year * 12 + month - 1, year * 4 + season, day of the
+ * year, day number, hour, file). */
 typedef struct nci_groups {
     nci_by by;
     int64_t n;
@@ -112,6 +113,9 @@ typedef struct nci_groups {
 } nci_groups;
 
 ncg_status nci_by_parse(const char *text, nci_by *out, ncg_error *err);
+/* nci_season_year is the year that the season of a date belongs to: December
+ * counts to the next one. */
+int64_t nci_season_year(const nci_date *date);
 /* nci_by_is_climatology: groups that gather the same part of many years or
  * days. */
 bool nci_by_is_climatology(nci_by by);

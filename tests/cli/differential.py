@@ -273,7 +273,7 @@ class Cdo(clitest.TestCase):
         files = sorted(glob.glob(folder + "/*.nc"))
         for name in ("timmean timavg timsum timmin timmax timrange timstd "
                      "timstd1 timvar1 yearmean monmax ymonmean ymonstd "
-                     "yseasmean daymean zonmean zonmin mermax fldmean fldmin "
+                     "yseasmean seasmean seasstd1 daymean zonmean zonmin mermax fldmean fldmin "
                      "fldsum selyear,2000 seldate,2000-03-05,2000-04-06 "
                      "seltimestep,3/9 sellonlatbox,10,100,-40,40").split():
             out = self.path("cdo.nc")
@@ -342,11 +342,26 @@ class Real(clitest.TestCase):
                         atol=2e-7 * scale)
         print(seen, "variables of real files compared")
 
-    def test_many_files(self):
+    def cmip6_files(self):
         root = os.environ.get("NCG_SHARED_DATA", "")
         files = sorted(glob.glob(os.path.join(root, "esmval/ta_Amon_EC*.nc")))
         if not files:
             self.not_run("no CMIP6 files here")
+        return files
+
+    def test_seasons_of_each_year(self):
+        files = self.cmip6_files()
+        if not shutil.which("cdo"):
+            self.not_run("CDO is not installed")
+        subprocess.run(["cdo", "-s", "-b", "F64", "seasmean", "-cat", *files,
+                        self.path("cdo.nc")], check=True,
+                       stderr=subprocess.DEVNULL)
+        self.ok(*files, ":", "seasmean", "-q", "-o", "out.nc")
+        np.testing.assert_allclose(read(self.path("out.nc"), "ta"),
+                                   read(self.path("cdo.nc"), "ta"), rtol=2e-6)
+
+    def test_many_files(self):
+        files = self.cmip6_files()
         self.ok(*files, ":", "mean", "time", "by=month", "-q", "-o", "out.nc")
         x = np.concatenate([read(f, "ta") for f in files])
         want = np.stack([np.nanmean(x[m::12], axis=0) for m in range(12)])

@@ -7,7 +7,7 @@ import numpy as np
 RADIUS = 6371000.0
 OPS = ("mean sum min max range std var count any all first last argmin "
        "argmax").split()
-BY = "month season year yearmonth dayofyear date hour".split()
+BY = "month season year yearmonth yearseason dayofyear date hour".split()
 
 
 def moved(x, axes):
@@ -86,6 +86,8 @@ def keys(by, times, units, calendar):
                             only_use_cftime_datetimes=True)
     one = {"month": lambda d: d.month, "season": lambda d: d.month % 12 // 3,
            "year": lambda d: d.year, "yearmonth": lambda d: (d.year, d.month),
+           "yearseason": lambda d: (d.year + (d.month == 12),
+                                    d.month % 12 // 3),
            "dayofyear": lambda d: d.dayofyr, "hour": lambda d: d.hour,
            "date": lambda d: (d.year, d.month, d.day)}[by]
     return [one(d) for d in dates]

@@ -108,7 +108,7 @@ class Usage(clitest.TestCase):
         step("selyear,1,2", "FIRST")
         step("seltimestep,0", "seltimestep")
         step("timmean,3", "no parameters")
-        for name in ("seasmean", "ydaymean", "hourmax", "vertmean"):
+        for name in ("ydaymean", "hourmax", "vertmean"):
             step(name, ["CDO's " + name], code=4)
 
     def test_info(self):

@@ -38,11 +38,14 @@ static void groups_match_the_calendar(void **state)
     nci_model *model = make_grid(N, "noleap");
     nci_groups month = make(model, "month"), season = make(model, "season");
     nci_groups year = make(model, "year"), both = make(model, "yearmonth");
+    nci_groups seasons = make(model, "yearseason");
     nci_groups ordinal = make(model, "dayofyear"), date = make(model, "date");
     assert_int_equal(month.count, 12);
     assert_int_equal(season.count, 4);
     assert_int_equal(year.count, 3);
     assert_int_equal(both.count, 27);
+    assert_int_equal(seasons.count, 10);
+    assert_int_equal(seasons.keys[0], 1990 * 4);
     assert_int_equal(ordinal.count, 365);
     assert_int_equal(date.count, N);
     day d = {1990, 1, 1, 1};
@@ -51,6 +54,9 @@ static void groups_match_the_calendar(void **state)
         assert_int_equal(season.labels[i], d.month % 12 / 3);
         assert_int_equal(year.labels[i], d.year - 1990);
         assert_int_equal(both.labels[i], 12 * (d.year - 1990) + d.month - 1);
+        assert_int_equal(seasons.labels[i],
+                         4 * (d.year - 1990) +
+                             (d.month == 12 ? 4 : d.month / 3));
         assert_int_equal(ordinal.labels[i], d.ordinal - 1);
         assert_int_equal(date.labels[i], i);
     }
@@ -58,6 +64,7 @@ static void groups_match_the_calendar(void **state)
     nci_groups_fini(&season);
     nci_groups_fini(&year);
     nci_groups_fini(&both);
+    nci_groups_fini(&seasons);
     nci_groups_fini(&ordinal);
     nci_groups_fini(&date);
     nci_model_release(&model);
