@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "io/write/encode.h"
 
-#include <libdeflate.h>
 #include <pthread.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "io/write/zlib_stream.h"
 
 /* ---- what each thread keeps -------------------------------------------- */
 
@@ -177,7 +177,7 @@ static ncg_status deflate_chunk(const nci_write_var *var, int level,
                                 bool is_whole, nci_buf **out, ncg_error *err)
 {
     size_t nbytes = (size_t)var->chunk_values * var->elem;
-    size_t bound = libdeflate_zlib_compress_bound(NULL, nbytes);
+    size_t bound = nci_zlib_bound(nbytes);
     size_t padded = is_whole ? 0 : nbytes;
     size_t shuffled = var->is_shuffled ? nbytes : 0;
     scratch *own = scratch_get();
@@ -194,8 +194,10 @@ static ncg_status deflate_chunk(const nci_write_var *var, int level,
         data = own->bytes + padded;
     }
     uint8_t *packed = own->bytes + padded + shuffled;
-    size_t size =
-        libdeflate_zlib_compress(own->compressor, data, nbytes, packed, bound);
+    nci_planes planes = {data, nbytes, 1};
+    if (var->is_shuffled)
+        planes = (nci_planes){data, nbytes / var->elem, var->elem};
+    size_t size = nci_zlib_pack(own->compressor, level, &planes, packed, bound);
     ncg_status st = size ? nci_buf_create(size, out, err)
                          : nci_fail(err, NCG_EBUG,
                                     "variable %s: deflate failed", var->name);

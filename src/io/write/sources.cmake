@@ -5,4 +5,5 @@ list(APPEND io_write_sources
   write/layout.c
   write/store.c
   write/target.c
-  write/writer.c)
+  write/writer.c
+  write/zlib_stream.c)

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A plane counts as noise when neither of deflate's two means would shorten it
+ * by more than a fiftieth: coding of bytes by frequency (counted over the whole
+ * plane, so that a small constant part shows) and repetition (tried on slices
+ * of the plane). Planes are looked at in order and the first one that is no
+ * noise ends the stored part.
+ */
+#include "io/write/zlib_stream.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+enum {
+    LEAST_PLANE = 64 << 10, /* smaller ones are not worth a look */
+    STORED_MAX = 65535,     /* bytes of one stored block */
+    SLICES = 8,
+    SLICE = 4096, /* holds a few rows of most fields */
+    TRIED = SLICES * SLICE
+};
+static const double NOISE = 0.98; /* of the size is left */
+
+/* ---- what is noise ----------------------------------------------------- */
+
+/* Four tables, so that equal neighbours do not wait for each other. */
+static void count_bytes(const uint8_t *data, size_t n, uint32_t count[256])
+{
+    uint32_t more[3][256] = {{0}};
+    size_t i = 0;
+    memset(count, 0, 256 * sizeof *count);
+    for (; i + 4 <= n; i += 4) {
+        count[data[i]]++;
+        more[0][data[i + 1]]++;
+        more[1][data[i + 2]]++;
+        more[2][data[i + 3]]++;
+    }
+    for (; i < n; i++)
+        count[data[i]]++;
+    for (int b = 0; b < 256; b++)
+        count[b] += more[0][b] + more[1][b] + more[2][b];
+}
+
+/* Bytes that an ideal code of single bytes takes. */
+static double coded_bytes(const uint8_t *data, size_t n)
+{
+    uint32_t count[256];
+    double bits = 0;
+    count_bytes(data, n, count);
+    for (int b = 0; b < 256; b++)
+        if (count[b])
+            bits -= count[b] * log2(count[b] / (double)n);
+    return bits / 8;
+}
+
+static bool repeats(struct libdeflate_compressor *compressor,
+                    const uint8_t *plane, size_t n)
+{
+    uint8_t sample[TRIED], packed[TRIED];
+    for (size_t i = 0; i < SLICES; i++)
+        memcpy(sample + i * SLICE, plane + i * ((n - SLICE) / (SLICES - 1)),
+               SLICE);
+    /* 0: does not fit, which is not shorter. */
+    size_t room = (size_t)(NOISE * TRIED);
+    return libdeflate_deflate_compress(compressor, sample, TRIED, packed,
+                                       room) != 0;
+}
+
+static bool is_noise(struct libdeflate_compressor *compressor,
+                     const uint8_t *plane, size_t n)
+{
+    return coded_bytes(plane, n) > NOISE * (double)n &&
+           !repeats(compressor, plane, n);
+}
+
+static size_t count_noise(struct libdeflate_compressor *compressor,
+                          const nci_planes *planes)
+{
+    size_t noisy = 0;
+    if (planes->n < LEAST_PLANE || planes->n > UINT32_MAX)
+        return 0;
+    while (noisy < planes->count &&
+           is_noise(compressor, planes->data + noisy * planes->n, planes->n))
+        noisy++;
+    return noisy;
+}
+
+/* ---- the stream -------------------------------------------------------- */
+
+size_t nci_zlib_bound(size_t nbytes)
+{
+    return libdeflate_zlib_compress_bound(NULL, nbytes) +
+           5 * (nbytes / STORED_MAX + 2);
+}
+
+static uint8_t *put_header(uint8_t *out, int level)
+{
+    /* 32 KiB window; a hint of the level; a multiple of 31 as a number */
+    static const uint8_t hints[] = {0x01, 0x5e, 0x9c, 0xda};
+    *out++ = 0x78;
+    *out++ = hints[level < 2 ? 0 : level < 6 ? 1 : level < 8 ? 2 : 3];
+    return out;
+}
+
+static uint8_t *put_stored(uint8_t *out, const uint8_t *data, size_t n)
+{
+    while (n) {
+        uint16_t size = (uint16_t)(n < STORED_MAX ? n : STORED_MAX);
+        *out++ = 0; /* neither final nor compressed */
+        *out++ = (uint8_t)size;
+        *out++ = (uint8_t)(size >> 8);
+        *out++ = (uint8_t)~size;
+        *out++ = (uint8_t)((uint16_t)~size >> 8);
+        memcpy(out, data, size);
+        out += size;
+        data += size;
+        n -= size;
+    }
+    return out;
+}
+
+static uint8_t *put_checksum(uint8_t *out, const uint8_t *data, size_t n)
+{
+    uint32_t sum = libdeflate_adler32(1, data, n);
+    for (int shift = 24; shift >= 0; shift -= 8)
+        *out++ = (uint8_t)(sum >> shift);
+    return out;
+}
+
+size_t nci_zlib_pack(struct libdeflate_compressor *compressor, int level,
+                     const nci_planes *planes, uint8_t *out, size_t room)
+{
+    size_t nbytes = planes->n * planes->count;
+    size_t stored = count_noise(compressor, planes) * planes->n;
+    if (!stored)
+        return libdeflate_zlib_compress(compressor, planes->data, nbytes, out,
+                                        room);
+    if (room < nci_zlib_bound(nbytes))
+        return 0;
+    uint8_t *at = put_stored(put_header(out, level), planes->data, stored);
+    size_t left = room - (size_t)(at - out) - 4;
+    size_t size = libdeflate_deflate_compress(
+        compressor, planes->data + stored, nbytes - stored, at, left);
+    if (!size)
+        return 0;
+    return (size_t)(put_checksum(at + size, planes->data, nbytes) - out);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_IO_WRITE_ZLIB_STREAM_H
+#define NCI_IO_WRITE_ZLIB_STREAM_H
+/*
+ * Zlib streams of shuffled chunks. The low bytes of computed numbers are noise
+ * on which deflate spends most of its time and gains nothing; the shuffle puts
+ * them first. They go into the stream as stored blocks, which also inflate at
+ * the speed of a copy, and libdeflate makes the rest:
+ *
+ *     OFFSET  SIZE       MEANING
+ *     0       2          zlib header
+ *     2       n + 5 k    k stored blocks, not final: the first planes
+ *     ..      ..         raw deflate of the other planes, final block
+ *     end-4   4          adler32 of everything, big-endian
+ *
+ * What is stored depends on the bytes alone, so equal chunks are equal bytes.
+ */
+#include <libdeflate.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct nci_planes {
+    const uint8_t *data;
+    size_t n;     /* bytes of one plane */
+    size_t count; /* planes: the size of an element; 1: not shuffled */
+} nci_planes;
+
+/* nci_zlib_bound bounds the stream of `nbytes`. */
+size_t nci_zlib_bound(size_t nbytes);
+/* nci_zlib_pack returns the size of the stream in `out`, 0 where `room` is too
+ * small. `level` is the compressor's. */
+size_t nci_zlib_pack(struct libdeflate_compressor *compressor, int level,
+                     const nci_planes *planes, uint8_t *out, size_t room);
+
+#endif
