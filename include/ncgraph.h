@@ -413,6 +413,59 @@ NCG_API ncg_status ncg_array_binary(ncg_array *a, ncg_binary op, ncg_array *b,
 NCG_API ncg_status ncg_array_compute(ncg_array *array, void *data,
                                      size_t nbytes, ncg_error *err);
 
+/* ---- kernels ------------------------------------------------------------ */
+
+/* A box of an array in memory: `count[d]` positions from `start[d]` on of an
+ * array of `shape`; values in row-major order, in host byte order. */
+typedef struct ncg_chunk {
+    ncg_dtype dtype;
+    int rank;
+    int64_t start[NCG_MAX_RANK];
+    int64_t count[NCG_MAX_RANK];
+    int64_t shape[NCG_MAX_RANK];
+    void *data;          /* NULL where the box is empty; inputs: read only */
+    bool has_missing;    /* integers: the value `missing` marks missing ones; */
+    uint8_t missing[8];  /* floating-point numbers use NaN */
+} ncg_chunk;
+
+/* What a kernel is called with: it fills `output` from `inputs`. */
+typedef struct ncg_kernel_call {
+    size_t struct_size;
+    const ncg_chunk *inputs;
+    size_t ninputs;
+    ncg_chunk *output;
+    const void *params; /* as given when the array was made; NULL: none */
+    size_t nparams;
+    const int64_t *index; /* of the output chunk, one number an axis */
+    int threads;          /* cores it may use */
+    void *payload;        /* as registered */
+} ncg_kernel_call;
+
+/* A kernel makes one chunk. It must give the same values for the same inputs
+ * whatever the number of threads, may run on several threads at once, keeps no
+ * pointer, and returns a status; on failure it may describe it in *err. */
+typedef ncg_status (*ncg_kernel_fn)(const ncg_kernel_call *call,
+                                    ncg_error *err);
+
+typedef struct ncg_kernel_options {
+    size_t struct_size;
+    /* Bytes of its own that a call needs beside inputs and output; `data` is
+     * NULL in all chunks of this call. NULL: none. */
+    int64_t (*scratch)(const ncg_kernel_call *call);
+    void *payload;
+} ncg_kernel_options;
+#define NCG_KERNEL_OPTIONS_INIT {sizeof(ncg_kernel_options), NULL, NULL}
+
+/* ncg_kernel_register makes `fn` known as `name`, which is written like
+ * "org.example.wind/1": a domain that is yours, a name, a version. Arrays hold
+ * the name, never the pointer; change the version when results change. Names
+ * that begin with "ncg." are the library's.
+ * Errors: EINVAL (bad name), EEXISTS (the name has another function). */
+NCG_API ncg_status ncg_kernel_register(ncg_context *ctx, const char *name,
+                                       ncg_kernel_fn fn,
+                                       const ncg_kernel_options *options,
+                                       ncg_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -15,7 +15,8 @@ int64_t nci_costs_scratch(void *arg, int64_t task, int threads)
     const nci_costs *costs = arg;
     const nci_layer *layer = nci_plan_layer(costs->plan, task);
     int64_t bytes =
-        nci_kernel_scratch(costs->plan, costs->sources, task, threads);
+        nci_kernel_scratch(costs->plan, costs->sources, costs->kernels, task,
+                           threads);
     if (costs->encodes && layer->kind == NCI_LAYER_STORE)
         bytes += nci_costs_encode(layer);
     return bytes;

@@ -9,6 +9,7 @@
 typedef struct nci_costs {
     const nci_plan *plan;
     const nci_source_table *sources;
+    nci_kernel_table *kernels;
     bool encodes; /* the sink encodes chunks */
 } nci_costs;
 

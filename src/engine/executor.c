@@ -33,6 +33,8 @@ ncg_status nci_executor_create(const nci_executor_options *options,
     if (!x->lanes)
         st = nci_fail(err, NCG_ENOMEM, "out of memory");
     if (!st)
+        st = nci_kernel_table_create(&x->kernels, err);
+    if (!st)
         st = nci_pool_create(x->threads, &x->pool, err);
     if (st)
         nci_executor_destroy(&x);
@@ -56,8 +58,14 @@ void nci_executor_destroy(nci_executor **slot)
         nci_free(x->lanes[i].drops);
     }
     nci_free(x->lanes);
+    nci_kernel_table_free(&x->kernels);
     pthread_mutex_destroy(&x->turn);
     nci_free(x);
+}
+
+nci_kernel_table *nci_executor_kernels(const nci_executor *x)
+{
+    return x->kernels;
 }
 
 int nci_executor_threads(const nci_executor *x)

@@ -37,6 +37,8 @@ typedef struct nci_run_stats {
 ncg_status nci_executor_create(const nci_executor_options *options,
                                nci_executor **out, ncg_error *err);
 void nci_executor_destroy(nci_executor **executor);
+/* nci_executor_kernels: the kernels of this process; borrowed. */
+nci_kernel_table *nci_executor_kernels(const nci_executor *executor);
 int nci_executor_threads(const nci_executor *executor);
 int64_t nci_executor_limit(const nci_executor *executor);
 /* nci_executor_parallel runs body(arg, i) for 0 <= i < n on the pool (dynamic),

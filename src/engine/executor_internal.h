@@ -24,7 +24,8 @@ struct nci_executor {
     int64_t limit;
     pthread_mutex_t turn; /* guards the pool: one run or loop at a time */
     nci_pool *pool;
-    nci_lane *lanes; /* one a thread */
+    nci_lane *lanes;           /* one a thread */
+    nci_kernel_table *kernels; /* that programs registered */
 };
 
 /* How a task is run and what it costs (nci_sched_costs); the kernels and

@@ -82,7 +82,7 @@ ncg_status nci_predict(const nci_executor *executor, const nci_plan *plan,
                        const nci_source_table *sources, nci_prediction *out,
                        ncg_error *err)
 {
-    nci_costs kernel = {plan, sources, true};
+    nci_costs kernel = {plan, sources, nci_executor_kernels(executor), true};
     nci_sched_costs costs = {&kernel, nci_costs_scratch, nci_costs_threads};
     rehearsal r = {.plan = plan, .costs = &kernel};
     int threads = nci_executor_threads(executor);

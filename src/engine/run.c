@@ -188,6 +188,7 @@ static ncg_status run_task(run *r, nci_lane *lane, const nci_action *action,
         NCI_TRY(nci_scratch_create(&lane->scratch, err));
     nci_task_env env = {.plan = r->plan,
                         .sources = r->sources,
+                        .kernels = r->executor->kernels,
                         .scratch = lane->scratch,
                         .threads = action->threads,
                         .cancelled = &r->stopping};
@@ -452,7 +453,7 @@ ncg_status nci_executor_run(
     void (*progress)(void *ctx, int64_t tasks_done, int64_t managed),
     void *progress_ctx, nci_run_stats *stats, ncg_error *err)
 {
-    nci_costs costs = {plan, sources, sink->encode != NULL};
+    nci_costs costs = {plan, sources, x->kernels, sink->encode != NULL};
     nci_work work = {&costs, kernel_run, nci_costs_scratch, nci_costs_threads};
     return nci_executor_run_work(x, plan, sources, &work, sink, cancel,
                                  progress, progress_ctx, stats, err);

@@ -11,12 +11,6 @@ static void add_shape(const nci_grid *grid, nci_text *out)
     nci_text_add(out, ")");
 }
 
-static const char *step_name(nci_map_op op)
-{
-    static const char *const names[] = {"cast", "+", "-", "*", "/"};
-    return names[op];
-}
-
 static const char *op_name(ncg_op op)
 {
 #define OP_VERB(name, value, verb, method) verb,
@@ -37,12 +31,16 @@ static void add_work(const nci_layer *layer, nci_text *out)
         nci_text_add(out, "to %s", ncg_dtype_name(layer->store.to));
         return;
     }
+    if (layer->kind == NCI_LAYER_BLOCK) {
+        nci_text_add(out, "%s", layer->block.kernel);
+        return;
+    }
     if (f->noperands && f->operands[0].kind == NCI_OPERAND_SOURCE)
         nci_text_add(out, "read, decode");
     else
         nci_text_add(out, "take chunks");
     for (int i = 0; i < f->nsteps; i++)
-        nci_text_add(out, ", %s", step_name(f->steps[i].op));
+        nci_text_add(out, ", %s", nci_map_op_name(f->steps[i].op));
     if (f->folds)
         nci_text_add(out, ", %s%s%s", f->weight >= 0 ? "weighted " : "",
                      op_name(f->fold.op), f->labels ? " by group" : "");
@@ -72,6 +70,8 @@ static const char *colour(const nci_layer *layer)
         return "#cfe2f3";
     case NCI_LAYER_COMBINE:
         return "#fff2cc";
+    case NCI_LAYER_BLOCK:
+        return "#ead1dc";
     default:
         return "#d9ead3";
     }

@@ -167,14 +167,16 @@ static ncg_status build_map(builder *b, nci_node *node, const view *v, int *reg,
                             ncg_error *err)
 {
     nci_fused *fused = &b->program->fused;
-    int in[2] = {0, 0};
+    int in[NCI_MAP_INPUTS] = {0};
+    if (node->map == NCI_MAP_VIEW && !b->is_flat)
+        return build_input(b, &node->inputs[0], node->rank, v, reg, err);
     for (int i = 0; i < node->ninputs; i++)
         NCI_TRY(build_input(b, &node->inputs[i], node->rank, v, &in[i], err));
     if (fused->nsteps == NCI_MAX_STEPS)
         return NCG_EUNSUPPORTED;
     *reg = STEP_BASE + fused->nsteps;
     fused->steps[fused->nsteps++] =
-        (nci_step){node->map, in[0], in[1], node->dtype};
+        (nci_step){node->map, in[0], in[1], in[2], node->dtype};
     return NCG_OK;
 }
 
@@ -250,6 +252,7 @@ static void number_registers(nci_program *program)
         nci_step *step = &fused->steps[i];
         step->a = final_register(fused, step->a, source);
         step->b = final_register(fused, step->b, source);
+        step->c = final_register(fused, step->c, source);
     }
     fused->result = final_register(fused, fused->result, source);
     if (program->weight >= 0)

@@ -244,14 +244,25 @@ static ncg_status lower_stored(nci_lowering *lw, nci_node *node, int *out,
     return st;
 }
 
+static ncg_status lower_new(nci_lowering *lw, nci_node *node, int *out,
+                            ncg_error *err)
+{
+    switch (node->kind) {
+    case NCI_NODE_REDUCE:
+        return nci_lower_reduce(lw, node, out, err);
+    case NCI_NODE_BLOCK:
+        return nci_lower_block(lw, node, out, err);
+    default:
+        return lower_stored(lw, node, out, err);
+    }
+}
+
 ncg_status nci_lower_array(nci_lowering *lw, nci_node *node, int *out,
                            ncg_error *err)
 {
     int layer = find_array(lw, node->token);
     if (layer < 0) {
-        NCI_TRY(node->kind == NCI_NODE_REDUCE
-                    ? nci_lower_reduce(lw, node, &layer, err)
-                    : lower_stored(lw, node, &layer, err));
+        NCI_TRY(lower_new(lw, node, &layer, err));
         NCI_TRY(remember_array(lw, node->token, layer, err));
     }
     *out = layer;

@@ -29,6 +29,9 @@ nci_layer *nci_lower_add_layer(nci_lowering *lw, nci_layer_kind kind,
                                ncg_error *err);
 nci_layer_input *nci_lower_add_input(nci_layer *layer, int from_layer,
                                      ncg_error *err);
+/* nci_lower_block adds the layer of a BLOCK node. */
+ncg_status nci_lower_block(nci_lowering *lw, nci_node *node, int *out,
+                           ncg_error *err);
 /* nci_layer_array_axes lists the axes of the task grid that the layer's array
  * has, in order; returns how many. */
 int nci_layer_array_axes(const nci_layer *layer, int *axes);

@@ -26,6 +26,17 @@ static void free_picks(nci_node *node)
     nci_free(node->picks);
 }
 
+static void free_block(nci_node *node)
+{
+    nci_reach *reach = node->block.reach;
+    for (int i = 0; reach && i < node->ninputs * NCG_MAX_RANK; i++) {
+        nci_free(reach[i].low);
+        nci_free(reach[i].high);
+    }
+    nci_free(reach);
+    nci_buf_release(&node->block.params);
+}
+
 void nci_node_release(nci_node **slot)
 {
     nci_node *node = *slot;
@@ -33,8 +44,10 @@ void nci_node_release(nci_node **slot)
     if (!node ||
         atomic_fetch_sub_explicit(&node->refs, 1, memory_order_acq_rel) != 1)
         return;
+    free_block(node);
     for (int i = 0; i < node->ninputs; i++)
         nci_node_release(&node->inputs[i].node);
+    nci_free(node->inputs);
     free_picks(node);
     nci_grid_fini(&node->grid);
     nci_buf_release(&node->data);
@@ -43,10 +56,13 @@ void nci_node_release(nci_node **slot)
 }
 
 nci_node *nci_node_alloc(nci_node_kind kind, ncg_dtype dtype, int rank,
-                         ncg_error *err)
+                         int ninputs, ncg_error *err)
 {
     nci_node *node = nci_calloc(1, sizeof *node);
-    if (!node) {
+    if (node)
+        node->inputs = nci_calloc((size_t)ninputs + 1, sizeof *node->inputs);
+    if (!node || !node->inputs) {
+        nci_free(node);
         nci_fail(err, NCG_ENOMEM, "out of memory");
         return NULL;
     }
@@ -83,7 +99,7 @@ ncg_status nci_node_source(uint32_t id, const nci_source_spec *spec,
                            nci_node **out, ncg_error *err)
 {
     nci_node *node =
-        nci_node_alloc(NCI_NODE_SOURCE, spec->dtype, spec->rank, err);
+        nci_node_alloc(NCI_NODE_SOURCE, spec->dtype, spec->rank, 0, err);
     if (!node)
         return NCG_ENOMEM;
     memcpy(node->shape, spec->shape, sizeof node->shape);
@@ -111,7 +127,7 @@ ncg_status nci_node_const(ncg_dtype dtype, int rank, const int64_t *shape,
     if (nci_buf_size(data) < nbytes)
         return nci_fail(err, NCG_EINVAL, "%zu bytes given for %zu",
                         nci_buf_size(data), nbytes);
-    nci_node *node = nci_node_alloc(NCI_NODE_CONST, dtype, rank, err);
+    nci_node *node = nci_node_alloc(NCI_NODE_CONST, dtype, rank, 0, err);
     if (!node)
         return NCG_ENOMEM;
     if (rank)

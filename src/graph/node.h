@@ -14,22 +14,16 @@
 #include "base/grid.h"
 #include "base/hash.h"
 #include "base/source.h"
+#include "graph/map_op.h"
 
 typedef enum nci_node_kind {
     NCI_NODE_SOURCE, /* variable of files, by source id */
     NCI_NODE_CONST,  /* values in memory */
     NCI_NODE_SELECT, /* positions of each axis */
     NCI_NODE_MAP,    /* element-wise, inputs broadcast */
-    NCI_NODE_REDUCE  /* reduction, optionally by groups and with weights */
+    NCI_NODE_REDUCE, /* reduction, optionally by groups and with weights */
+    NCI_NODE_BLOCK   /* a named kernel makes each chunk from boxes of inputs */
 } nci_node_kind;
-
-typedef enum nci_map_op {
-    NCI_MAP_CAST, /* one input, to the node's dtype */
-    NCI_MAP_ADD,
-    NCI_MAP_SUB,
-    NCI_MAP_MUL,
-    NCI_MAP_DIV
-} nci_map_op;
 
 /* Positions taken along one axis: start + i * step, or index[i]. */
 typedef struct nci_pick {
@@ -61,6 +55,22 @@ typedef struct nci_reduce {
     int ddof;
 } nci_reduce;
 
+/* Which positions of an input's axis a chunk of ours needs: [low[i], high[i])
+ * for chunk i of our axis `from`; the whole axis where from is -1. A chunk for
+ * which one axis says low == high needs nothing of that input. */
+typedef struct nci_reach {
+    int from;
+    int64_t *low, *high; /* one a chunk of our axis */
+} nci_reach;
+
+/* What a BLOCK node runs: a kernel by name and version, never by pointer, with
+ * parameters as bytes. Its result has the chunks `node->grid`. */
+typedef struct nci_block {
+    const char *kernel; /* interned, "ncg.sort/1" */
+    nci_buf *params;    /* NULL: none */
+    nci_reach *reach;   /* [ninputs][NCG_MAX_RANK], by axis of the input */
+} nci_block;
+
 struct nci_node {
     _Atomic int32_t refs;
     nci_node_kind kind;
@@ -72,14 +82,15 @@ struct nci_node {
     uint8_t missing[8]; /* integers only, of `dtype` */
 
     int ninputs; /* reduce: input, then weights if any */
-    nci_operand inputs[2];
+    nci_operand *inputs;
 
     uint32_t source;   /* SOURCE: id the engine knows */
-    nci_grid grid;     /* SOURCE: storage chunks */
+    nci_grid grid;     /* SOURCE: storage chunks; BLOCK: of the result */
     nci_buf *data;     /* CONST: row-major values */
     nci_pick *picks;   /* SELECT: one an axis */
     nci_map_op map;    /* MAP */
     nci_reduce reduce; /* REDUCE */
+    nci_block block;   /* BLOCK */
     const char *name;  /* interned; what people know it by, may be NULL */
 };
 
@@ -99,9 +110,9 @@ ncg_status nci_node_const(ncg_dtype dtype, int rank, const int64_t *shape,
  * CONST is made at once. EINVAL: a position outside, an empty pick. */
 ncg_status nci_node_select(nci_node *input, const nci_pick *picks,
                            nci_node **out, ncg_error *err);
-/* nci_node_map combines one or two operands over `shape`. Result dtype: F32
- * when all inputs are at most F32 floats or integers below 32 bits, else F64;
- * CAST: `dtype`. */
+/* nci_node_map combines operands over `shape`. The result's dtype follows
+ * map_op.h; CAST: `dtype`. CAST and VIEW keep the missing values of integers,
+ * other results mark them by NaN. */
 ncg_status nci_node_map(nci_map_op op, ncg_dtype dtype, int rank,
                         const int64_t *shape, const nci_operand *operands,
                         int noperands, nci_node **out, ncg_error *err);
@@ -115,6 +126,36 @@ ncg_status nci_node_map(nci_map_op op, ncg_dtype dtype, int rank,
 ncg_status nci_node_reduce(nci_node *input, const nci_reduce *reduce,
                            const nci_operand *weights, nci_node **out,
                            ncg_error *err);
+
+/* What nci_node_block is made of; everything is copied. */
+typedef struct nci_block_spec {
+    const char *name; /* for people; NULL: the first input's */
+    const char *kernel;
+    const void *params;
+    size_t nparams;
+    ncg_dtype dtype;
+    bool has_missing; /* integers */
+    uint8_t missing[8];
+    const nci_grid *grid; /* chunks, and so shape, of the result */
+    int ninputs;
+    nci_node *const *inputs;
+    const nci_reach *reach; /* [ninputs][NCG_MAX_RANK] */
+} nci_block_spec;
+
+/* nci_node_block makes an array whose chunks a named kernel computes from
+ * boxes of the inputs. EINVAL: a reach outside its input. */
+ncg_status nci_node_block(const nci_block_spec *spec, nci_node **out,
+                          ncg_error *err);
+
+/* nci_reach_copy copies the reach of `nchunks` chunks; what it allocated up to
+ * a failure stays in *out. */
+ncg_status nci_reach_copy(const nci_reach *from, int64_t nchunks,
+                          nci_reach *out, ncg_error *err);
+
+/* nci_node_grid gives the chunks in which people see an array: those of the
+ * files under selections and arithmetic, of BLOCK nodes their own, of results
+ * of reductions what is left of the input's. The caller ends it. */
+ncg_status nci_node_grid(const nci_node *node, nci_grid *out, ncg_error *err);
 
 /* nci_reduce_axes maps output axes to input axes of a reduction;
  * returns the output's rank. */

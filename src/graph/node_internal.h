@@ -4,11 +4,16 @@
 /* What the files that make nodes share. */
 #include "graph/node.h"
 
-/* nci_node_alloc makes an empty node with one reference; NULL: no memory. */
+/* nci_node_alloc makes an empty node with one reference and room for inputs;
+ * NULL: no memory. */
 nci_node *nci_node_alloc(nci_node_kind kind, ncg_dtype dtype, int rank,
-                         ncg_error *err);
+                         int ninputs, ncg_error *err);
 void nci_node_set_missing(nci_node *node, const nci_node *from);
 /* nci_node_hash_common starts a token with what all kinds have. */
 void nci_node_hash_common(const nci_node *node, nci_hash *hash);
+/* nci_node_block_on makes the same BLOCK node on other inputs, whose values are
+ * equal. */
+ncg_status nci_node_block_on(nci_node *node, const nci_operand *inputs,
+                             nci_node **out, ncg_error *err);
 
 #endif

@@ -92,7 +92,7 @@ ncg_status nci_node_select(nci_node *input, const nci_pick *picks,
     if (input->kind == NCI_NODE_CONST)
         return select_const(input, picks, out, err);
     nci_node *node =
-        nci_node_alloc(NCI_NODE_SELECT, input->dtype, input->rank, err);
+        nci_node_alloc(NCI_NODE_SELECT, input->dtype, input->rank, 1, err);
     if (!node)
         return NCG_ENOMEM;
     ncg_status st = NCG_OK;
@@ -122,10 +122,10 @@ ncg_status nci_node_select(nci_node *input, const nci_pick *picks,
 
 /* ---- element-wise ------------------------------------------------------- */
 
-static bool fits_f32(const nci_node *node)
+/* The dtype in which an operand takes part. */
+static ncg_dtype part_dtype(const nci_node *node)
 {
-    return node->dtype == NCG_DTYPE_F32 || (nci_dtype_is_integer(node->dtype) &&
-                                            ncg_dtype_size(node->dtype) < 4);
+    return node->has_missing ? nci_dtype_real(node->dtype) : node->dtype;
 }
 
 static ncg_status check_operand(const nci_operand *operand, int rank,
@@ -151,18 +151,47 @@ static ncg_status check_operand(const nci_operand *operand, int rank,
     return NCG_OK;
 }
 
+static ncg_status map_dtype(nci_map_op op, const nci_operand *operands,
+                            ncg_dtype *dtype, ncg_error *err)
+{
+    ncg_dtype inputs[NCI_MAP_INPUTS];
+    int n = nci_map_op_ninputs(op);
+    if (op == NCI_MAP_CAST)
+        return NCG_OK;
+    if (op == NCI_MAP_VIEW) {
+        *dtype = operands[0].node->dtype;
+        return NCG_OK;
+    }
+    for (int i = 0; i < n; i++)
+        inputs[i] = part_dtype(operands[i].node);
+    return nci_map_dtype(op, inputs, n, dtype, err);
+}
+
+/* Integers made from floats, or from integers with missing values, need a
+ * value that says so. */
+static void set_map_missing(nci_node *node, const nci_node *from)
+{
+    if (node->map == NCI_MAP_VIEW)
+        nci_node_set_missing(node, from);
+    if (node->map != NCI_MAP_CAST || !nci_dtype_is_integer(node->dtype))
+        return;
+    node->has_missing = from->has_missing || nci_dtype_is_float(from->dtype);
+    nci_dtype_put(node->dtype, node->missing,
+                  nci_dtype_default_fill(node->dtype));
+}
+
 ncg_status nci_node_map(nci_map_op op, ncg_dtype dtype, int rank,
                         const int64_t *shape, const nci_operand *operands,
                         int noperands, nci_node **out, ncg_error *err)
 {
-    bool narrow = true;
-    for (int i = 0; i < noperands; i++) {
+    if (noperands != nci_map_op_ninputs(op))
+        return nci_fail(err, NCG_EINVAL, "%s takes %d operands, not %d",
+                        nci_map_op_name(op), nci_map_op_ninputs(op),
+                        noperands);
+    for (int i = 0; i < noperands; i++)
         NCI_TRY(check_operand(&operands[i], rank, shape, err));
-        narrow = narrow && fits_f32(operands[i].node);
-    }
-    if (op != NCI_MAP_CAST)
-        dtype = narrow ? NCG_DTYPE_F32 : NCG_DTYPE_F64;
-    nci_node *node = nci_node_alloc(NCI_NODE_MAP, dtype, rank, err);
+    NCI_TRY(map_dtype(op, operands, &dtype, err));
+    nci_node *node = nci_node_alloc(NCI_NODE_MAP, dtype, rank, noperands, err);
     if (!node)
         return NCG_ENOMEM;
     memcpy(node->shape, shape, (size_t)rank * sizeof *shape);
@@ -172,12 +201,7 @@ ncg_status nci_node_map(nci_map_op op, ncg_dtype dtype, int rank,
         node->inputs[i] = operands[i];
         nci_node_retain(operands[i].node);
     }
-    if (op == NCI_MAP_CAST && nci_dtype_is_integer(dtype)) {
-        const nci_node *from = operands[0].node;
-        node->has_missing =
-            from->has_missing || nci_dtype_is_float(from->dtype);
-        nci_dtype_put(dtype, node->missing, nci_dtype_default_fill(dtype));
-    }
+    set_map_missing(node, operands[0].node);
     node->name = operands[0].node->name;
     nci_hash hash;
     nci_node_hash_common(node, &hash);
@@ -317,7 +341,7 @@ ncg_status nci_node_reduce(nci_node *input, const nci_reduce *reduce,
     int rank = nci_reduce_axes(reduce, input->rank, axis_of);
     nci_node *node = nci_node_alloc(
         NCI_NODE_REDUCE,
-        result_dtype(reduce->op, input->dtype, weights != NULL), rank, err);
+        result_dtype(reduce->op, input->dtype, weights != NULL), rank, 2, err);
     if (!node)
         return NCG_ENOMEM;
     node->reduce = *reduce;

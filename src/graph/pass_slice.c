@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "graph/fuse.h"
+#include "graph/node_internal.h"
 
 static bool is_whole(const nci_pick *pick, int64_t size)
 {
@@ -97,7 +98,7 @@ static ncg_status compose(const nci_pick *picks, nci_node *inner,
 static ncg_status distribute(const nci_pick *picks, nci_node *map,
                              nci_node **out, ncg_error *err)
 {
-    nci_operand operands[2];
+    nci_operand operands[NCI_MAP_INPUTS];
     int64_t shape[NCG_MAX_RANK];
     ncg_status st = NCG_OK;
     int n = 0;
@@ -159,6 +160,8 @@ static ncg_status rebuild(nci_node *node, nci_operand *inputs, nci_node **out,
     case NCI_NODE_REDUCE:
         return nci_node_reduce(inputs[0].node, &node->reduce,
                                node->ninputs > 1 ? &inputs[1] : NULL, out, err);
+    case NCI_NODE_BLOCK:
+        return nci_node_block_on(node, inputs, out, err);
     default:
         *out = nci_node_retain(node);
         return NCG_OK;
@@ -167,9 +170,12 @@ static ncg_status rebuild(nci_node *node, nci_operand *inputs, nci_node **out,
 
 ncg_status nci_pass_slice(nci_node *root, nci_node **out, ncg_error *err)
 {
-    nci_operand inputs[2];
-    ncg_status st = NCG_OK;
     int n = 0;
+    ncg_status st = NCG_OK;
+    nci_operand *inputs =
+        nci_alloc(((size_t)root->ninputs + 1) * sizeof *inputs);
+    if (!inputs)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
     for (; !st && n < root->ninputs; n++) {
         inputs[n] = root->inputs[n];
         st = nci_pass_slice(root->inputs[n].node, &inputs[n].node, err);
@@ -180,5 +186,6 @@ ncg_status nci_pass_slice(nci_node *root, nci_node **out, ncg_error *err)
         st = rebuild(root, inputs, out, err);
     for (int i = 0; i < n; i++)
         nci_node_release(&inputs[i].node);
+    nci_free(inputs);
     return st;
 }

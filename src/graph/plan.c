@@ -43,6 +43,34 @@ static void combine_fini(nci_combine *combine)
     nci_free(combine->population);
 }
 
+static void block_fini(nci_block_work *block)
+{
+    for (int i = 0; i < block->nargs; i++)
+        for (int a = 0; a < NCG_MAX_RANK; a++) {
+            nci_free(block->args[i].reach[a].low);
+            nci_free(block->args[i].reach[a].high);
+        }
+    nci_free(block->args);
+    nci_buf_release(&block->params);
+}
+
+bool nci_block_box(const nci_block_arg *arg, const int64_t *index,
+                   nci_box *out)
+{
+    out->rank = arg->rank;
+    for (int a = 0; a < arg->rank; a++) {
+        const nci_reach *reach = &arg->reach[a];
+        int64_t low = 0, high = arg->shape[a];
+        if (reach->from >= 0) {
+            low = reach->low[index[reach->from]];
+            high = reach->high[index[reach->from]];
+        }
+        out->start[a] = low;
+        out->count[a] = high - low;
+    }
+    return !nci_box_is_empty(out);
+}
+
 void nci_plan_free(nci_plan **slot)
 {
     nci_plan *plan = *slot;
@@ -57,6 +85,7 @@ void nci_plan_free(nci_plan **slot)
         nci_free(layer->users);
         fused_fini(&layer->fused);
         combine_fini(&layer->combine);
+        block_fini(&layer->block);
     }
     nci_free(plan->layers);
     nci_free(plan->outputs);

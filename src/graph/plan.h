@@ -12,6 +12,7 @@
  *              or folds it into a reduction state for a group of chunks
  *     COMBINE  merges states along one axis, a few at a time; the last level
  *              finishes: state -> values
+ *     BLOCK    a named kernel makes a chunk from boxes of other layers' arrays
  *     STORE    gathers one chunk of an output, converted to its final dtype
  *
  * Everything here is fixed by shapes, grids and operations: never by threads,
@@ -36,6 +37,7 @@ typedef struct nci_layer_input {
 typedef enum nci_layer_kind {
     NCI_LAYER_FUSED,
     NCI_LAYER_COMBINE,
+    NCI_LAYER_BLOCK,
     NCI_LAYER_STORE
 } nci_layer_kind;
 
@@ -70,7 +72,7 @@ typedef struct nci_access {
  * results, all double with NaN for missing. */
 typedef struct nci_step {
     nci_map_op op;
-    int a, b;        /* registers; b unused by CAST */
+    int a, b, c;     /* registers, as many as the operation has inputs */
     ncg_dtype dtype; /* result is rounded to F32 where this is F32; integer
                         CAST: rounded to nearest */
 } nci_step;
@@ -121,6 +123,32 @@ typedef struct nci_combine {
     bool keep[NCG_MAX_RANK];
 } nci_combine;
 
+/* ---- BLOCK ---------------------------------------------------------------- */
+
+/* An array that a BLOCK layer takes boxes of; input i of the layer. */
+typedef struct nci_block_arg {
+    ncg_dtype dtype;
+    bool has_missing;
+    uint8_t missing[8];
+    int rank;
+    int64_t shape[NCG_MAX_RANK];
+    nci_reach reach[NCG_MAX_RANK]; /* owned */
+} nci_block_arg;
+
+typedef struct nci_block_work {
+    const char *kernel; /* interned */
+    nci_buf *params;    /* NULL: none */
+    bool has_missing;   /* of the result */
+    uint8_t missing[8];
+    int nargs;
+    nci_block_arg *args;
+} nci_block_work;
+
+/* nci_block_box gives the box of argument `arg` that chunk `index` of the
+ * layer's grid needs; false where that is nothing. */
+bool nci_block_box(const nci_block_arg *arg, const int64_t *index,
+                   nci_box *out);
+
 /* ---- STORE ----------------------------------------------------------------
  */
 
@@ -142,7 +170,8 @@ typedef struct nci_layer {
                        as in the domain, the others counted in chunks; a final
                        one: still the domain's axes. STORE: the output. */
     nci_grid array; /* grid of the array this layer makes, where it makes one
-                       (stored FUSED, final COMBINE); same task numbers */
+                       (stored FUSED, final COMBINE, BLOCK); same task
+                       numbers */
     ncg_dtype dtype; /* of that array */
     nci_layer_input *inputs;
     int ninputs;
@@ -150,6 +179,7 @@ typedef struct nci_layer {
     int nusers;
     nci_fused fused;
     nci_combine combine;
+    nci_block_work block;
     nci_store store;
 } nci_layer;
 

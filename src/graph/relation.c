@@ -184,3 +184,37 @@ ncg_status nci_relation_runs(int64_t nin, int64_t arity, nci_relation *out,
     }
     return maker_done(&maker, st, nout, nin, out, err);
 }
+
+ncg_status nci_relation_from_reach(const nci_reach *reach, int64_t nchunks,
+                                   const nci_axis *input, nci_relation *out,
+                                   ncg_error *err)
+{
+    int64_t total = 0;
+    int64_t *first = nci_calloc((size_t)nchunks + 1, sizeof *first);
+    if (!first)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    for (int64_t i = 0; i < nchunks; i++) {
+        if (reach->low[i] < reach->high[i])
+            total += nci_axis_find(input, reach->high[i] - 1) -
+                     nci_axis_find(input, reach->low[i]) + 1;
+        first[i + 1] = total;
+    }
+    int64_t *items = nci_alloc(((size_t)total + 1) * sizeof *items);
+    ncg_status st = items ? NCG_OK
+                          : nci_fail(err, NCG_ENOMEM, "out of memory");
+    for (int64_t i = 0; !st && i < nchunks; i++) {
+        if (first[i] == first[i + 1])
+            continue;
+        int64_t chunk = nci_axis_find(input, reach->low[i]);
+        for (int64_t k = first[i]; k < first[i + 1]; k++)
+            items[k] = chunk++;
+    }
+    if (!st)
+        st = nci_relation_from_lists(nchunks, input->nchunks, first, items, out,
+                                     err);
+    if (st) {
+        nci_free(first);
+        nci_free(items);
+    }
+    return st;
+}

@@ -14,6 +14,11 @@ ncg_status nci_relation_from_pick(const nci_axis *ours, const nci_pick *pick,
 ncg_status nci_relation_from_lists(int64_t nout, int64_t nin, int64_t *first,
                                    int64_t *items, nci_relation *out,
                                    ncg_error *err);
+/* nci_relation_from_reach relates chunks to those of `input` that the
+ * positions [low, high) of each fall into. */
+ncg_status nci_relation_from_reach(const nci_reach *reach, int64_t nchunks,
+                                   const nci_axis *input, nci_relation *out,
+                                   ncg_error *err);
 /* nci_relation_runs: chunk i needs input chunks i * arity .. up to nin. */
 ncg_status nci_relation_runs(int64_t nin, int64_t arity, nci_relation *out,
                              ncg_error *err);

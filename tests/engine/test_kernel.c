@@ -192,8 +192,8 @@ static void large_tiles_get_threads(void **state)
     fixture_init(&f, 1, NX * 8, x, NCG_OP_MEAN, false);
     assert_int_equal(nci_kernel_threads(f.plan, f.table, 0, 4), 4);
     assert_int_equal(nci_kernel_threads(f.plan, f.table, 0, 1), 1);
-    assert_true(nci_kernel_scratch(f.plan, f.table, 0, 4) >
-                nci_kernel_scratch(f.plan, f.table, 0, 1));
+    assert_true(nci_kernel_scratch(f.plan, f.table, NULL, 0, 4) >
+                nci_kernel_scratch(f.plan, f.table, NULL, 0, 1));
     fixture_fini(&f);
     fixture_init(&f, 3, 2, y, NCG_OP_MEAN, false);
     assert_int_equal(nci_kernel_threads(f.plan, f.table, 0, 4), 1);

@@ -532,7 +532,7 @@ static nci_buf *run_plan(const array *a, const nci_plan *plan, int threads,
                                 &err));
         assert_true((int64_t)nci_buf_size(bufs[task]) ==
                     nci_plan_bytes(plan, task));
-        assert_true(nci_kernel_scratch(plan, a->table, task, threads) >= 0);
+        assert_true(nci_kernel_scratch(plan, a->table, NULL, task, threads) >= 0);
         free(deps.items);
     }
     const nci_layer *store = &plan->layers[plan->outputs[0]];

@@ -44,6 +44,8 @@ static void run_step(const nci_isa *isa, const nci_step *step,
     case NCI_MAP_DIV:
         isa->div(a, b, n, out);
         break;
+    default:
+        break;
     }
     if (step->dtype == NCG_DTYPE_F32)
         isa->round_f32(out, n);

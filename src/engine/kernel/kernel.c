@@ -16,6 +16,8 @@ ncg_status nci_kernel_run(const nci_task_env *env, int64_t task,
         return nci_run_fused(env, layer, chunk, deps, ndeps, out, err);
     case NCI_LAYER_COMBINE:
         return nci_run_combine(env, layer, chunk, deps, ndeps, out, err);
+    case NCI_LAYER_BLOCK:
+        return nci_run_block(env, layer, chunk, deps, ndeps, out, err);
     case NCI_LAYER_STORE:
         return nci_run_store(env, layer, chunk, deps, ndeps, out, err);
     }
@@ -58,13 +60,15 @@ static int64_t fold_scratch(const nci_layer *layer, int64_t chunk)
 }
 
 int64_t nci_kernel_scratch(const nci_plan *plan,
-                           const nci_source_table *sources, int64_t task,
-                           int threads)
+                           const nci_source_table *sources,
+                           nci_kernel_table *kernels, int64_t task, int threads)
 {
     const nci_layer *layer = nci_plan_layer(plan, task);
     int64_t chunk = task - layer->base;
     if (layer->kind == NCI_LAYER_STORE)
         return 0;
+    if (layer->kind == NCI_LAYER_BLOCK)
+        return nci_block_scratch(plan, kernels, layer, chunk, threads);
     if (layer->kind == NCI_LAYER_COMBINE)
         return layer->combine.is_final
                    ? (int64_t)nci_state_layout_of(&layer->combine.fold,

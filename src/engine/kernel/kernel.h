@@ -6,6 +6,7 @@
  * comes out, bit for bit, for any `threads` and any instruction set. Any
  * thread; OpenMP regions run with num_threads(threads).
  */
+#include "engine/kernel/registry.h"
 #include "engine/source.h"
 #include "graph/plan.h"
 
@@ -20,6 +21,7 @@ typedef struct nci_dep {
 typedef struct nci_task_env {
     const nci_plan *plan;
     const nci_source_table *sources;
+    nci_kernel_table *kernels; /* NULL: the library's own only */
     nci_scratch *scratch;          /* of the calling thread, for tiles */
     int threads;                   /* k of this task */
     const _Atomic bool *cancelled; /* looked at between tiles */
@@ -33,7 +35,8 @@ ncg_status nci_kernel_run(const nci_task_env *env, int64_t task,
 /* nci_kernel_scratch bounds the bytes that running a task needs beside its
  * inputs and its output: tile buffers, program blocks, gathered operands. */
 int64_t nci_kernel_scratch(const nci_plan *plan,
-                           const nci_source_table *sources, int64_t task,
+                           const nci_source_table *sources,
+                           nci_kernel_table *kernels, int64_t task,
                            int threads);
 /* nci_kernel_threads tells on how many cores a task is worth running when
  * `available` are idle: 1 for ordinary tasks, more where a tile is large. */

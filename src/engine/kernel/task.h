@@ -121,6 +121,12 @@ ncg_status nci_run_fused(const nci_task_env *env, const nci_layer *layer,
 ncg_status nci_run_combine(const nci_task_env *env, const nci_layer *layer,
                            int64_t chunk, const nci_dep *deps, int64_t ndeps,
                            nci_buf **out, ncg_error *err);
+ncg_status nci_run_block(const nci_task_env *env, const nci_layer *layer,
+                         int64_t chunk, const nci_dep *deps, int64_t ndeps,
+                         nci_buf **out, ncg_error *err);
+/* nci_block_scratch: gathered boxes and what the kernel asks for. */
+int64_t nci_block_scratch(const nci_plan *plan, nci_kernel_table *kernels,
+                          const nci_layer *layer, int64_t chunk, int threads);
 ncg_status nci_run_store(const nci_task_env *env, const nci_layer *layer,
                          int64_t chunk, const nci_dep *deps, int64_t ndeps,
                          nci_buf **out, ncg_error *err);
