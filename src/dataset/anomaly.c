@@ -15,6 +15,7 @@ typedef struct anomaly {
     bool grouped;
     nci_groups groups;
     int64_t *index; /* labels as positions */
+    nci_text enums; /* names of variables that stay */
 } anomaly;
 
 static ncg_status find_time(const nci_model *model, int *dim, ncg_error *err)
@@ -119,13 +120,28 @@ static bool describe(nci_variable *var)
     return ok;
 }
 
+static void list(nci_text *enums, const char *name)
+{
+    nci_text_add(enums, "%s%s",
+                 enums->length ? ", " : "as it is, being an enum: ", name);
+}
+
 /* Replaces the array in place: `var` belongs to the private copy. */
-static ncg_status change(const anomaly *a, nci_variable *var, ncg_error *err)
+static ncg_status change(anomaly *a, nci_variable *var, ncg_error *err)
 {
     int axis = nci_variable_axis(var, a->dim);
     nci_node *result = NULL;
     if (axis < 0 || var->kind != NCI_KIND_DATA || !nci_variable_is_numeric(var))
         return NCG_OK;
+    if (var->is_enum && var->is_asked)
+        return nci_fail(err, NCG_EUNSUPPORTED,
+                        "%s%s%s: no anomaly of an enum, whose values are names",
+                        a->in->nfiles ? a->in->file_names[0] : "",
+                        a->in->nfiles ? ": " : "", var->name);
+    if (var->is_enum) {
+        list(&a->enums, var->name);
+        return NCG_OK;
+    }
     ncg_status st = make_array(a, var->array, axis, &result, err);
     if (st)
         return nci_error_wrap(err, "%s", var->name);
@@ -142,14 +158,15 @@ ncg_status nci_model_anomaly(const nci_model *model, const char *by,
 {
     anomaly a = {.in = model};
     nci_model *fresh = NULL;
-    (void)note;
-    (void)note_payload;
     ncg_status st = anomaly_init(&a, by, err);
     if (!st)
         st = nci_model_copy(model, &fresh, err);
     for (size_t i = 0; !st && i < fresh->nvars; i++)
         st = change(&a, &fresh->vars[i], err);
+    if (!st && note && a.enums.length)
+        note(a.enums.data, note_payload);
     nci_groups_fini(&a.groups);
+    nci_text_fini(&a.enums);
     nci_free(a.index);
     if (st) {
         nci_model_release(&fresh);

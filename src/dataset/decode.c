@@ -179,6 +179,25 @@ static ncg_status read_missing(reader *r, const char *name, bool *found,
     return NCG_OK;
 }
 
+/* The attribute of an enum has the enum's type, which no attribute of ours
+ * has; the storage knows the same value. */
+static bool has_enum_fill(const nci_var *var)
+{
+    const nci_attr *attr = nci_attrs_find(&var->attrs, "_FillValue");
+    return var->klass == NCI_VAR_ENUM && attr && attr->is_unsupported &&
+           var->storage.has_fill;
+}
+
+static ncg_status read_enum_fill(reader *r, bool *found, ncg_error *err)
+{
+    const uint8_t *fill = r->var->storage.fill;
+    number n = {nci_dtype_get(r->out->raw, fill), 0};
+    if (nci_dtype_is_integer(r->out->raw))
+        n.i = nci_dtype_get_i64(r->out->raw, fill);
+    *found = true;
+    return add_missing(r, &n, err);
+}
+
 static void add_default_fill(reader *r)
 {
     nci_decode *out = r->out;
@@ -328,7 +347,10 @@ ncg_status nci_decode_make(const nci_var *var, const char *path,
     bool has_fill = false, has_missing = false;
     decode.raw = raw_dtype(var);
     read_packing(&r);
-    NCI_TRY(read_missing(&r, "_FillValue", &has_fill, err));
+    if (has_enum_fill(var))
+        NCI_TRY(read_enum_fill(&r, &has_fill, err));
+    else
+        NCI_TRY(read_missing(&r, "_FillValue", &has_fill, err));
     NCI_TRY(read_missing(&r, "missing_value", &has_missing, err));
     if (!has_fill && !no_default_fill && decode.nmissing < NCI_MAX_MISSING)
         add_default_fill(&r);

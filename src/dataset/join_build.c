@@ -215,6 +215,17 @@ static void forget_bounds(const nci_join_group *group, int v, nci_variable *out)
     }
 }
 
+/* Variables of groups may be written with or without the first slash. */
+static bool is_asked(const nci_strings *names, const char *name)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        const char *one = names->items[i];
+        if (!strcmp(one + (*one == '/'), name + (*name == '/')))
+            return true;
+    }
+    return false;
+}
+
 static ncg_status add_variable(nci_join_group *group, int v, nci_model *model,
                                ncg_error *err)
 {
@@ -227,6 +238,13 @@ static ncg_status add_variable(nci_join_group *group, int v, nci_model *model,
     out->kind = var->kind;
     out->storage = var->desc->storage;
     out->stored = var->desc->dtype;
+    out->is_enum = var->desc->klass == NCI_VAR_ENUM;
+    out->is_asked = is_asked(&group->work->names, var->name);
+    if (out->is_enum)
+        nci_join_note(group->work,
+                      "%s: %s: an enum, read as integers: the names of its "
+                      "values are not kept",
+                      nci_join_path(group, (size_t)var->member), var->name);
     if (group->work->is_lifted &&
         !nci_join_unlist(&out->attrs, group->work->scalar))
         return nci_fail(err, NCG_ENOMEM, "%s: attributes", var->name);

@@ -49,6 +49,8 @@ typedef struct nci_variable {
     /* As stored in the first file, for listings and for copies: */
     nci_storage storage;
     ncg_dtype stored;
+    bool is_enum;  /* values are names, not amounts: never in arithmetic */
+    bool is_asked; /* named by the user: not left out in silence */
     const char *note; /* interned: why it was skipped or what was assumed */
     const char *missing_rule; /* interned, in words, for listings; or NULL */
 } nci_variable;

@@ -161,8 +161,9 @@ typedef struct nci_reducing {
     bool *mask, *keeps;
     int label_dim; /* dimension that is grouped, -1 */
     nci_groups groups;
-    bool is_daily;          /* time steps of one day */
-    nci_text lost, textual; /* names of variables that are left out */
+    bool is_daily;                 /* time steps of one day */
+    nci_text lost, textual, enums; /* names of variables that are left out */
+    int nreduced;
     nci_note_fn note;
     void *note_payload;
 } nci_reducing;

@@ -92,6 +92,8 @@ nci_variable *nci_model_add_like(nci_model *model, const nci_variable *var,
     fresh->kind = var->kind;
     fresh->storage = var->storage;
     fresh->stored = var->stored;
+    fresh->is_enum = var->is_enum;
+    fresh->is_asked = var->is_asked;
     fresh->note = var->note;
     return fresh;
 }

@@ -48,6 +48,69 @@ static ncg_status check_options(const ncg_reduce_options *o, ncg_error *err)
     return NCG_OK;
 }
 
+/* ---- values that are names -------------------------------------------------
+ */
+
+/* The result is one of the values, not a number made from them. */
+static bool keeps_values(ncg_op op)
+{
+    return op == NCG_OP_MIN || op == NCG_OP_MAX || op == NCG_OP_FIRST ||
+           op == NCG_OP_LAST;
+}
+
+static bool is_refused_enum(const nci_reducing *r, const nci_variable *var)
+{
+    ncg_op op = r->options->op;
+    return var->is_enum && !keeps_values(op) && op != NCG_OP_COUNT &&
+           op != NCG_OP_ARGMIN && op != NCG_OP_ARGMAX;
+}
+
+static ncg_status fail_enum(const nci_reducing *r, const char *names,
+                            ncg_error *err)
+{
+    return nci_fail(err, NCG_EUNSUPPORTED,
+                    "%s%s%s: no %s of an enum, whose values are names; there "
+                    "are min, max, count, first, last, argmin, argmax",
+                    r->in->nfiles ? r->in->file_names[0] : "",
+                    r->in->nfiles ? ": " : "", names, verbs[r->options->op]);
+}
+
+static ncg_status fail_text(const nci_reducing *r, const nci_variable *var,
+                            ncg_error *err)
+{
+    return nci_fail(err, NCG_EUNSUPPORTED,
+                    "%s%s%s: text cannot be reduced: leave it out of the list "
+                    "of variables",
+                    r->in->nfiles ? r->in->file_names[0] : "",
+                    r->in->nfiles ? ": " : "", var->name);
+}
+
+/* Where text alone was asked for, it is not the dimension that is wrong. */
+static ncg_status find_dims(nci_reducing *r, ncg_error *err)
+{
+    ncg_status st = nci_model_parse_dims(r->in, r->options->dims, r->mask, err);
+    for (size_t i = 0; st == NCG_EINVAL && i < r->in->nvars; i++)
+        if (r->in->vars[i].is_asked && r->in->vars[i].rank &&
+            !nci_variable_is_numeric(&r->in->vars[i]))
+            return fail_text(r, &r->in->vars[i], err);
+    return st;
+}
+
+/* What the user named is not left out with a note. */
+static ncg_status check_asked(const nci_reducing *r, ncg_error *err)
+{
+    for (size_t i = 0; i < r->in->nvars; i++) {
+        const nci_variable *var = &r->in->vars[i];
+        if (!var->is_asked || !nci_reducing_has(r, var))
+            continue;
+        if (is_refused_enum(r, var))
+            return fail_enum(r, var->name, err);
+        if (!nci_variable_is_numeric(var))
+            return fail_text(r, var, err);
+    }
+    return NCG_OK;
+}
+
 /* ---- the reduction under way ------------------------------------------------
  */
 
@@ -57,6 +120,7 @@ static void reducing_fini(nci_reducing *r)
     nci_groups_fini(&r->groups);
     nci_text_fini(&r->lost);
     nci_text_fini(&r->textual);
+    nci_text_fini(&r->enums);
     nci_free(r->mask);
     nci_free(r->keeps);
 }
@@ -195,7 +259,8 @@ static ncg_status reducing_init(nci_reducing *r, ncg_error *err)
     r->keeps = nci_calloc(in->ndims + 1, sizeof *r->keeps);
     if (!r->mask || !r->keeps)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
-    NCI_TRY(nci_model_parse_dims(in, r->options->dims, r->mask, err));
+    NCI_TRY(find_dims(r, err));
+    NCI_TRY(check_asked(r, err));
     NCI_TRY(check_sizes(r, err));
     NCI_TRY(check_gathered(r, err));
     NCI_TRY(nci_by_parse(r->options->by, &by, err));
@@ -264,6 +329,8 @@ static ncg_status reduce_var(nci_reducing *r, int index, ncg_error *err)
         nci_error_wrap(err, "%s", var->name);
     if (!st)
         st = nci_cf_attrs(r, var, weighted ? &weights : NULL, to, err);
+    to->is_enum = var->is_enum && keeps_values(r->options->op);
+    r->nreduced++;
     nci_weights_fini(&weights);
     return st;
 }
@@ -302,7 +369,8 @@ static bool is_formula_term(const nci_model *model, const char *name)
 
 static bool is_reducible(const nci_reducing *r, const nci_variable *var)
 {
-    if (!nci_variable_is_numeric(var) || is_weights(r, var))
+    if (!nci_variable_is_numeric(var) || is_weights(r, var) ||
+        is_refused_enum(r, var))
         return false;
     return var->kind == NCI_KIND_DATA ||
            (var->kind == NCI_KIND_OTHER && var->rank > 1 &&
@@ -327,7 +395,10 @@ static ncg_status handle_var(nci_reducing *r, int index, ncg_error *err)
         return reduce_var(r, index, err);
     if (var->kind == NCI_KIND_BOUNDS || is_weights(r, var))
         return NCG_OK;
-    list_name(nci_variable_is_numeric(var) ? &r->lost : &r->textual, var->name);
+    list_name(is_refused_enum(r, var)        ? &r->enums
+              : nci_variable_is_numeric(var) ? &r->lost
+                                             : &r->textual,
+              var->name);
     return NCG_OK;
 }
 
@@ -339,6 +410,9 @@ static void note_left_out(const nci_reducing *r)
     if (r->textual.length)
         nci_reducing_note(r, "left out, as there are no numbers to reduce: %s",
                           r->textual.data);
+    if (r->enums.length)
+        nci_reducing_note(r, "left out, as there is no %s of an enum: %s",
+                          verbs[r->options->op], r->enums.data);
 }
 
 static void resize_dims(nci_reducing *r)
@@ -360,6 +434,8 @@ static ncg_status run(nci_reducing *r, ncg_error *err)
     resize_dims(r);
     for (size_t i = 0; i < r->in->nvars; i++)
         NCI_TRY(handle_var(r, (int)i, err));
+    if (!r->nreduced && r->enums.length)
+        return fail_enum(r, r->enums.data, err);
     note_left_out(r);
     bool *lost = nci_calloc(r->in->ndims + 1, sizeof *lost);
     if (!lost)

@@ -268,11 +268,14 @@ static ncg_status fail_variable(const nci_model *model, const char *word,
 /* A cell measure or mask that is asked for by name is data from then on. */
 static void make_data(nci_model *model, const nci_strings *wanted)
 {
-    for (size_t i = 0; i < model->nvars; i++)
-        if (model->vars[i].kind == NCI_KIND_OTHER &&
-            nci_variable_is_numeric(&model->vars[i]) &&
-            nci_strings_has(wanted, model->vars[i].name))
-            model->vars[i].kind = NCI_KIND_DATA;
+    for (size_t i = 0; i < model->nvars; i++) {
+        nci_variable *var = &model->vars[i];
+        if (!nci_strings_has(wanted, var->name))
+            continue;
+        var->is_asked = true;
+        if (var->kind == NCI_KIND_OTHER && nci_variable_is_numeric(var))
+            var->kind = NCI_KIND_DATA;
+    }
 }
 
 /* Variables that describe stay when all their dimensions do. */

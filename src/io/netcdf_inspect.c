@@ -270,7 +270,7 @@ static void put_storage(int ncid, int varid, nci_header *header, nci_var *var)
     }
     storage->is_big_endian = endian == NC_ENDIAN_BIG;
     if (var->dtype != NCG_DTYPE_NONE && var->dtype != NCG_DTYPE_STRING &&
-        var->klass == NCI_VAR_PLAIN &&
+        (var->klass == NCI_VAR_PLAIN || var->klass == NCI_VAR_ENUM) &&
         !nc_inq_var_fill(ncid, varid, &no_fill, storage->fill))
         storage->has_fill = !no_fill;
 }

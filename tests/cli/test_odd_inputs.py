@@ -135,5 +135,77 @@ class Messages(clitest.TestCase):
                    says=["':mean'", "blank after"])
 
 
+class Types(clitest.TestCase):
+    """Values that are names or text pass through; nobody averages them."""
+
+    def setUp(self):
+        super().setUp()
+        with netCDF4.Dataset(self.path("t.nc"), "w") as d:
+            d.createDimension("time", None)
+            d.createDimension("n", 3)
+            t = d.createVariable("time", "f8", ("time",))
+            t.units = "days since 2000-01-01"
+            t[:] = np.arange(4)
+            kind = d.createEnumType(np.int8, "cloud_t", {
+                "clear": 0, "few": 1, "overcast": 8, "unknown": 127})
+            v = d.createVariable("cloud", kind, ("time",), fill_value=127)
+            v[:] = [1, 8, 127, 0]
+            v = d.createVariable("letters", "S1", ("time", "n"))
+            v[:] = np.array([list("abc")] * 4, "S1")
+            d.createVariable("names", str, ("time",))[:] = \
+                np.array(list("wxyz"), object)
+            pair = d.createCompoundType(np.dtype([("a", "f4")]), "pair_t")
+            d.createVariable("pairs", pair, ("time",))
+            ragged = d.createVLType(np.int32, "ragged_t")
+            d.createVariable("ragged", ragged, ("time",))
+            d.createVariable("tas", "f4", ("time",))[:] = np.arange(4)
+
+    def names_in(self, name):
+        with netCDF4.Dataset(self.path(name)) as d:
+            return set(d.variables)
+
+    def test_reduced_around(self):
+        for step in (["mean", "time"], ["sum", "time"], ["std", "time"],
+                     ["any", "time"], ["range", "time"]):
+            r = self.ok("t.nc", ":", *step, "-O", "-o", "o.nc")
+            self.assertEqual(self.names_in("o.nc") - {"time_bnds"},
+                             {"time", "tas"})
+            self.assertIn("no %s of an enum: cloud" % step[0], r.err)
+            self.assertIn("no numbers to reduce: letters, names", r.err)
+            self.assertIn("pairs: left out: values of a compound", r.err)
+            self.assertIn("ragged: left out: values of a vlen", r.err)
+
+    def test_enum_is_compared_and_counted(self):
+        for op, want in (("min", 0), ("max", 8), ("count", 3), ("first", 1),
+                         ("last", 0), ("argmax", 1)):
+            for how in ([], ["--force-library"]):
+                self.ok("t.nc", ":", op, "time", "-O", "-o", "o.nc", *how)
+                self.assertEqual(read(self.path("o.nc"), "cloud"), want)
+
+    def test_passed_through(self):
+        self.ok("t.nc", ":", "isel", "time=1:3", "-o", "o.nc")
+        with netCDF4.Dataset(self.path("o.nc")) as d:
+            self.assertEqual(d["letters"][:].tobytes(), b"abcabc")
+            self.assertEqual(list(d["names"][:]), ["x", "y"])
+            self.assertEqual(d["cloud"][0], 8)
+            self.assertTrue(d["cloud"][:].mask[1])
+        r = self.ok("t.nc", ":", "anom", "-O", "-o", "o.nc")
+        self.assertIn("as it is, being an enum: cloud", r.err)
+        self.assertEqual(read(self.path("o.nc"), "cloud")[1], 8)
+
+    def test_refused_by_name(self):
+        def refused(words, *says):
+            self.fails(4, "t.nc", *words, "-o", "o.nc", says=["t.nc", *says])
+            self.leaves("t.nc")
+        mean = [":", "mean", "time"]
+        refused(["-V", "cloud", *mean], "cloud", "enum", "max")
+        refused([":", "sel", "var=cloud", *mean], "cloud", "enum")
+        refused(["-V", "cloud,tas", ":", "anom"], "cloud", "enum")
+        refused(["-V", "tas,letters", *mean], "letters", "text")
+        refused(["-V", "names", *mean], "names", "text")
+        refused(["-V", "pairs", *mean], "pairs", "compound")
+        refused(["-V", "ragged", *mean], "ragged", "vlen")
+
+
 if __name__ == "__main__":
     clitest.main()
