@@ -5,15 +5,37 @@
 #include "api/handles.h"
 #include "base/mem.h"
 
-ncg_status nci_dataset_wrap(ncg_context *ctx, nci_model *model_take,
+void nci_noting_text(const char *note, void *payload)
+{
+    nci_noting *noting = payload;
+    nci_context_note_text(note, noting->ctx);
+    if (!nci_strings_has(&noting->notes, note) &&
+        !nci_strings_add(&noting->notes, note))
+        noting->failed = true;
+}
+
+nci_noting nci_noting_begin(ncg_context *ctx, const ncg_dataset *ds)
+{
+    nci_noting noting = {.ctx = ctx};
+    for (size_t i = 0; ds && i < ds->notes.count; i++)
+        if (!nci_strings_add(&noting.notes, ds->notes.items[i]))
+            noting.failed = true;
+    return noting;
+}
+
+ncg_status nci_dataset_wrap(nci_noting *noting, nci_model *model_take,
                             ncg_dataset **out, ncg_error *err)
 {
-    ncg_dataset *ds = nci_alloc(sizeof *ds);
-    if (!ds)
+    ncg_dataset *ds = noting->failed ? NULL : nci_alloc(sizeof *ds);
+    if (!ds) {
+        nci_strings_fini(&noting->notes);
         return nci_fail(err, NCG_ENOMEM, "out of memory");
+    }
     atomic_init(&ds->refs, 1);
-    ds->ctx = nci_context_retain(ctx);
+    ds->ctx = nci_context_retain(noting->ctx);
     ds->model = model_take;
+    ds->notes = noting->notes;
+    noting->notes = (nci_strings){0};
     *out = ds;
     return NCG_OK;
 }
@@ -34,18 +56,21 @@ void ncg_dataset_release(ncg_dataset **slot)
     if (atomic_fetch_sub_explicit(&ds->refs, 1, memory_order_acq_rel) != 1)
         return;
     nci_model_release(&ds->model);
+    nci_strings_fini(&ds->notes);
     nci_context_release(&ds->ctx);
     nci_free(ds);
 }
 
 /* Each operation: a new model, wrapped. */
-static ncg_status wrap_or_drop(ncg_dataset *ds, ncg_status st, nci_model *model,
-                               ncg_dataset **out, ncg_error *err)
+static ncg_status wrap_or_drop(nci_noting *noting, ncg_status st,
+                               nci_model *model, ncg_dataset **out,
+                               ncg_error *err)
 {
     if (!st)
-        st = nci_dataset_wrap(ds->ctx, model, out, err);
+        st = nci_dataset_wrap(noting, model, out, err);
     if (st)
         nci_model_release(&model);
+    nci_strings_fini(&noting->notes);
     return st;
 }
 
@@ -61,8 +86,9 @@ ncg_status ncg_dataset_isel(ncg_dataset *ds, const char *const *what,
 {
     nci_model *model = NULL;
     NCI_TRY(check(ds, what, out, err));
+    nci_noting noting = nci_noting_begin(ds->ctx, ds);
     ncg_status st = nci_model_isel(ds->model, what, nwhat, &model, err);
-    return wrap_or_drop(ds, st, model, out, err);
+    return wrap_or_drop(&noting, st, model, out, err);
 }
 
 ncg_status ncg_dataset_sel(ncg_dataset *ds, const char *const *what,
@@ -70,8 +96,9 @@ ncg_status ncg_dataset_sel(ncg_dataset *ds, const char *const *what,
 {
     nci_model *model = NULL;
     NCI_TRY(check(ds, what, out, err));
+    nci_noting noting = nci_noting_begin(ds->ctx, ds);
     ncg_status st = nci_model_sel(ds->model, what, nwhat, &model, err);
-    return wrap_or_drop(ds, st, model, out, err);
+    return wrap_or_drop(&noting, st, model, out, err);
 }
 
 ncg_status ncg_dataset_reduce(ncg_dataset *ds,
@@ -80,9 +107,10 @@ ncg_status ncg_dataset_reduce(ncg_dataset *ds,
 {
     nci_model *model = NULL;
     NCI_TRY(check(ds, options, out, err));
-    ncg_status st = nci_model_reduce(ds->model, options, nci_context_note_text,
-                                     ds->ctx, &model, err);
-    return wrap_or_drop(ds, st, model, out, err);
+    nci_noting noting = nci_noting_begin(ds->ctx, ds);
+    ncg_status st = nci_model_reduce(ds->model, options, nci_noting_text,
+                                     &noting, &model, err);
+    return wrap_or_drop(&noting, st, model, out, err);
 }
 
 ncg_status ncg_dataset_anomaly(ncg_dataset *ds, const char *by,
@@ -90,7 +118,8 @@ ncg_status ncg_dataset_anomaly(ncg_dataset *ds, const char *by,
 {
     nci_model *model = NULL;
     NCI_TRY(check(ds, ds, out, err));
-    ncg_status st = nci_model_anomaly(ds->model, by, nci_context_note_text,
-                                      ds->ctx, &model, err);
-    return wrap_or_drop(ds, st, model, out, err);
+    nci_noting noting = nci_noting_begin(ds->ctx, ds);
+    ncg_status st =
+        nci_model_anomaly(ds->model, by, nci_noting_text, &noting, &model, err);
+    return wrap_or_drop(&noting, st, model, out, err);
 }

@@ -36,7 +36,13 @@ static ncg_status take_text(nci_text *text, char **out, ncg_error *err)
     return NCG_OK;
 }
 
-static ncg_status describe_plan(ncg_context *ctx, const nci_plan *plan,
+static void add_notes(nci_text *text, const nci_strings *notes)
+{
+    for (size_t i = 0; i < notes->count; i++)
+        nci_text_add(text, "note       %s\n", notes->items[i]);
+}
+
+static ncg_status describe_plan(const ncg_dataset *ds, const nci_plan *plan,
                                 const ncg_plan_info *info, char **text,
                                 char **dot, ncg_error *err)
 {
@@ -44,7 +50,8 @@ static ncg_status describe_plan(ncg_context *ctx, const nci_plan *plan,
     char *first = NULL, *second = NULL;
     ncg_status st = NCG_OK;
     if (text) {
-        add_summary(&listing, info, ctx);
+        add_summary(&listing, info, ds->ctx);
+        add_notes(&listing, &ds->notes);
         nci_plan_list(plan, &listing);
         st = take_text(&listing, &first, err);
     }
@@ -76,7 +83,7 @@ ncg_status ncg_dataset_explain(ncg_dataset *ds, const ncg_save_options *options,
     NCI_TRY(nci_save_plan(ds, options, &plan, &found.bytes_output, err));
     ncg_status st = nci_measure(ds->ctx, plan, &found, err);
     if (!st)
-        st = describe_plan(ds->ctx, plan, &found, text, dot, err);
+        st = describe_plan(ds, plan, &found, text, dot, err);
     if (!st && info)
         *info = found;
     nci_plan_free(&plan);

@@ -30,6 +30,7 @@ struct ncg_dataset {
     _Atomic int32_t refs;
     ncg_context *ctx;
     nci_model *model;
+    nci_strings notes; /* what the user was told on the way, for listings */
 };
 
 struct ncg_array {
@@ -51,8 +52,21 @@ void nci_context_note_text(const char *note, void *ctx);
 ncg_status nci_context_run(ncg_context *ctx, const nci_output *outputs,
                            int noutputs, const nci_sink *sink, ncg_error *err);
 
-/* nci_dataset_wrap makes a handle; takes the model on success. */
-ncg_status nci_dataset_wrap(ncg_context *ctx, nci_model *model_take,
+/* Notes of an operation under way: told at once, and kept with the data set
+ * that comes of it. */
+typedef struct nci_noting {
+    ncg_context *ctx;
+    nci_strings notes;
+    bool failed; /* memory ran out */
+} nci_noting;
+
+/* nci_noting_begin starts from the notes of `ds` (NULL: from none). */
+nci_noting nci_noting_begin(ncg_context *ctx, const ncg_dataset *ds);
+/* nci_noting_text is the callback; one thread at a time. */
+void nci_noting_text(const char *note, void *noting);
+/* nci_dataset_wrap makes a handle; takes the model on success and the notes
+ * always. */
+ncg_status nci_dataset_wrap(nci_noting *noting, nci_model *model_take,
                             ncg_dataset **out, ncg_error *err);
 ncg_status nci_array_wrap(ncg_context *ctx, nci_node *node_take,
                           ncg_array **out, ncg_error *err);

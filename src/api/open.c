@@ -6,6 +6,7 @@
 
 typedef struct opening {
     ncg_context *ctx;
+    nci_noting noting;
     const nci_strings *paths;
     nci_file **files;
     const nci_header **headers;
@@ -60,8 +61,8 @@ static ncg_status join(opening *o, const ncg_open_options *options,
                             .join = options->join,
                             .missing_fill = options->missing_fill,
                             .no_default_fill = options->no_default_fill,
-                            .note = nci_context_note_text,
-                            .note_payload = o->ctx};
+                            .note = nci_noting_text,
+                            .note_payload = &o->noting};
     return nci_join(&input, &how, out, err);
 }
 
@@ -106,16 +107,18 @@ ncg_status ncg_dataset_open(ncg_context *ctx, const char *const *paths,
     options = options ? options : &defaults;
     nci_strings list = {0};
     nci_model *model = NULL;
-    opening o = {.ctx = ctx, .paths = &list};
+    opening o = {
+        .ctx = ctx, .noting = nci_noting_begin(ctx, NULL), .paths = &list};
     ncg_status st = nci_paths_expand(paths, npaths, options->glob, &list, err);
     if (!st)
         st = open_files(&o, options, &model, err);
     if (!st)
         count_files(ctx, list.count);
     if (!st)
-        st = nci_dataset_wrap(ctx, model, out, err);
+        st = nci_dataset_wrap(&o.noting, model, out, err);
     if (st)
         nci_model_release(&model);
+    nci_strings_fini(&o.noting.notes);
     nci_strings_fini(&list);
     return st;
 }

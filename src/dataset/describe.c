@@ -64,15 +64,6 @@ static void add_step(nci_text *text, double us, bool is_regular)
     } units[] = {
         {86400e6, "day"}, {3600e6, "hour"}, {60e6, "minute"}, {1e6, "second"}};
     const char *about = is_regular ? "" : "about ";
-    double days = us / 86400e6;
-    if (!is_regular && days >= 28 && days <= 31) {
-        nci_text_add(text, ", monthly");
-        return;
-    }
-    if (!is_regular && days >= 360 && days <= 366) {
-        nci_text_add(text, ", yearly");
-        return;
-    }
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         double n = us / units[i].us;
         if (n < 0.999 && i + 1 < sizeof units / sizeof units[0])
@@ -81,6 +72,60 @@ static void add_step(nci_text *text, double us, bool is_regular)
                      fabs(n - 1) < 1e-9 ? "" : "s");
         return;
     }
+}
+
+/* ---- months and years, as the calendar counts them ------------------------
+ */
+
+static int64_t month_number(const nci_date *date)
+{
+    return date->year * 12 + date->month - 1;
+}
+
+/* Seconds since the month began. */
+static int64_t second_of_month(const nci_date *date)
+{
+    return ((date->day * INT64_C(24) + date->hour) * 60 + date->minute) * 60 +
+           date->second;
+}
+
+static int compare_counts(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Months from one step to the next, the median; 0 where the steps are not of
+ * months. Stamps stand on one day; on two or three where months differ in
+ * length, as their middles and ends do. */
+static int64_t usual_months(const nci_time_units *units, const double *values,
+                            int64_t n, bool is_regular)
+{
+    int64_t *delta = nci_calloc((size_t)n, sizeof *delta), usual = 0;
+    int64_t low = INT64_MAX, high = INT64_MIN, before = 0;
+    for (int64_t i = 0; delta && i < n; i++) {
+        nci_date date = nci_time_decode(units, values[i]);
+        int64_t at = second_of_month(&date), number = month_number(&date);
+        low = at < low ? at : low;
+        high = at > high ? at : high;
+        delta[i] = i ? llabs(number - before) : INT64_MAX;
+        before = number;
+    }
+    if (delta && n > 1 && high - low <= (is_regular ? 0 : 3 * 86400)) {
+        qsort(delta, (size_t)n, sizeof *delta, compare_counts);
+        usual = delta[(n - 2) / 2];
+        usual = delta[0] == usual ? usual : 0;
+    }
+    nci_free(delta);
+    return usual;
+}
+
+static void add_months(nci_text *text, int64_t months)
+{
+    bool is_years = months % 12 == 0;
+    int64_t n = is_years ? months / 12 : months;
+    nci_text_add(text, ", step %lld %s%s", (long long)n,
+                 is_years ? "year" : "month", n == 1 ? "" : "s");
 }
 
 static void add_gaps(nci_text *text, int64_t ngaps)
@@ -111,7 +156,11 @@ static void add_times(nci_text *text, const nci_time_units *units,
     if (!find_steps(us, n, &found)) {
         text->failed = true;
     } else if (n > 1) {
-        add_step(text, found.usual, found.is_regular);
+        int64_t months = usual_months(units, values, n, found.is_regular);
+        if (months)
+            add_months(text, months);
+        else
+            add_step(text, found.usual, found.is_regular);
         add_gaps(text, found.ngaps);
     }
     if (units->calendar != NCI_CAL_STANDARD)

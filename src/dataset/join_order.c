@@ -42,16 +42,42 @@ static ncg_status whole_files(nci_join_group *group, ncg_error *err)
     return NCG_OK;
 }
 
-/* Keys of falling coordinates are negated: then all rise. */
-static void make_rising(nci_join_group *group)
+/* 1: rises, -1: falls, 0: there are not two different steps at the start. */
+static int direction(const nci_join_group *group, size_t m)
 {
-    size_t m = 0;
-    while (m < group->nfiles && group->sizes[m] < 2)
-        m++;
-    if (m == group->nfiles || group->keys[m][0] < group->keys[m][1])
-        return;
-    group->is_falling = true;
-    for (m = 0; m < group->nfiles; m++)
+    const nci_us *keys = group->keys[m];
+    if (group->sizes[m] < 2 || keys[0] == keys[1])
+        return 0;
+    return keys[0] < keys[1] ? 1 : -1;
+}
+
+static ncg_status find_direction(nci_join_group *group, ncg_error *err)
+{
+    size_t first = 0;
+    int all = 0;
+    for (size_t m = 0; m < group->nfiles; m++) {
+        int one = direction(group, m);
+        if (one * all < 0)
+            return nci_fail(
+                err, NCG_EMISMATCH,
+                "%s, %s: %s %s in the first and %s in the second: "
+                "turn one of them round",
+                nci_join_path(group, first), nci_join_path(group, m),
+                group->vars[group->key].name, all > 0 ? "rises" : "falls",
+                one > 0 ? "rises" : "falls");
+        if (one && !all) {
+            first = m;
+            all = one;
+        }
+    }
+    group->is_falling = all < 0;
+    return NCG_OK;
+}
+
+/* Keys of falling coordinates are negated: then all rise. */
+static void negate_keys(nci_join_group *group)
+{
+    for (size_t m = 0; m < group->nfiles; m++)
         for (int64_t i = 0; i < group->sizes[m]; i++)
             group->keys[m][i] = -group->keys[m][i];
 }
@@ -284,7 +310,9 @@ static ncg_status order_by_key(nci_join_group *group, ncg_error *err)
     bool is_counter = !group->key_is_time &&
                       !nci_attrs_find(&var->desc->attrs, "units") &&
                       !nci_attrs_find(&var->desc->attrs, "standard_name");
-    make_rising(group);
+    NCI_TRY(find_direction(group, err));
+    if (group->is_falling)
+        negate_keys(group);
     qsort_r(group->order, group->nfiles, sizeof *group->order, compare_members,
             group);
     if (is_simple(group))

@@ -175,6 +175,14 @@ class Types(clitest.TestCase):
             self.assertIn("pairs: left out: values of a compound", r.err)
             self.assertIn("ragged: left out: values of a vlen", r.err)
 
+    def test_plan_lists_what_is_left_out(self):
+        r = self.ok("t.nc", ":", "isel", "time=0:3", ":", "mean", "time",
+                    "--explain", "-q")
+        for note in ("note       t.nc: pairs: left out: values of a compound",
+                     "note       left out, as there is no mean of an enum: "
+                     "cloud\n", "no numbers to reduce: letters, names\n"):
+            self.assertEqual(r.out.count(note), 1, r.out)
+
     def test_enum_is_compared_and_counted(self):
         for op, want in (("min", 0), ("max", 8), ("count", 3), ("first", 1),
                          ("last", 0), ("argmax", 1)):

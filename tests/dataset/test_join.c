@@ -202,12 +202,11 @@ static void steps_between_steps(void **state)
     }
 }
 
-/* Files of a coordinate that falls. */
-static void tile(const char *path, double first, int n)
+static void strip(const char *path, double first, double step, int n)
 {
     double lat[10];
     for (int i = 0; i < n; i++)
-        lat[i] = first - i;
+        lat[i] = first + i * step;
     fake_file *f = fake_add_file(&world, path);
     fake_dim(f, "lat", n, false);
     int v = fake_var(f, "lat", NCG_DTYPE_F32, "lat", lat);
@@ -218,13 +217,25 @@ static void tile(const char *path, double first, int n)
 static void falling_coordinate(void **state)
 {
     (void)state;
-    tile("south.nc", 80, 3);
-    tile("north.nc", 90, 10);
+    strip("south.nc", 80, -1, 3);
+    strip("north.nc", 90, -1, 10);
     CHECK_OK(fake_join(&world, NULL, &model, &err));
     assert_int_equal(model->dims[0].size, 13);
     for (int64_t i = 0; i < 13; i++)
         CHECK_NEAR(fake_coord(model, "lat", i), 90 - (double)i, 0);
     assert_int_equal(fake_find(model, "lat")->array->dtype, NCG_DTYPE_F32);
+}
+
+/* One of them would have to be read backwards: that is the user's to say. */
+static void opposite_directions(void **state)
+{
+    (void)state;
+    strip("one.nc", 95, -1, 1);
+    strip("down.nc", 90, -1, 10);
+    strip("up.nc", 70, 1, 10);
+    CHECK_STATUS(NCG_EMISMATCH, fake_join(&world, NULL, &model, &err));
+    CHECK_MESSAGE("down.nc, up.nc: lat falls in the first and rises in the "
+                  "second");
 }
 
 /* NEMO: a counter without units, the times in an auxiliary coordinate. */
@@ -441,6 +452,7 @@ NCG_TESTS(JOIN_TEST(one_file), JOIN_TEST(sorted_by_time),
           JOIN_TEST(scalars_of_variables_may_differ),
           JOIN_TEST(named_variables), JOIN_TEST(types_that_cannot_be_read),
           JOIN_TEST(steps_between_steps), JOIN_TEST(falling_coordinate),
+          JOIN_TEST(opposite_directions),
           JOIN_TEST(auxiliary_time),
           JOIN_TEST(counter_joins_in_the_order_given),
           JOIN_TEST(large_coordinates_stay_in_files),
