@@ -29,6 +29,16 @@ static ncg_status misfit(nci_join_group *group, nci_join_var *var,
     return NCG_OK;
 }
 
+/* Pieces of one variable lie on one grid; only variables of different files
+ * are cut to what they share. */
+static const char *remedy(const nci_join_group *group)
+{
+    return group->work->options->join == NCG_JOIN_INNER
+               ? " (join=inner is for files of different variables: cut these "
+                 "to one grid first)"
+               : "";
+}
+
 static bool has_same_dims(const nci_header *a, const nci_var *x,
                           const nci_header *b, const nci_var *y)
 {
@@ -94,8 +104,8 @@ static ncg_status check_sizes(nci_join_group *group, nci_join_var *var,
         if (d == var->axis || x->size == y->size)
             continue;
         snprintf(what, sizeof what,
-                 "dimension %.200s has %lld and %lld positions", x->name,
-                 (long long)x->size, (long long)y->size);
+                 "dimension %.200s has %lld and %lld positions%s", x->name,
+                 (long long)x->size, (long long)y->size, remedy(group));
         return misfit(group, var, member, what, err);
     }
     return NCG_OK;
@@ -261,8 +271,9 @@ static ncg_status judge(nci_join_group *group, nci_join_var *var, size_t member,
         return NCG_OK;
     }
     return nci_fail(err, NCG_EMISMATCH,
-                    "%s, %s: %s differs at position %lld: %.9g and %.9g", first,
-                    second, var->name, (long long)at, a[at], b[at]);
+                    "%s, %s: %s differs at position %lld: %.9g and %.9g%s",
+                    first, second, var->name, (long long)at, a[at], b[at],
+                    remedy(group));
 }
 
 static ncg_status check_member(nci_join_group *group, int v, size_t member,

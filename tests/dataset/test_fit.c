@@ -51,6 +51,9 @@ static void coordinates_must_agree(void **state)
     ((double *)b->data[2])[1] = 0.5;
     CHECK_STATUS(NCG_EMISMATCH, fake_join(&world, NULL, &model, &err));
     CHECK_MESSAGE("a.nc, b.nc: lat differs at position 1: 0 and 0.5");
+    nci_join_options options = {.join = NCG_JOIN_INNER};
+    CHECK_STATUS(NCG_EMISMATCH, fake_join(&world, &options, &model, &err));
+    CHECK_MESSAGE("join=inner is for files of different variables");
 }
 
 static void rounding_is_told(void **state)
@@ -167,6 +170,9 @@ static void sizes_must_agree(void **state)
     daily("b.nc", 5, 5)->header->dims[1].size = 2;
     CHECK_STATUS(NCG_EMISMATCH, fake_join(&world, NULL, &model, &err));
     CHECK_MESSAGE("dimension lat has 3 and 2 positions");
+    nci_join_options options = {.join = NCG_JOIN_INNER};
+    CHECK_STATUS(NCG_EMISMATCH, fake_join(&world, &options, &model, &err));
+    CHECK_MESSAGE("cut these to one grid first");
 }
 
 static void scalars_of_files_may_differ(void **state)
