@@ -94,7 +94,7 @@ ncg_status nci_join_check_layout(nci_join_group *group, ncg_error *err)
 static ncg_status check_sizes(nci_join_group *group, nci_join_var *var,
                               size_t member, ncg_error *err)
 {
-    char what[300];
+    char what[400];
     const nci_header *a = nci_join_member(group, (size_t)var->member)->header;
     const nci_header *b = nci_join_member(group, member)->header;
     const nci_var *in = nci_join_header_var(group, var, member);
