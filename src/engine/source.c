@@ -74,6 +74,16 @@ static ncg_status check_segment(const nci_source_spec *spec, size_t i,
     return NCG_OK;
 }
 
+static int64_t tile_bytes(const nci_var *var)
+{
+    int64_t nbytes = var->storage.elem_size;
+    for (int d = 0; d < var->rank; d++)
+        if (!nci_mul_i64(nbytes, var->storage.chunk[d], &nbytes) ||
+            nbytes > MOST_SCRATCH)
+            return MOST_SCRATCH;
+    return nbytes;
+}
+
 /* Files of segments in the order of the segments. */
 static ncg_status bind_files(nci_source *source, const nci_source_spec *spec,
                              nci_file *const *files, ncg_error *err)
@@ -87,10 +97,12 @@ static ncg_status bind_files(nci_source *source, const nci_source_spec *spec,
         source->files[i] = nci_file_retain(file);
         if (segment->var < 0)
             continue;
-        const nci_header *header = nci_file_header(file);
-        int64_t need = nci_scratch_need(&header->vars[segment->var]);
+        const nci_var *var = &nci_file_header(file)->vars[segment->var];
+        int64_t need = nci_scratch_need(var), nbytes = tile_bytes(var);
         need = need < MOST_SCRATCH ? need : MOST_SCRATCH;
         source->scratch = need > source->scratch ? need : source->scratch;
+        if (nbytes > source->tile_bytes)
+            source->tile_bytes = nbytes;
     }
     return NCG_OK;
 }

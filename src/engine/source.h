@@ -12,7 +12,8 @@
 typedef struct nci_source {
     nci_source_spec *spec; /* owned */
     nci_file **files;      /* one a segment, retained; NULL: all missing */
-    int64_t scratch; /* bytes that reading a tile takes, at most */
+    int64_t scratch;       /* bytes that reading a tile takes, at most */
+    int64_t tile_bytes;    /* of the largest tile, decoded */
 } nci_source;
 
 typedef struct nci_source_table nci_source_table;
@@ -44,10 +45,10 @@ ncg_status nci_source_each_tile(const nci_source *source, const nci_box *box,
 /* nci_source_each_tile_if asks before it reads: tiles for whose box `wants`
  * is false are passed over. wants == NULL: all are read. */
 typedef bool (*nci_tile_want_fn)(void *ctx, const nci_box *box);
-ncg_status nci_source_each_tile_if(const nci_source *source,
-                                   const nci_box *box, nci_scratch *scratch,
-                                   nci_tile_want_fn wants, nci_tile_fn visit,
-                                   void *ctx, ncg_error *err);
+ncg_status nci_source_each_tile_if(const nci_source *source, const nci_box *box,
+                                   nci_scratch *scratch, nci_tile_want_fn wants,
+                                   nci_tile_fn visit, void *ctx,
+                                   ncg_error *err);
 /* nci_source_file_box turns a box of file positions in the array's axes into
  * one of the file's variable, which may lack the leading axis: files of one
  * step each, joined along a scalar coordinate. */

@@ -75,6 +75,13 @@ ncg_status nci_file_read_tile(nci_file *file, int var, const int64_t *index,
                               nci_scratch *scratch, nci_tile *out,
                               ncg_error *err);
 
+/* nci_scratch_keep makes the data of the last tile hold beyond the next call,
+ * until another tile is kept in the same slot (0 .. NCI_SCRATCH_KEPT - 1);
+ * false: it does not. The caller counts the bytes: nci_scratch_need is without
+ * them. */
+enum { NCI_SCRATCH_KEPT = 8 };
+bool nci_scratch_keep(nci_scratch *scratch, const nci_tile *tile, int slot);
+
 /* nci_file_read_box reads a whole box as a row-major array in host order, raw
  * values (no unpacking): for coordinates and small variables. STRING gives
  * interned pointers. `out` has room for the box. */

@@ -22,6 +22,8 @@ void nci_scratch_destroy(nci_scratch **slot)
         return;
     for (int i = 0; i < NCI_SCRATCH_BUFFERS; i++)
         nci_free(scratch->buffer[i]);
+    for (int i = 0; i < NCI_SCRATCH_KEPT; i++)
+        nci_free(scratch->kept[i]);
     if (scratch->deflate)
         libdeflate_free_decompressor(scratch->deflate);
     ZSTD_freeDCtx(scratch->zstd);
@@ -42,6 +44,23 @@ ncg_status nci_scratch_reserve(nci_scratch *scratch, nci_scratch_buffer which,
     }
     *out = scratch->buffer[which];
     return NCG_OK;
+}
+
+/* The buffer that holds the tile changes places with the one kept before. */
+bool nci_scratch_keep(nci_scratch *scratch, const nci_tile *tile, int slot)
+{
+    for (int i = 0; i < NCI_SCRATCH_BUFFERS; i++) {
+        size_t capacity = scratch->capacity[i];
+        uint8_t *buffer = scratch->buffer[i];
+        if (!buffer || tile->data != buffer)
+            continue;
+        scratch->buffer[i] = scratch->kept[slot];
+        scratch->capacity[i] = scratch->kept_capacity[slot];
+        scratch->kept[slot] = buffer;
+        scratch->kept_capacity[slot] = capacity;
+        return true;
+    }
+    return false;
 }
 
 /* Filtered chunks hold stored bytes (at most a little more than decoded ones)

@@ -18,6 +18,8 @@ typedef enum nci_scratch_buffer {
 } nci_scratch_buffer;
 
 struct nci_scratch {
+    uint8_t *kept[NCI_SCRATCH_KEPT]; /* buffers of tiles that stay */
+    size_t kept_capacity[NCI_SCRATCH_KEPT];
     uint8_t *buffer[NCI_SCRATCH_BUFFERS]; /* aligned to 64 */
     size_t capacity[NCI_SCRATCH_BUFFERS];
     struct libdeflate_decompressor *deflate;

@@ -23,7 +23,28 @@ struct nci_file {
 struct nci_scratch {
     uint8_t *data;
     size_t capacity;
+    uint8_t *kept[NCI_SCRATCH_KEPT];
+    size_t kept_capacity[NCI_SCRATCH_KEPT];
 };
+
+static inline void fake_scratch_fini(nci_scratch *scratch)
+{
+    free(scratch->data);
+    for (int i = 0; i < NCI_SCRATCH_KEPT; i++)
+        free(scratch->kept[i]);
+}
+
+bool nci_scratch_keep(nci_scratch *scratch, const nci_tile *tile, int slot)
+{
+    nci_scratch old = *scratch;
+    if (tile->data != old.data)
+        return false;
+    scratch->data = old.kept[slot];
+    scratch->capacity = old.kept_capacity[slot];
+    scratch->kept[slot] = old.data;
+    scratch->kept_capacity[slot] = old.capacity;
+    return true;
+}
 
 nci_file *nci_file_retain(nci_file *file)
 {

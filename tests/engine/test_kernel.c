@@ -68,7 +68,7 @@ static void fixture_fini(fixture *f)
     nci_plan_free(&f->plan);
     nci_node_release(&f->node);
     nci_source_table_free(&f->table);
-    free(f->scratch.data);
+    fake_scratch_fini(&f->scratch);
 }
 
 typedef struct collected {

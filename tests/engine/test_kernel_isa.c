@@ -227,6 +227,62 @@ static void tables_give_the_same_bits(void **state)
     }
 }
 
+/* Folds strips into rows of `out`, all at once or one by one. */
+static void run_strips(const nci_strip_loops *loops, const nci_strips_in *in,
+                       int64_t n, int each, double out[][MOST])
+{
+    for (int64_t i = 0; i < n; i++) {
+        out[0][i] = out[4][i] = out[5][i] = 0;
+        out[1][i] = INFINITY;
+        out[2][i] = -INFINITY;
+        out[3][i] = i % 5 && n % 2 ? 3 : NAN;
+    }
+    for (int k = 0; k < in->count; k += each) {
+        nci_strips_in some = *in;
+        some.count = each;
+        memcpy(some.x, in->x + k, (size_t)each * sizeof *some.x);
+        loops->add(out[0], &some, n);
+        loops->min(out[1], &some, n);
+        loops->max(out[2], &some, n);
+        loops->squares(out[3], out[4], out[5], &some, n);
+    }
+}
+
+static void strips_are_folded_in_their_order(void **state)
+{
+    static double x[NCI_MAX_STRIPS][MOST], out[3][6][MOST];
+    static float narrow[NCI_MAX_STRIPS][MOST];
+    static int16_t packed[NCI_MAX_STRIPS][MOST];
+    (void)state;
+    for (int64_t round = 0; round < 300; round++) {
+        int64_t n = 1 + round % 100;
+        int kind = (int)(round % NCI_STRIP_KINDS);
+        nci_strips_in in = {.count = 1 + (int)(random32() % NCI_MAX_STRIPS),
+                            .scale = 0.01,
+                            .offset = 250};
+        for (int k = 0; k < NCI_MAX_STRIPS; k++) {
+            fill_doubles(x[k], n, true);
+            for (int64_t i = 0; i < n; i++) {
+                narrow[k][i] = isnan(x[k][i]) ? INFINITY : (float)x[k][i];
+                packed[k][i] = (int16_t)random32();
+            }
+            in.x[k] = kind == NCI_STRIP_F64   ? (const void *)x[k]
+                      : kind == NCI_STRIP_F32 ? (const void *)narrow[k]
+                                              : (const void *)packed[k];
+        }
+        run_strips(&nci_isa_base.strips[kind], &in, n, 1, out[0]);
+        for (int t = 0; t < ntables; t++) {
+            run_strips(&tables[t]->strips[kind], &in, n, in.count, out[1 + t]);
+            for (int row = 0; row < 6; row++)
+                for (int64_t i = 0; i < n; i++)
+                    if (memcmp(&out[0][row][i], &out[1 + t][row][i], 8) &&
+                        !(isnan(out[0][row][i]) && isnan(out[1 + t][row][i])))
+                        fail_msg("kind %d, loop %d, element %d of %d", kind,
+                                 row, (int)i, (int)n);
+        }
+    }
+}
+
 static void rows_agree_with_plain_sums(void **state)
 {
     static double x[MOST];
@@ -290,8 +346,10 @@ static void weighted_rows_agree_with_plain_sums(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        NCG_TEST(decode_agrees_with_the_rule), NCG_TEST(bytes_come_back),
+        NCG_TEST(decode_agrees_with_the_rule),
+        NCG_TEST(bytes_come_back),
         NCG_TEST(tables_give_the_same_bits),
+        NCG_TEST(strips_are_folded_in_their_order),
         NCG_TEST(rows_agree_with_plain_sums),
         NCG_TEST(weighted_rows_agree_with_plain_sums)};
     return cmocka_run_group_tests(tests, find_tables, NULL);

@@ -541,7 +541,7 @@ static nci_buf *run_plan(const array *a, const nci_plan *plan, int threads,
     for (int64_t task = 0; task < plan->ntasks; task++)
         nci_buf_release(&bufs[task]);
     free(bufs);
-    free(scratch.data);
+    fake_scratch_fini(&scratch);
     nci_isa_force(NULL);
     return out;
 }
@@ -570,6 +570,13 @@ static nci_buf *run_alike(const array *a, nci_node *node)
                             nci_buf_size(out));
         nci_buf_release(&other);
     }
+    int64_t strip = nci_piece_rules.strip;
+    nci_piece_rules.strip = strip == 1 ? INT64_MAX : 1;
+    nci_buf *other = run_plan(a, plan, 1 + (int)below(2), NULL);
+    nci_piece_rules.strip = strip;
+    assert_memory_equal(nci_buf_data(out), nci_buf_data(other),
+                        nci_buf_size(out));
+    nci_buf_release(&other);
     nci_plan_free(&plan);
     return out;
 }
@@ -786,7 +793,7 @@ static void divided_pieces_match(void **state)
     nci_piece_limits kept = nci_piece_rules;
     (void)state;
     nci_piece_rules =
-        (nci_piece_limits){.large = 64, .slab = 16, .long_axis = 5};
+        (nci_piece_limits){.large = 64, .slab = 16, .long_axis = 5, .strip = 1};
     for (uint64_t round = 0; round < 1000; round++)
         run_round(round + 200000, MAX_SIDE, true);
     nci_piece_rules = kept;

@@ -87,7 +87,7 @@ static void tiles_come_in_index_order(void **state)
     assert_int_equal(s.wanted[4].count[0], 4);
     assert_int_equal(s.wanted[5].count[0], 1);
     nci_source_table_free(&table);
-    free(scratch.data);
+    fake_scratch_fini(&scratch);
 }
 
 static void unwanted_tiles_are_not_read(void **state)
@@ -105,7 +105,7 @@ static void unwanted_tiles_are_not_read(void **state)
     assert_int_equal(s.count, 2);
     assert_int_equal(last->reads, 2);
     nci_source_table_free(&table);
-    free(scratch.data);
+    fake_scratch_fini(&scratch);
 }
 
 static void a_failing_visit_ends_the_walk(void **state)
@@ -123,7 +123,7 @@ static void a_failing_visit_ends_the_walk(void **state)
                                       &scratch, note, &s, &err));
     assert_int_equal(s.count, 2);
     nci_source_table_free(&table);
-    free(scratch.data);
+    fake_scratch_fini(&scratch);
 }
 
 static void a_wrong_segment_is_refused(void **state)

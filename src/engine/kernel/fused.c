@@ -251,6 +251,22 @@ static ncg_status check_cancelled(const nci_task_env *env, ncg_error *err)
     return NCG_OK;
 }
 
+/* Strips wait for those of the next tiles as long as theirs may be kept. */
+static void keep_tile(nci_task *task, const nci_tile *tile)
+{
+    nci_strips *s = &task->strips;
+    int64_t nbytes = nci_tile_size(tile) * tile->elem_size;
+    if (!s->count)
+        return;
+    bool is_kept =
+        s->count < NCI_MAX_STRIPS && s->tiles < nci_strips_keep(nbytes) &&
+        (!tile->data || nci_scratch_keep(task->env->scratch, tile, s->tiles));
+    if (is_kept)
+        s->tiles++;
+    else
+        nci_flush_strips(task);
+}
+
 static ncg_status visit_tile(void *ctx, const nci_tile *tile,
                              const nci_decode *decode, const nci_box *wanted,
                              ncg_error *err)
@@ -261,7 +277,9 @@ static ncg_status visit_tile(void *ctx, const nci_tile *tile,
     nci_view_tile(tile, decode, &task->views[0]);
     if (!nci_piece_of(task, &tile->box, wanted, &piece))
         return NCG_OK;
-    return nci_run_piece(task, &piece, err);
+    NCI_TRY(nci_run_piece(task, &piece, err));
+    keep_tile(task, tile);
+    return NCG_OK;
 }
 
 static bool wants_tile(void *ctx, const nci_box *box)
@@ -311,6 +329,7 @@ static ncg_status run_tiles(nci_task *task, ncg_error *err)
 
 static void finish_fold(nci_task *task)
 {
+    nci_flush_strips(task);
     nci_acc_finish(&task->acc, task->seen, task->nrows);
     if (!task->total.data)
         return;

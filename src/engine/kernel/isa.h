@@ -13,7 +13,9 @@
 
 enum {
     NCI_BLOCK = 1024, /* elements that pass through the cache at a time */
-    NCI_LANES = 16
+    NCI_LANES = 16,
+    NCI_MAX_STRIPS = 8,   /* steps folded at a time */
+    NCI_STRIP_BLOCK = 512 /* cells folded at a time */
 };
 
 /* nci_mask is a decode rule with its tests turned into values of the raw
@@ -35,6 +37,34 @@ void nci_mask_of(const nci_decode *decode, nci_mask *out);
  * `dtype`, may be NULL), nothing else. */
 void nci_mask_plain(ncg_dtype dtype, const void *missing, nci_mask *out);
 
+/* Strips are values of the same cells at successive steps. */
+typedef struct nci_strips_in {
+    const void *x[NCI_MAX_STRIPS];
+    int count;
+    double scale, offset; /* of packed values: x * scale + offset */
+} nci_strips_in;
+
+/* What the values of a strip are: doubles, NaN where missing; raw values, none
+ * of them missing. */
+typedef enum nci_strip_kind {
+    NCI_STRIP_F64,
+    NCI_STRIP_F32,
+    NCI_STRIP_I16,
+    NCI_STRIP_KINDS
+} nci_strip_kind;
+
+/* Folds strips into columns, in their order; the bits are those of folding one
+ * after the other. */
+typedef struct nci_strip_loops {
+    void (*add)(double *sum, const nci_strips_in *in, int64_t n);
+    void (*min)(double *low, const nci_strips_in *in, int64_t n);
+    void (*max)(double *high, const nci_strips_in *in, int64_t n);
+    /* k[i], NaN at first, becomes the first value; d = x - k: s += d,
+     * q += d d; NaN counts as 0. */
+    void (*squares)(double *k, double *s, double *q, const nci_strips_in *in,
+                    int64_t n);
+} nci_strip_loops;
+
 typedef struct nci_isa {
     const char *name;
     /* planes[b][i] is byte b (host order) of element i; by log2(size), from
@@ -44,8 +74,9 @@ typedef struct nci_isa {
     /* raw values to double, NaN where missing; true where one is missing. */
     bool (*decode[NCG_DTYPE_BOOL])(const void *raw, int64_t n,
                                    const nci_mask *mask, double *out);
-    /* Whether a value is missing; of floats. */
+    /* Whether a value is missing. */
     bool (*any_missing_f32)(const void *raw, int64_t n, const nci_mask *mask);
+    bool (*any_missing_i16)(const void *raw, int64_t n, const nci_mask *mask);
     void (*to_f32)(const double *x, int64_t n, void *out);
     void (*round_f32)(double *x, int64_t n);
     void (*add)(const double *a, const double *b, int64_t n, double *out);
@@ -94,6 +125,8 @@ typedef struct nci_isa {
      * count is 0 */
     void (*column_deviations)(const int32_t *count, const double *k, double *s,
                               double *q, int64_t n);
+
+    nci_strip_loops strips[NCI_STRIP_KINDS];
 
     /* States of n cells, merged into those of `a`; a cell whose count is 0
      * holds no value. Only merge_squares leaves the sum of both counts. */

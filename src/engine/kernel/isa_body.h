@@ -273,30 +273,37 @@ DECODE(double, f64, DECODE_WIDE(double, f64, double))
 DECODE(int64_t, i64, DECODE_WIDE(int64_t, i64, int64_t))
 DECODE(uint64_t, u64, DECODE_WIDE(uint64_t, u64, uint64_t))
 
-static inline __attribute__((always_inline)) bool
-any_missing_f32_of(const float_any *x, int64_t n, const nci_mask *mask, int nm,
-                   bool ranged)
-{
-    int found = 0;
-    READ_TESTS(float, float);
-    for (int64_t i = 0; i < n; i++) {
-        IS_BAD(x[i], bad);
-        found |= bad;
+/* FLAG is as wide as the values, so that a vector of one fits the other. */
+#define ANY_MISSING(T, suffix, FLAG)                                           \
+    static inline                                                              \
+        __attribute__((always_inline)) bool any_missing_##suffix##_of(         \
+            const suffix##_any *x, int64_t n, const nci_mask *mask, int nm,    \
+            bool ranged)                                                       \
+    {                                                                          \
+        FLAG found = 0;                                                        \
+        READ_TESTS(T, T);                                                      \
+        for (int64_t i = 0; i < n; i++) {                                      \
+            IS_BAD(x[i], bad);                                                 \
+            found |= (FLAG)bad;                                                \
+        }                                                                      \
+        return found != 0;                                                     \
+    }                                                                          \
+                                                                               \
+    static bool any_missing_##suffix(const void *raw, int64_t n,               \
+                                     const nci_mask *mask)                     \
+    {                                                                          \
+        bool ranged = mask->has_range;                                         \
+        if (mask->nmissing > 1)                                                \
+            return any_missing_##suffix##_of(raw, n, mask, NCI_MAX_MISSING,    \
+                                             true);                            \
+        if (mask->nmissing)                                                    \
+            return ranged ? any_missing_##suffix##_of(raw, n, mask, 1, true)   \
+                          : any_missing_##suffix##_of(raw, n, mask, 1, false); \
+        return ranged ? any_missing_##suffix##_of(raw, n, mask, 0, true)       \
+                      : any_missing_##suffix##_of(raw, n, mask, 0, false);     \
     }
-    return found != 0;
-}
-
-static bool any_missing_f32(const void *raw, int64_t n, const nci_mask *mask)
-{
-    bool ranged = mask->has_range;
-    if (mask->nmissing > 1)
-        return any_missing_f32_of(raw, n, mask, NCI_MAX_MISSING, true);
-    if (mask->nmissing)
-        return ranged ? any_missing_f32_of(raw, n, mask, 1, true)
-                      : any_missing_f32_of(raw, n, mask, 1, false);
-    return ranged ? any_missing_f32_of(raw, n, mask, 0, true)
-                  : any_missing_f32_of(raw, n, mask, 0, false);
-}
+ANY_MISSING(float, f32, int32_t)
+ANY_MISSING(int16_t, i16, int16_t)
 
 /* ---- element-wise -------------------------------------------------------- */
 
@@ -680,6 +687,8 @@ static int64_t row_squares_weighted(const double *x, const double *w, int64_t n,
     return missed;
 }
 
+#include "engine/kernel/isa_strips.h"
+
 const nci_isa NCI_ISA_TABLE = {
     .name = NCI_ISA_NAME,
     .unshuffle = {NULL, unshuffle2, unshuffle4, unshuffle8},
@@ -695,6 +704,7 @@ const nci_isa NCI_ISA_TABLE = {
                [NCG_DTYPE_F32] = decode_f32,
                [NCG_DTYPE_F64] = decode_f64},
     .any_missing_f32 = any_missing_f32,
+    .any_missing_i16 = any_missing_i16,
     .column_add_f32 = column_add_f32,
     .column_min_f32 = column_min_f32,
     .column_max_f32 = column_max_f32,
@@ -724,6 +734,9 @@ const nci_isa NCI_ISA_TABLE = {
     .merge_min = merge_min,
     .merge_max = merge_max,
     .merge_squares = merge_squares,
+    .strips = {[NCI_STRIP_F64] = STRIP_TABLE(f64),
+               [NCI_STRIP_F32] = STRIP_TABLE(f32),
+               [NCI_STRIP_I16] = STRIP_TABLE(i16)},
     .row_sum = row_sum,
     .row_min = row_min,
     .row_max = row_max,

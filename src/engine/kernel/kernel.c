@@ -51,6 +51,13 @@ static int64_t tile_elements(const nci_source *source)
     return n;
 }
 
+/* Tiles that wait for others: see strips.h. */
+static int64_t kept_bytes(const nci_layer *layer, const nci_source *source)
+{
+    int64_t nbytes = source->tile_bytes, each = nbytes + nbytes / 64 + 4096;
+    return layer->fused.folds ? nci_strips_keep(nbytes) * each : 0;
+}
+
 static int64_t fold_scratch(const nci_layer *layer, int64_t chunk)
 {
     const nci_fold *fold = &layer->fused.fold;
@@ -84,7 +91,7 @@ int64_t nci_kernel_scratch(const nci_plan *plan,
     bytes += width * 8 * (2 * NCI_NSTREAMS + 2);
     bytes += (threads > 1 ? threads : 1) * nci_task_lane_bytes(&layer->fused);
     if (source)
-        bytes += nci_source_scratch(source);
+        bytes += nci_source_scratch(source) + kept_bytes(layer, source);
     if (layer->fused.folds)
         bytes += fold_scratch(layer, chunk);
     return bytes;

@@ -18,7 +18,7 @@ enum {
 };
 
 nci_piece_limits nci_piece_rules = {
-    .large = 1 << 20, .slab = 1 << 18, .long_axis = 32};
+    .large = 1 << 20, .slab = 1 << 18, .long_axis = 32, .strip = 256};
 
 int64_t nci_piece_size(const nci_task *task, const nci_piece *piece)
 {
@@ -382,6 +382,9 @@ ncg_status nci_run_piece(nci_task *task, const nci_piece *piece, ncg_error *err)
     task->done += size;
     if (is_large && !is_shared && can_slab(task))
         return fold_slabs(task, piece, err);
+    if (nci_take_strips(task, piece))
+        return NCG_OK;
+    nci_flush_strips(task);
     if (is_large && is_shared && task->threads > 1)
         run_parts(task, piece, kept, &task->acc);
     else

@@ -2,12 +2,16 @@ list(APPEND engine_kernel_sources
   kernel/kernel.c kernel/task.c kernel/gather.c kernel/piece.c kernel/fused.c
   kernel/combine.c kernel/block.c kernel/block_shape.c kernel/registry.c
   kernel/store.c kernel/fold.c kernel/fold_scalar.c kernel/merge.c
+  kernel/strips.c kernel/piece_strips.c
   kernel/view.c kernel/encode.c kernel/walk.c kernel/isa.c kernel/isa_base.c
   kernel/isa_avx2.c)
 # The loops need the vectoriser in every build; the same flags otherwise, so
 # that all instruction sets round alike.
-set_source_files_properties(kernel/isa_base.c kernel/fold.c kernel/merge.c
+set_source_files_properties(kernel/fold.c kernel/merge.c
   kernel/encode.c PROPERTIES COMPILE_OPTIONS "-O3")
+# How vectors would be passed matters to no one: those functions are inlined.
+set_source_files_properties(kernel/isa_base.c PROPERTIES
+  COMPILE_OPTIONS "-O3;-Wno-psabi")
 set(avx2_flags "-O3")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
   list(APPEND avx2_flags -mavx2 -mno-fma)

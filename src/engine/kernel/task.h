@@ -10,6 +10,7 @@
  */
 #include "engine/kernel/fold.h"
 #include "engine/kernel/kernel.h"
+#include "engine/kernel/strips.h"
 #include "engine/kernel/view.h"
 
 enum {
@@ -30,6 +31,7 @@ typedef struct nci_lane {
     double *registers;
     uint8_t *raw;
     double *temp, *temp2;
+    uint8_t *strips; /* NCI_STRIPS_BYTES, of folds */
 } nci_lane;
 
 typedef struct nci_task {
@@ -63,6 +65,7 @@ typedef struct nci_task {
     int64_t ncells, nrows;
     int64_t *seen; /* positions that fall into the cells of each row */
     nci_acc acc;
+    nci_strips strips;      /* that wait to be folded into `acc` */
     nci_state total;        /* where slabs are merged; data NULL: none so far */
     int64_t done, expected; /* positions */
 } nci_task;
@@ -101,6 +104,7 @@ typedef struct nci_piece_limits {
     int64_t large;     /* smaller pieces run on one thread */
     int64_t slab;      /* of a slab, at least */
     int64_t long_axis; /* of a kept axis that threads can share */
+    int64_t strip;     /* cells of a strip, at least; decides no bits */
 } nci_piece_limits;
 extern nci_piece_limits nci_piece_rules;
 
@@ -111,6 +115,11 @@ ncg_status nci_run_piece(nci_task *task, const nci_piece *piece,
  * thread. */
 void nci_run_part(const nci_task *task, const nci_piece *piece, nci_acc *acc,
                   const nci_lane *lane);
+
+/* nci_take_strips takes a piece that is steps of the same cells, and folds it
+ * some time until nci_flush_strips; false where it is something else. */
+bool nci_take_strips(nci_task *task, const nci_piece *piece);
+void nci_flush_strips(nci_task *task);
 
 /* nci_slab_bytes bounds what slabs take; 0 where there are none. */
 int64_t nci_slab_bytes(const nci_fold *fold, int64_t ncells);

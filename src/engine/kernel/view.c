@@ -144,6 +144,41 @@ const void *nci_view_raw(const nci_view *view, const nci_isa *isa,
     return temp;
 }
 
+const void *nci_view_dense(const nci_view *view, const nci_isa *isa, int64_t at,
+                           int64_t n, void *temp)
+{
+    nci_run run = {.count = n, .offset = at, .stride = 1};
+    if (view->is_fill)
+        repeat(view->fill, view->size, n, temp);
+    else if (!view->is_shuffled && !view->is_swapped)
+        return view->data + at * view->size;
+    else
+        gather_run(view, isa, &run, temp);
+    return temp;
+}
+
+void nci_view_prefetch(const nci_view *view, int64_t at, int64_t n)
+{
+    enum { LINE = 64 };
+    int64_t size = view->is_shuffled ? 1 : view->size;
+    int planes = view->is_shuffled ? (int)view->size : 1;
+    if (view->is_fill)
+        return;
+    for (int b = 0; b < planes; b++) {
+        const uint8_t *from = view->data + b * view->plane + at * size;
+        for (int64_t i = 0; i < n * size; i += LINE)
+            __builtin_prefetch(from + i);
+    }
+}
+
+bool nci_view_is_void(const nci_view *view, const nci_isa *isa)
+{
+    double value;
+    return view->all_missing ||
+           (view->is_fill &&
+            isa->decode[view->mask.raw](view->fill, 1, &view->mask, &value));
+}
+
 bool nci_view_load(const nci_view *view, const nci_isa *isa, nci_walk *walk,
                    int64_t n, void *temp, double *out, const void **raw)
 {

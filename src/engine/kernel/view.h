@@ -39,6 +39,15 @@ bool nci_view_load(const nci_view *view, const nci_isa *isa, nci_walk *walk,
 const void *nci_view_raw(const nci_view *view, const nci_isa *isa,
                          nci_walk *walk, int64_t n, void *temp);
 
+/* nci_view_dense is nci_view_raw for n elements from `at` on. */
+const void *nci_view_dense(const nci_view *view, const nci_isa *isa, int64_t at,
+                           int64_t n, void *temp);
+/* nci_view_prefetch asks for n elements from `at` on. */
+void nci_view_prefetch(const nci_view *view, int64_t at, int64_t n);
+/* nci_view_is_void tells whether every value of a view is missing: without
+ * looking at each. */
+bool nci_view_is_void(const nci_view *view, const nci_isa *isa);
+
 /* nci_view_is_plain tells whether a view holds doubles in host order that need
  * no test; nci_view_copy reads the next n of such values as they are. */
 bool nci_view_is_plain(const nci_view *view);

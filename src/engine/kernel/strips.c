@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Folding the strips that wait, block by block of their cells: raw values as
+ * they are where no one is missing, else doubles. */
+#include "engine/kernel/strips.h"
+
+bool nci_strips_fit(const nci_fold *fold)
+{
+    if (fold->is_weighted || fold->is_wide)
+        return false;
+    switch (fold->op) {
+    case NCG_OP_SUM:
+    case NCG_OP_MEAN:
+    case NCG_OP_MIN:
+    case NCG_OP_MAX:
+    case NCG_OP_RANGE:
+    case NCG_OP_STD:
+    case NCG_OP_VAR:
+    case NCG_OP_COUNT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+int nci_strips_keep(int64_t nbytes)
+{
+    const int64_t most = 4 << 20;
+    int64_t n = nbytes > 0 ? most / nbytes : 0;
+    return n < NCI_MAX_STRIPS - 1 ? (int)n : NCI_MAX_STRIPS - 1;
+}
+
+static void fold_loops(nci_acc *acc, const nci_strip_loops *loops,
+                       const nci_strips_in *in, int64_t cell, int64_t n)
+{
+    double *value = acc->value[0] ? acc->value[0] + cell : NULL;
+    switch (acc->fold->op) {
+    case NCG_OP_MIN:
+        loops->min(value, in, n);
+        break;
+    case NCG_OP_MAX:
+        loops->max(value, in, n);
+        break;
+    case NCG_OP_RANGE:
+        loops->min(value, in, n);
+        loops->max(acc->value[1] + cell, in, n);
+        break;
+    case NCG_OP_STD:
+    case NCG_OP_VAR:
+        loops->squares(acc->k + cell, value, acc->value[1] + cell, in, n);
+        break;
+    case NCG_OP_COUNT:
+        break;
+    default:
+        loops->add(value, in, n);
+    }
+}
+
+/* The kind of loop that takes raw values of a rule, F64 where none does. */
+static nci_strip_kind kind_of(const nci_mask *mask)
+{
+    if (mask->raw == NCG_DTYPE_F32 && !mask->has_scale)
+        return NCI_STRIP_F32;
+    return mask->raw == NCG_DTYPE_I16 ? NCI_STRIP_I16 : NCI_STRIP_F64;
+}
+
+static bool same_rule(const nci_mask *a, const nci_mask *b)
+{
+    return kind_of(a) == kind_of(b) && a->has_scale == b->has_scale &&
+           (!a->has_scale || (a->scale == b->scale && a->offset == b->offset));
+}
+
+/* One kind for all strips, and none of their values missing. */
+static nci_strip_kind common_kind(const nci_strips *strips, const nci_isa *isa,
+                                  const nci_strips_in *in, int64_t n)
+{
+    const nci_mask *first = &strips->strip[0].view.mask;
+    nci_strip_kind kind = kind_of(first);
+    for (int k = 0; kind != NCI_STRIP_F64 && k < strips->count; k++) {
+        const nci_mask *mask = &strips->strip[k].view.mask;
+        bool any = kind == NCI_STRIP_F32
+                       ? isa->any_missing_f32(in->x[k], n, mask)
+                       : isa->any_missing_i16(in->x[k], n, mask);
+        if (any || !same_rule(first, mask))
+            return NCI_STRIP_F64;
+    }
+    return kind;
+}
+
+static void tally(nci_acc *acc, const double *x, int64_t cell, int64_t n)
+{
+    if (acc->missed64)
+        acc->isa->tally64(acc->missed64 + cell, x, n);
+    else
+        acc->isa->tally32(acc->missed32 + cell, x, n);
+}
+
+static void fold_doubles(const nci_strips *strips, nci_acc *acc,
+                         nci_strips_in *in, int64_t cell, int64_t n,
+                         double *memory)
+{
+    for (int k = 0; k < strips->count; k++) {
+        const nci_mask *mask = &strips->strip[k].view.mask;
+        double *x = memory + k * NCI_STRIP_BLOCK;
+        if (acc->isa->decode[mask->raw](in->x[k], n, mask, x))
+            tally(acc, x, cell, n);
+        in->x[k] = x;
+    }
+    fold_loops(acc, &acc->isa->strips[NCI_STRIP_F64], in, cell, n);
+}
+
+static void fold_block(const nci_strips *strips, nci_acc *acc, int64_t first,
+                       int64_t n, uint8_t *memory)
+{
+    const nci_mask *rule = &strips->strip[0].view.mask;
+    nci_strips_in in = {.count = strips->count,
+                        .scale = rule->has_scale ? rule->scale : 1,
+                        .offset = rule->has_scale ? rule->offset : 0};
+    enum { RAW = NCI_STRIP_BLOCK * 8 };
+    for (int k = 0; k < strips->count; k++) {
+        const nci_strip *strip = &strips->strip[k];
+        in.x[k] = nci_view_dense(&strip->view, acc->isa, strip->at + first, n,
+                                 memory + k * RAW);
+    }
+    nci_strip_kind kind = common_kind(strips, acc->isa, &in, n);
+    int64_t cell = strips->cell + first;
+    if (kind != NCI_STRIP_F64)
+        fold_loops(acc, &acc->isa->strips[kind], &in, cell, n);
+    else
+        fold_doubles(strips, acc, &in, cell, n,
+                     (double *)(void *)(memory + NCI_MAX_STRIPS * RAW));
+}
+
+/* A block is short in each of many places: too short for the machine to see a
+ * stream and run ahead. */
+static void prefetch(const nci_strips *strips, int64_t first, int64_t n)
+{
+    for (int k = 0; k < strips->count; k++)
+        nci_view_prefetch(&strips->strip[k].view, strips->strip[k].at + first,
+                          n);
+}
+
+static void miss_all(nci_acc *acc, int64_t cell, int64_t n, int64_t times)
+{
+    for (int64_t c = cell; acc->missed64 && c < cell + n; c++)
+        acc->missed64[c] += times;
+    for (int64_t c = cell; !acc->missed64 && c < cell + n; c++)
+        acc->missed32[c] += (int32_t)times;
+}
+
+void nci_strips_fold(const nci_strips *strips, nci_acc *acc, int64_t first,
+                     int64_t n, uint8_t *memory)
+{
+    if (strips->nvoid)
+        miss_all(acc, strips->cell + first, n, strips->nvoid);
+    for (int64_t at = 0; strips->count && at < n; at += NCI_STRIP_BLOCK) {
+        int64_t left = n - at, next = left - NCI_STRIP_BLOCK;
+        prefetch(strips, first + at + NCI_STRIP_BLOCK,
+                 next < NCI_STRIP_BLOCK ? next : NCI_STRIP_BLOCK);
+        fold_block(strips, acc, first + at,
+                   left < NCI_STRIP_BLOCK ? left : NCI_STRIP_BLOCK, memory);
+    }
+}
