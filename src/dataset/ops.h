@@ -124,6 +124,12 @@ ncg_status nci_groups_make(const nci_model *model, int dim, const char *by,
                            nci_groups *out, ncg_error *err);
 void nci_groups_fini(nci_groups *groups);
 
+/* ---- widen.c ------------------------------------------------------------- */
+
+/* nci_widen makes the same array in double: what was computed from floats is
+ * computed again without rounding to float. */
+ncg_status nci_widen(nci_node *node, nci_node **out, ncg_error *err);
+
 /* ---- weights.c ----------------------------------------------------------- */
 
 typedef struct nci_weights {

@@ -145,7 +145,10 @@ static ncg_status make_array(const nci_variable *var, const char *dtype,
 {
     if (!var->array)
         return make_container(var->stored, out, err);
-    ncg_status st = cast_array(var->array, choose_dtype(var, dtype), out, err);
+    ncg_dtype to = choose_dtype(var, dtype);
+    ncg_status st = to == NCG_DTYPE_F64 && var->array->dtype == NCG_DTYPE_F32
+                        ? nci_widen(var->array, out, err)
+                        : cast_array(var->array, to, out, err);
     return st ? nci_error_wrap(err, "%s", var->name) : NCG_OK;
 }
 

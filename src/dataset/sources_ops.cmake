@@ -14,4 +14,5 @@ list(APPEND dataset_sources
   select.c
   select_time.c
   select_values.c
-  weights.c)
+  weights.c
+  widen.c)

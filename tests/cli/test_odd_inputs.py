@@ -135,6 +135,57 @@ class Messages(clitest.TestCase):
                    says=["':mean'", "blank after"])
 
 
+class Doubles(clitest.TestCase):
+    """Floats are computed in double; --dtype f8 writes what was computed."""
+
+    def write(self, values):
+        with netCDF4.Dataset(self.path("x.nc"), "w") as d:
+            d.createDimension("time", None)
+            d.createDimension("x", 2)
+            t = d.createVariable("time", "f8", ("time",))
+            t.units = "days since 2000-01-01"
+            t[:] = np.arange(len(values))
+            v = d.createVariable("v", "f4", ("time", "x"), fill_value=-1)
+            v[:] = values
+        return np.asarray(values, "f4").astype("f8")
+
+    def result(self, *words):
+        self.ok("x.nc", ":", *words, "-O", "-q", "-o", "o.nc")
+        with netCDF4.Dataset(self.path("o.nc")) as d:
+            return np.squeeze(d["v"][:]), d["v"].dtype
+
+    def test_too_large_for_floats(self):
+        x = self.write([[1e25, 1], [3e25, 2], [-3e25, 9]])
+        self.fails(8, "x.nc", ":", "var", "time", "-o", "o.nc",
+                   says=["v", "variance", "--dtype f8"])
+        self.leaves("x.nc")
+        got, dtype = self.result("var", "time", "--dtype", "f8")
+        self.assertEqual(dtype, np.dtype("f8"))
+        np.testing.assert_allclose(got, x.var(0), rtol=1e-14)
+        x = self.write([[3e38, 1], [3e38, 2], [3e38, np.inf]])
+        self.fails(8, "x.nc", ":", "sum", "time", "-o", "o.nc", "-O",
+                   says=["v", "sum", "--dtype f8"])
+        got, _ = self.result("sum", "time", "--dtype", "f8")
+        self.assertTrue(np.array_equal(got, x.sum(0)))
+        got, _ = self.result("isel", "x=1", ":", "sum", "time")
+        self.assertEqual(got, np.inf)
+
+    def test_doubles_are_not_rounded(self):
+        x = self.write(np.random.default_rng(1).normal(280, 9, (60, 2)))
+        for words, want in (
+                (["mean", "time"], x.mean(0)), (["std", "time"], x.std(0)),
+                (["sum", "time"], x.sum(0)), (["mean", "x"], x.mean(1)),
+                (["mean", "x", ":", "mean", "time"], x.mean()),
+                (["anom", ":", "var", "time"], x.var(0)),
+                (["isel", "time=3:9", ":", "mean", "time"], x[3:9].mean(0)),
+                (["anom"], x - x.mean(0)), (["isel", "time=7"], x[7])):
+            got, dtype = self.result(*words, "--dtype", "f8")
+            self.assertEqual(dtype, np.dtype("f8"))
+            np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)
+            got, dtype = self.result(*words)
+            self.assertEqual(dtype, np.dtype("f4"))
+
+
 class Types(clitest.TestCase):
     """Values that are names or text pass through; nobody averages them."""
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* COMBINE tasks: merge a few states along one axis, in the order of their
  * chunks, and turn the last state into values. */
+#include <math.h>
 #include <string.h>
 
 #include "base/dtype.h"
@@ -162,6 +163,34 @@ static ncg_status check_sums(const merge *m, ncg_error *err)
     return NCG_OK;
 }
 
+/* Variances and sums of floats may lie beyond what a float holds: no infinity
+ * that looks like a value, but an error. The double of a sum tells whether it
+ * was infinite before; a variance of infinities is NaN. */
+static ncg_status check_floats(const merge *m, const nci_buf *buf,
+                               ncg_error *err)
+{
+    const nci_fold *fold = &m->layer->combine.fold;
+    const double *sums =
+        (const double *)(m->state.data + m->state.layout.value[0]);
+    const float *out = nci_buf_data((nci_buf *)buf);
+    bool exceeds = false;
+    if (fold->out != NCG_DTYPE_F32)
+        return NCG_OK;
+    if (fold->op == NCG_OP_SUM)
+        for (int64_t i = 0; i < m->rows.count * m->width; i++)
+            exceeds |= isfinite(sums[i]) && isinf((float)sums[i]);
+    if (fold->op == NCG_OP_VAR)
+        for (size_t i = 0; i < nci_buf_size(buf) / sizeof *out; i++)
+            exceeds |= isinf(out[i]);
+    if (exceeds)
+        return nci_fail(err, NCG_EKERNEL,
+                        "%s: a %s does not fit into 32-bit floats; write "
+                        "doubles with --dtype f8",
+                        m->layer->name,
+                        fold->op == NCG_OP_SUM ? "sum" : "variance");
+    return NCG_OK;
+}
+
 static ncg_status finish(const merge *m, int64_t chunk, nci_buf *buf,
                          ncg_error *err)
 {
@@ -192,7 +221,7 @@ static ncg_status finish(const merge *m, int64_t chunk, nci_buf *buf,
                              data + (size_t)((b * p.labels + at) * p.after) *
                                         size);
     }
-    return NCG_OK;
+    return check_floats(m, buf, err);
 }
 
 ncg_status nci_run_combine(const nci_task_env *env, const nci_layer *layer,
