@@ -53,6 +53,17 @@ nci_buf *nci_buf_retain(nci_buf *buf)
     return buf;
 }
 
+bool nci_buf_retain_live(nci_buf *buf)
+{
+    int32_t refs = atomic_load_explicit(&buf->refs, memory_order_relaxed);
+    while (refs > 0)
+        if (atomic_compare_exchange_weak_explicit(&buf->refs, &refs, refs + 1,
+                                                  memory_order_acquire,
+                                                  memory_order_relaxed))
+            return true;
+    return false;
+}
+
 void nci_buf_release(nci_buf **slot)
 {
     nci_buf *buf = *slot;

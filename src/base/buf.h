@@ -17,6 +17,9 @@ ncg_status nci_buf_wrap(void *memory, size_t nbytes,
                         void (*release)(void *memory, void *payload),
                         void *payload, nci_buf **out, ncg_error *err);
 nci_buf *nci_buf_retain(nci_buf *buf);
+/* nci_buf_retain_live retains only what has a reference; for tables that point
+ * to buffers without counting, and are locked while `release` changes them. */
+bool nci_buf_retain_live(nci_buf *buf);
 /* nci_buf_release drops one reference and sets *buf to NULL. */
 void nci_buf_release(nci_buf **buf);
 void *nci_buf_data(const nci_buf *buf);

@@ -61,6 +61,10 @@ ncg_status nci_file_stored_bytes(nci_file *file, int var, const nci_box *box,
  * as needed and are reused between tiles. */
 ncg_status nci_scratch_create(nci_scratch **out, ncg_error *err);
 void nci_scratch_destroy(nci_scratch **scratch);
+/* nci_scratch_room gives room for a tile that is not read from a file; holds
+ * until the next call, or tile, with this scratch. */
+ncg_status nci_scratch_room(nci_scratch *scratch, size_t nbytes, uint8_t **out,
+                            ncg_error *err);
 /* nci_scratch_need bounds the bytes that reading tiles of `var` makes a
  * scratch hold: raw chunk + decoded chunk. */
 int64_t nci_scratch_need(const nci_var *var);

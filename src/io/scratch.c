@@ -63,6 +63,12 @@ bool nci_scratch_keep(nci_scratch *scratch, const nci_tile *tile, int slot)
     return false;
 }
 
+ncg_status nci_scratch_room(nci_scratch *scratch, size_t nbytes, uint8_t **out,
+                            ncg_error *err)
+{
+    return nci_scratch_reserve(scratch, NCI_SCRATCH_A, nbytes, out, err);
+}
+
 /* Filtered chunks hold stored bytes (at most a little more than decoded ones)
  * and one decoded copy, or two where several steps need them. */
 int64_t nci_scratch_need(const nci_var *var)

@@ -73,6 +73,18 @@ int64_t nci_scratch_need(const nci_var *var)
     return var->storage.elem_size;
 }
 
+ncg_status nci_scratch_room(nci_scratch *scratch, size_t nbytes, uint8_t **out,
+                            ncg_error *err)
+{
+    (void)err;
+    if (scratch->capacity < nbytes) {
+        scratch->data = realloc(scratch->data, nbytes);
+        scratch->capacity = nbytes;
+    }
+    *out = scratch->data;
+    return NCG_OK;
+}
+
 static inline nci_file *fake_file(const char *name, ncg_dtype dtype, int rank,
                                   const int64_t *shape, const int64_t *chunk)
 {
