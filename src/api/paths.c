@@ -74,7 +74,7 @@ static ncg_status add_list(nci_strings *out, const char *path,
         return nci_fail_sys(err, nci_from_errno(errno), errno, "%s: %s", path,
                             strerror(errno));
     char *line = NULL;
-    size_t capacity = 0;
+    size_t capacity = 0, before = out->count;
     ssize_t n;
     ncg_status st = NCG_OK;
     while (!st && (n = getline(&line, &capacity, file)) >= 0) {
@@ -86,6 +86,10 @@ static ncg_status add_list(nci_strings *out, const char *path,
         else if (n > 0 && line[0] != '#')
             st = add_one(out, line, pattern, err);
     }
+    if (!st && ferror(file))
+        st = nci_fail_sys(err, NCG_EIO, errno, "%s: %s", path, strerror(errno));
+    else if (!st && out->count == before)
+        st = nci_fail(err, NCG_ENOTFOUND, "%s: this list names no file", path);
     free(line);
     fclose(file);
     return st;
@@ -110,6 +114,8 @@ static ncg_status add_one(nci_strings *out, const char *path,
                           const char *pattern, ncg_error *err)
 {
     struct stat info;
+    if (!path[0])
+        return nci_fail(err, NCG_ENOTFOUND, "the name of an input is empty");
     if (path[0] == '@')
         return add_list(out, path + 1, pattern, err);
     if (stat(path, &info) == 0)

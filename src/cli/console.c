@@ -41,11 +41,22 @@ static void clear_bar_locked(void)
     console.bar_shown = false;
 }
 
+/* Names come from files that anybody may have written: what could move the
+ * cursor or begin a line is shown as a question mark. */
+static void print_line_locked(const char *before, const char *text)
+{
+    clear_bar_locked();
+    fputs(before, stderr);
+    for (; *text; text++)
+        fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text,
+              stderr);
+    fputc('\n', stderr);
+}
+
 void nci_console_error(const char *message)
 {
     pthread_mutex_lock(&console.lock);
-    clear_bar_locked();
-    fprintf(stderr, "ncgraph: %s\n", message);
+    print_line_locked("ncgraph: ", message);
     pthread_mutex_unlock(&console.lock);
 }
 
@@ -68,8 +79,7 @@ static void print_note_locked(const char *note)
 {
     if (console.quiet)
         return;
-    clear_bar_locked();
-    fprintf(stderr, "ncgraph: note: %s\n", note);
+    print_line_locked("ncgraph: note: ", note);
 }
 
 void nci_console_warn(const char *note)

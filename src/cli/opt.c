@@ -86,15 +86,15 @@ static ncg_status set_deflate(nci_options *o, const char *name,
     return NCG_OK;
 }
 
+enum { THREADS_MAX = 65536 };
+
 static ncg_status set_threads(nci_options *o, const char *name,
                               const char *value, ncg_error *err)
 {
     int64_t n;
-    if (!nci_parse_int64(value, 1, 65536, &n))
-        return nci_usage(err,
-                         "%s takes a number of threads, 1 or more, not "
-                         "'%s'",
-                         name, value);
+    if (!nci_parse_int64(value, 1, THREADS_MAX, &n))
+        return nci_usage(err, "%s takes a number of threads, 1 to %d, not '%s'",
+                         name, THREADS_MAX, value);
     o->threads = (int)n;
     return NCG_OK;
 }

@@ -110,7 +110,11 @@ static ncg_status time_keys(const nci_model *model, int dim, nci_by by,
     nci_time_units units;
     double *values = NULL;
     int64_t n = 0;
-    NCI_TRY(nci_variable_time_units(&model->vars[coord], &units, err));
+    ncg_status st = nci_variable_time_units(&model->vars[coord], &units, err);
+    if (st && model->nfiles)
+        nci_error_wrap(err, "%s", model->file_names[0]);
+    if (st)
+        return st;
     NCI_TRY(nci_variable_values(&model->vars[coord], &values, &n, err));
     for (int64_t i = 0; i < n; i++) {
         nci_date date = nci_time_decode(&units, values[i]);

@@ -36,6 +36,26 @@ class Files(clitest.TestCase):
             f.write("a.nc\nlost.nc\n")
         self.bad("@list.txt", says=["lost.nc"])
 
+    def test_names_no_file(self):
+        self.bad("", says="the name of an input is empty")
+        with open(self.path("list.txt"), "w") as f:
+            f.write("# nothing yet\n\n")
+        self.bad("@list.txt", says=["list.txt", "names no file"])
+        self.bad("@.", says=["."])
+        self.bad("/dev/null", says=["/dev/null", "not a regular file"])
+
+    def test_hostile_names(self):
+        """Whatever a file calls its variables, a message is one line and
+        leaves the terminal alone."""
+        with h5py.File(self.path("odd.nc"), "w") as f:
+            f.create_dataset("a\nb\x1b[2J\r\x7f", data=np.zeros(
+                3, np.dtype([("x", "f4")])))
+            f.create_dataset("v", data=np.arange(3.))
+        r = self.ok("odd.nc", ":", "mean", "all", "-o", "out.nc")
+        self.assertIn("note: odd.nc: a?b?[2J??: left out", r.err)
+        self.assertTrue(all(line.startswith("ncgraph: note: ")
+                            for line in r.lines()), r.err)
+
     def test_unreadable_directory_without_files(self):
         os.mkdir(self.path("empty"))
         self.bad("empty")
@@ -172,6 +192,14 @@ class Names(clitest.TestCase):
         self.usage(":", "sel", "lat=north", says="north")
         self.usage(":", "sel", "time=2000-13", says="2000-13")
         self.usage(":", "isel", "time=a:b", says="a:b")
+
+    def test_calendar(self):
+        write_grid(self.path("a.nc"), calendar="martian")
+        self.fails(4, "a.nc", ":", "mean", "time", "by=year", "-o", "out.nc",
+                   says=["a.nc", "time", "martian"])
+        write_grid(self.path("a.nc"), units="days since yesterday")
+        self.usage(":", "mean", "time", "by=year",
+                   says=["a.nc", "time", "yesterday"])
 
     def test_step_names_what_is_gone(self):
         self.usage(":", "mean", "lat", ":", "mean", "lat", says="lat")
