@@ -303,17 +303,22 @@ class Output(clitest.TestCase):
     def test_disk_full(self):
         small = self.path("small")
         os.mkdir(small)
-        script = ("mount -t tmpfs -o size=64k tmpfs small && "
-                  "\"$0\" a.nc -o small/out.nc -z none; code=$?; "
-                  "ls small | wc -l; exit $code")
-        p = subprocess.run(["unshare", "--mount", "--map-root-user", "sh", "-c",
-                            script, clitest.NCGRAPH], cwd=self.dir,
-                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        if b"unshare" in p.stderr or b"mount" in p.stderr:
-            self.not_run("no mount namespaces here")
-        self.assertEqual(p.returncode, 6, p.stderr)
-        self.assertIn(b"small/out.nc", p.stderr)
-        self.assertEqual(p.stdout.strip(), b"0")
+        script = ("mount -t tmpfs -o size=$1 tmpfs small && "
+                  "\"$0\" a.nc -q -o small/out.nc $2 $3; code=$?; "
+                  "ls -A small | wc -l; exit $code")
+        for size in ("64k", "800k"):        # in the header; among the chunks
+            for how in (["-z", "none"], ["-z", "1"], ["-f", "nc3"]):
+                p = subprocess.run(
+                    ["unshare", "--mount", "--map-root-user", "sh", "-c",
+                     script, clitest.NCGRAPH, size, *how], cwd=self.dir,
+                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                if b"unshare" in p.stderr or b"mount" in p.stderr:
+                    self.not_run("no mount namespaces here")
+                self.assertEqual(p.returncode, 6, p.stderr)
+                self.assertEqual(p.stderr.count(b"\n"), 1, p.stderr)
+                self.assertIn(b"small/out.nc", p.stderr)
+                self.assertIn(b"No space left", p.stderr)
+                self.assertEqual(p.stdout.strip(), b"0")
 
     def test_full_standard_output(self):
         with open("/dev/full", "w") as full:
