@@ -17,6 +17,8 @@ typedef struct call {
     uint8_t **gathered; /* owned, one an input; NULL: taken as it is */
     ncg_chunk output;
     ncg_kernel_call it;
+    const nci_kernel *kernel; /* NULL: not known here */
+    bool gathers;
 } call;
 
 static const nci_layer *input_layer(const nci_plan *plan,
@@ -78,11 +80,14 @@ static void call_fini(call *c)
 }
 
 static ncg_status call_init(call *c, const nci_layer *layer, int64_t chunk,
-                            int threads, ncg_error *err)
+                            nci_kernel_table *kernels, int threads,
+                            ncg_error *err)
 {
     const nci_block_work *work = &layer->block;
     size_t n = (size_t)work->nargs + 1;
     *c = (call){.layer = layer};
+    c->kernel = nci_kernel_find(kernels, work->kernel);
+    c->gathers = c->kernel && c->kernel->gathers;
     c->inputs = nci_calloc(n, sizeof *c->inputs);
     c->gathered = nci_calloc(n, sizeof *c->gathered);
     if (!c->inputs || !c->gathered)
@@ -101,7 +106,19 @@ static ncg_status call_init(call *c, const nci_layer *layer, int64_t chunk,
         c->it.params = nci_buf_data(work->params);
         c->it.nparams = nci_buf_size(work->params);
     }
+    if (c->kernel)
+        c->it.payload = c->kernel->payload;
     return NCG_OK;
+}
+
+static void gather(const nci_layer *from, const nci_box *box,
+                   const nci_dep *deps, int64_t ndeps, size_t size,
+                   uint8_t *to)
+{
+    for (int64_t k = 0; k < ndeps; k++) {
+        nci_box piece = nci_grid_box(&from->array, deps[k].task - from->base);
+        nci_copy_box(to, box, nci_buf_data(deps[k].buf), &piece, size);
+    }
 }
 
 /* Takes input i from the deps, which are those of input i. */
@@ -113,6 +130,11 @@ static ncg_status take_input(call *c, const nci_layer *from, int i,
     nci_box box = box_of(chunk);
     if (nci_box_is_empty(&box))
         return NCG_OK;
+    if (c->gathers) {
+        gather(from, &box, deps, ndeps, size, c->output.data);
+        chunk->data = c->output.data;
+        return NCG_OK;
+    }
     if (ndeps == 1) {
         nci_box whole = nci_grid_box(&from->array, deps[0].task - from->base);
         if (same_box(&whole, &box)) {
@@ -123,11 +145,7 @@ static ncg_status take_input(call *c, const nci_layer *from, int i,
     c->gathered[i] = nci_alloc_aligned((size_t)nci_box_size(&box) * size);
     if (!c->gathered[i])
         return nci_fail(err, NCG_ENOMEM, "out of memory (%s)", c->layer->name);
-    for (int64_t k = 0; k < ndeps; k++) {
-        nci_box piece = nci_grid_box(&from->array, deps[k].task - from->base);
-        nci_copy_box(c->gathered[i], &box, nci_buf_data(deps[k].buf), &piece,
-                     size);
-    }
+    gather(from, &box, deps, ndeps, size, c->gathered[i]);
     chunk->data = c->gathered[i];
     return NCG_OK;
 }
@@ -147,15 +165,14 @@ static ncg_status take_inputs(call *c, const nci_plan *plan,
     return NCG_OK;
 }
 
-static ncg_status run_kernel(call *c, nci_kernel_table *table, ncg_error *err)
+static ncg_status run_kernel(call *c, ncg_error *err)
 {
-    const nci_kernel *kernel = nci_kernel_find(table, c->layer->block.kernel);
+    const nci_kernel *kernel = c->kernel;
     if (!kernel)
         return nci_fail(err, NCG_ENOTFOUND,
                         "%s: kernel %s is not known here: register it with "
                         "ncg_kernel_register",
                         c->layer->name, c->layer->block.kernel);
-    c->it.payload = kernel->payload;
     ncg_error own;
     nci_error_clear(&own);
     ncg_status st = kernel->run(&c->it, &own);
@@ -173,15 +190,16 @@ ncg_status nci_run_block(const nci_task_env *env, const nci_layer *layer,
     call c;
     nci_buf *buf = NULL;
     int64_t nbytes = nci_plan_bytes(env->plan, layer->base + chunk);
-    ncg_status st = call_init(&c, layer, chunk, env->threads, err);
-    if (!st)
-        st = take_inputs(&c, env->plan, deps, ndeps, err);
+    ncg_status st =
+        call_init(&c, layer, chunk, env->kernels, env->threads, err);
     if (!st)
         st = nci_buf_create((size_t)nbytes, &buf, err);
     if (!st) {
         c.output.data = nci_buf_data(buf);
-        st = run_kernel(&c, env->kernels, err);
+        st = take_inputs(&c, env->plan, deps, ndeps, err);
     }
+    if (!st)
+        st = run_kernel(&c, err);
     if (st)
         nci_buf_release(&buf);
     else
@@ -207,22 +225,32 @@ int64_t nci_block_scratch(const nci_plan *plan, nci_kernel_table *kernels,
 {
     call c;
     int64_t bytes = 0;
-    if (call_init(&c, layer, chunk, threads, NULL)) {
+    if (call_init(&c, layer, chunk, kernels, threads, NULL)) {
         call_fini(&c);
         return 0; /* no memory for a few numbers: the task itself will fail */
     }
-    for (int i = 0; i < layer->block.nargs; i++) {
+    for (int i = 0; !c.gathers && i < layer->block.nargs; i++) {
         nci_box box = box_of(&c.inputs[i]);
         if (!nci_box_is_empty(&box) &&
             !is_one_chunk(&c, input_layer(plan, layer, i), i))
             bytes += nci_box_size(&box) *
                      (int64_t)ncg_dtype_size(c.inputs[i].dtype);
     }
-    const nci_kernel *kernel = nci_kernel_find(kernels, layer->block.kernel);
-    if (kernel && kernel->scratch) {
-        c.it.payload = kernel->payload;
-        bytes += kernel->scratch(&c.it);
-    }
+    if (c.kernel && c.kernel->scratch)
+        bytes += c.kernel->scratch(&c.it);
     call_fini(&c);
     return bytes;
+}
+
+int nci_block_threads(const nci_layer *layer, int64_t chunk, int available)
+{
+    const nci_kernel *kernel = nci_kernel_find(NULL, layer->block.kernel);
+    int threads = 1;
+    call c;
+    if (!kernel || !kernel->threads)
+        return 1;
+    if (!call_init(&c, layer, chunk, NULL, available, NULL))
+        threads = kernel->threads(&c.it, available);
+    call_fini(&c);
+    return threads < 1 ? 1 : threads < available ? threads : available;
 }

@@ -20,6 +20,8 @@ ncg_status nci_kernel_run(const nci_task_env *env, int64_t task,
         return nci_run_block(env, layer, chunk, deps, ndeps, out, err);
     case NCI_LAYER_STORE:
         return nci_run_store(env, layer, chunk, deps, ndeps, out, err);
+    case NCI_LAYER_TASKS:
+        return nci_run_explicit(env, layer, chunk, deps, ndeps, out, err);
     }
     return nci_fail(err, NCG_EBUG, "%s: layer of kind %d", layer->name,
                     (int)layer->kind);
@@ -72,7 +74,7 @@ int64_t nci_kernel_scratch(const nci_plan *plan,
 {
     const nci_layer *layer = nci_plan_layer(plan, task);
     int64_t chunk = task - layer->base;
-    if (layer->kind == NCI_LAYER_STORE)
+    if (layer->kind == NCI_LAYER_STORE || layer->kind == NCI_LAYER_TASKS)
         return 0;
     if (layer->kind == NCI_LAYER_BLOCK)
         return nci_block_scratch(plan, kernels, layer, chunk, threads);
@@ -102,7 +104,11 @@ int nci_kernel_threads(const nci_plan *plan, const nci_source_table *sources,
 {
     enum { WORTH = 1 << 21 }; /* elements a thread */
     const nci_layer *layer = nci_plan_layer(plan, task);
-    if (layer->kind != NCI_LAYER_FUSED || available < 2)
+    if (available < 2)
+        return 1;
+    if (layer->kind == NCI_LAYER_BLOCK)
+        return nci_block_threads(layer, task - layer->base, available);
+    if (layer->kind != NCI_LAYER_FUSED)
         return 1;
     const nci_source *source = source_of(layer, sources);
     nci_box box = nci_grid_box(&layer->grid, task - layer->base);

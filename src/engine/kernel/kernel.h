@@ -42,5 +42,7 @@ int64_t nci_kernel_scratch(const nci_plan *plan,
  * `available` are idle: 1 for ordinary tasks, more where a tile is large. */
 int nci_kernel_threads(const nci_plan *plan, const nci_source_table *sources,
                        int64_t task, int available);
+/* nci_block_threads: the same of BLOCK tasks, as their kernel says. */
+int nci_block_threads(const nci_layer *layer, int64_t chunk, int available);
 
 #endif

@@ -15,6 +15,12 @@ typedef struct nci_kernel {
     /* bytes beside inputs and output; NULL: none. Data pointers are NULL. */
     int64_t (*scratch)(const ncg_kernel_call *call);
     void *payload;
+    /* The library's own only. gathers: at most one input has a box that is not
+     * empty, of as many values as the output; it is gathered right into the
+     * output, where `run` finds it. threads: cores worth using, of
+     * `available`; data pointers are NULL. NULL: one. */
+    bool gathers;
+    int (*threads)(const ncg_kernel_call *call, int available);
 } nci_kernel;
 
 /* Lists of the library's own kernels, one a file, each ends with name NULL. */

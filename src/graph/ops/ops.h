@@ -65,8 +65,15 @@ ncg_status nci_ops_stack(nci_node *const *inputs, int n, int axis,
 /* nci_ops_rechunk gives the same values in other chunks. */
 ncg_status nci_ops_rechunk(nci_node *input, const nci_grid *grid,
                            nci_node **out, ncg_error *err);
-/* nci_ops_reshape merges and splits axes, row-major; the only -1 in `shape` is
- * found. Other reshapes are EUNSUPPORTED. */
+/* nci_ops_rechunk_within does so in stages that keep what lives at a time well
+ * within `limit` bytes: inputs that can be read again are read slab by slab,
+ * others are cut first. A pure function of the array, the chunks and the
+ * limit; values never depend on it. */
+ncg_status nci_ops_rechunk_within(nci_node *input, const nci_grid *grid,
+                                  int64_t limit, nci_node **out,
+                                  ncg_error *err);
+/* nci_ops_reshape is NumPy's, row-major; the only -1 in `shape` is found.
+ * EUNSUPPORTED: very many rows none of which fits into a chunk. */
 ncg_status nci_ops_reshape(nci_node *input, int rank, const int64_t *shape,
                            nci_node **out, ncg_error *err);
 
