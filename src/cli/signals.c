@@ -20,7 +20,10 @@ static void on_signal(int number)
     ncg_context *ctx = atomic_load(&guarded);
     int before = 0;
     if (!ctx || !atomic_compare_exchange_strong(&caught, &before, number)) {
+        static const char line[] = "ncgraph: interrupted\n";
         ncg_remove_unfinished();
+        ssize_t told = write(STDERR_FILENO, line, sizeof line - 1);
+        (void)told; /* nobody may be listening */
         _exit(128 + number);
     }
     ncg_context_cancel(ctx);

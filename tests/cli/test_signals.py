@@ -58,6 +58,18 @@ class Signals(clitest.TestCase):
             self.assertEqual(f.read(), "precious")
         self.leaves("out.nc", *["in_%d.nc" % i for i in range(4)])
 
+    def test_twice(self):
+        """The second one ends it at once; nothing is left either."""
+        p = self.start()
+        seen = self.wait_for_output(p)
+        p.send_signal(signal.SIGINT)
+        p.send_signal(signal.SIGTERM)
+        _, err = p.communicate(timeout=60)
+        self.assertTrue(seen, err)
+        self.assertIn(p.returncode, (130, 143), err)
+        self.assertIn(b"ncgraph: interrupted", err)
+        self.leaves(*["in_%d.nc" % i for i in range(4)])
+
     def test_any_moment(self):
         """Whenever the signal comes, either all is done or nothing is left."""
         for delay in (0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.3):
