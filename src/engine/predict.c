@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "engine/costs.h"
+#include "engine/sched/choose.h"
 
 typedef struct rehearsal {
     const nci_plan *plan;
@@ -87,18 +88,23 @@ ncg_status nci_predict(const nci_executor *executor, const nci_plan *plan,
     rehearsal r = {.plan = plan, .costs = &kernel};
     int threads = nci_executor_threads(executor);
     nci_prediction found = {0};
-    NCI_TRY(nci_sched_peak(plan, &costs, &found.least, err));
+    nci_sched_choice choice = {0};
+    NCI_TRY(nci_sched_choose(plan, &costs, &choice, err));
+    found.least = choice.peak;
     int64_t limit = nci_executor_limit(executor);
     if (limit < found.least)
         limit = found.least;
-    NCI_TRY(nci_sched_create(plan, &costs, found.least, &r.sched, err));
-    ncg_status st = rehearse(&r, threads, limit, err);
-    nci_sched_stats stats;
-    nci_sched_get_stats(r.sched, &stats);
+    ncg_status st = nci_sched_create(plan, &costs, &choice, &r.sched, err);
+    nci_sched_stats stats = {0};
+    if (!st) {
+        st = rehearse(&r, threads, limit, err);
+        nci_sched_get_stats(r.sched, &stats);
+    }
     found.peak = stats.peak + threads * r.largest;
     if (found.peak > limit)
         found.peak = limit;
     nci_sched_free(&r.sched);
+    nci_sched_choice_fini(&choice);
     nci_free(r.queue);
     nci_free(r.actions.items);
     if (!st)

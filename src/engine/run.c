@@ -18,6 +18,7 @@
 #include "engine/costs.h"
 #include "engine/executor_internal.h"
 #include "engine/kernel/team.h"
+#include "engine/sched/choose.h"
 #include "engine/sched/task_map.h"
 
 enum { POLL_MS = 50 }; /* how often the caller looks at `cancel` */
@@ -32,6 +33,7 @@ typedef struct run {
 
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t ended;
+    nci_sched_choice choice; /* of the order */
     nci_sched *sched;
     nci_actions actions;
     nci_task_map store; /* task -> what it left */
@@ -352,10 +354,9 @@ static ncg_status check_budget(const run *r, int64_t peak, ncg_error *err)
 static ncg_status start_sched(run *r, ncg_error *err)
 {
     nci_sched_costs costs = {r->work->ctx, r->work->scratch, r->work->threads};
-    int64_t peak = 0;
-    NCI_TRY(nci_sched_peak(r->plan, &costs, &peak, err));
-    NCI_TRY(check_budget(r, peak, err));
-    return nci_sched_create(r->plan, &costs, peak, &r->sched, err);
+    NCI_TRY(nci_sched_choose(r->plan, &costs, &r->choice, err));
+    NCI_TRY(check_budget(r, r->choice.peak, err));
+    return nci_sched_create(r->plan, &costs, &r->choice, &r->sched, err);
 }
 
 /* Hands the plan to the threads and waits. */
@@ -391,6 +392,7 @@ static void fini(run *r)
     nci_task_map_fini(&r->store);
     nci_free(r->actions.items);
     nci_sched_free(&r->sched);
+    nci_sched_choice_fini(&r->choice);
     pthread_cond_destroy(&r->ended);
     pthread_mutex_destroy(&r->lock);
 }

@@ -27,7 +27,9 @@ typedef struct sim {
     double now;
     uint8_t *held; /* 1: its output is in memory */
     uint8_t *ran;
-    int64_t *next_put; /* by output */
+    nci_sched_choice choice;
+    int64_t *puts; /* STORE tasks in the order of the tasks */
+    int64_t next_put;
     nci_event old[16]; /* ended tasks, told again by stale_every */
     int64_t events, ended;
     bool stopped, over;
@@ -74,13 +76,9 @@ static void start_job(sim *s, const nci_action *action)
         assert_false(s->ran[action->task]);
         nci_plan_deps(s->plan, action->task, check_input, s);
     } else {
-        int64_t chunk = action->task - layer->base;
         assert_true(s->held[action->task]);
         assert_int_equal(layer->kind, NCI_LAYER_STORE);
-        assert_int_equal(chunk, s->next_put[layer->store.output]++);
-        for (int i = 0; i < layer->store.output; i++) /* these are whole */
-            assert_int_equal(s->next_put[i],
-                             s->plan->layers[s->plan->outputs[i]].ntasks);
+        assert_int_equal(action->task, s->puts[s->next_put++]);
         for (int i = 0; i < s->njobs; i++)
             assert_int_not_equal(s->jobs[i].action.kind, NCI_ACTION_PUT);
     }
@@ -199,17 +197,35 @@ static void step(sim *s)
         tell(s, &s->old[sim_random(&s->random) % 16]);
 }
 
+static void list_puts(sim *s)
+{
+    nci_order order;
+    ncg_error err;
+    int64_t task = 0, n = 0;
+    CHECK_OK(nci_order_init(&order, s->plan, &s->choice.way, &err));
+    for (;;) {
+        CHECK_OK(nci_order_next(&order, &task, &err));
+        if (task < 0)
+            break;
+        if (nci_plan_layer(s->plan, task)->kind == NCI_LAYER_STORE)
+            s->puts[n++] = task;
+    }
+    nci_order_fini(&order);
+}
+
 static void start(sim *s)
 {
     const sim_options *o = s->options;
     nci_sched_costs costs = {(void *)&o->seed, sim_scratch, sim_threads};
     nci_event joined = {.kind = NCI_EVENT_WORKER_JOINED, .threads = o->threads};
     ncg_error err;
-    int64_t all = 0, peak = 0;
-    CHECK_OK(nci_sched_peak(s->plan, &costs, &peak, &err));
+    int64_t all = 0;
+    CHECK_OK(nci_sched_choose(s->plan, &costs, &s->choice, &err));
+    int64_t peak = s->choice.peak;
+    list_puts(s);
     for (int64_t t = 0; t < s->plan->ntasks; t++)
         all += nci_plan_bytes(s->plan, t) + sim_scratch(costs.ctx, t, 1);
-    CHECK_OK(nci_sched_create(s->plan, &costs, peak, &s->sched, &err));
+    CHECK_OK(nci_sched_create(s->plan, &costs, &s->choice, &s->sched, &err));
     s->result->peak = peak;
     s->result->limit = peak + (int64_t)(o->room * (double)all);
     joined.limit = s->result->limit;
@@ -236,7 +252,7 @@ void sim_run(const nci_plan *plan, const sim_options *options,
     s.jobs = calloc((size_t)options->threads, sizeof *s.jobs);
     s.held = calloc(ntasks, 1);
     s.ran = calloc(ntasks, 1);
-    s.next_put = calloc((size_t)plan->noutputs + 1, sizeof *s.next_put);
+    s.puts = calloc(ntasks, sizeof *s.puts);
     start(&s);
     while (!s.over)
         step(&s);
@@ -244,14 +260,16 @@ void sim_run(const nci_plan *plan, const sim_options *options,
     if (!result->status) {
         for (int64_t t = 0; t < plan->ntasks; t++)
             assert_false(s.held[t]);
+        int64_t nputs = 0;
         for (int i = 0; i < plan->noutputs; i++)
-            assert_int_equal(s.next_put[i],
-                             plan->layers[plan->outputs[i]].ntasks);
+            nputs += plan->layers[plan->outputs[i]].ntasks;
+        assert_int_equal(s.next_put, nputs);
     }
     nci_sched_free(&s.sched);
+    nci_sched_choice_fini(&s.choice);
     nci_free(s.actions.items);
     free(s.jobs);
     free(s.held);
     free(s.ran);
-    free(s.next_put);
+    free(s.puts);
 }

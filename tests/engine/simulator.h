@@ -6,6 +6,7 @@
  * invented scratch and invented cores, may fail, and the run may be cancelled.
  * After each event everything that must hold is checked.
  */
+#include "engine/sched/choose.h"
 #include "engine/sched/sched.h"
 
 typedef struct sim_options {

@@ -62,7 +62,7 @@ static void order_is_that_of_the_recursion(void **state)
             for (int64_t c = 0; c < layer->ntasks; c++)
                 visit_first(&r, 0, layer->base + c);
         }
-        CHECK_OK(nci_order_init(&order, plan, &err));
+        CHECK_OK(nci_order_init(&order, plan, NULL, &err));
         for (int64_t i = 0; i < r.count; i++) {
             CHECK_OK(nci_order_next(&order, &task, &err));
             assert_int_equal(task, r.list[i]);
@@ -96,7 +96,7 @@ static void check_order(const nci_plan *plan)
             nci_plan_deps(plan, t, mark_needed, needed);
         wanted += needed[t];
     }
-    CHECK_OK(nci_order_init(&order, plan, &err));
+    CHECK_OK(nci_order_init(&order, plan, NULL, &err));
     CHECK_OK(nci_order_next(&order, &task, &err));
     int64_t last = -1;
     int output = 0;
@@ -145,7 +145,7 @@ static int64_t count_needed_tasks(const nci_plan *plan)
     nci_order order;
     ncg_error err;
     int64_t task, n = -1;
-    CHECK_OK(nci_order_init(&order, plan, &err));
+    CHECK_OK(nci_order_init(&order, plan, NULL, &err));
     do {
         CHECK_OK(nci_order_next(&order, &task, &err));
         n++;
@@ -289,11 +289,11 @@ static void sched_survives_lack_of_memory(void **state)
                            .threads = 2,
                            .limit = INT64_MAX / 2};
         ncg_error err;
-        int64_t peak = 0;
+        nci_sched_choice choice = {0};
         nci_mem_fail_at(n);
-        ncg_status st = nci_sched_peak(plan, &costs, &peak, &err);
+        ncg_status st = nci_sched_choose(plan, &costs, &choice, &err);
         if (!st)
-            st = nci_sched_create(plan, &costs, peak, &sched, &err);
+            st = nci_sched_create(plan, &costs, &choice, &sched, &err);
         if (!st)
             st = nci_sched_handle(sched, &event, &actions, &err);
         nci_action queue[64];
@@ -326,6 +326,7 @@ static void sched_survives_lack_of_memory(void **state)
             assert_int_equal(st, NCG_ENOMEM);
         nci_mem_fail_at(0);
         nci_sched_free(&sched);
+        nci_sched_choice_fini(&choice);
         nci_free(actions.items);
     }
     nci_plan_free(&plan);

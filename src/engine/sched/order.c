@@ -10,20 +10,26 @@
 #include "base/mem.h"
 
 ncg_status nci_order_init(nci_order *order, const nci_plan *plan,
-                          ncg_error *err)
+                          const nci_order_way *way, ncg_error *err)
 {
     size_t nwords = (size_t)(plan->ntasks / 64 + 1);
     *order = (nci_order){.plan = plan};
+    if (way)
+        order->way = *way;
     order->seen = nci_calloc(nwords, sizeof *order->seen);
-    if (!order->seen)
-        return nci_fail(err, NCG_ENOMEM, "out of memory (order of %lld tasks)",
-                        (long long)plan->ntasks);
-    return NCG_OK;
+    order->chunk =
+        nci_calloc((size_t)plan->noutputs + 1, sizeof *order->chunk);
+    if (order->seen && order->chunk)
+        return NCG_OK;
+    nci_order_fini(order);
+    return nci_fail(err, NCG_ENOMEM, "out of memory (order of %lld tasks)",
+                    (long long)plan->ntasks);
 }
 
 void nci_order_fini(nci_order *order)
 {
     nci_free(order->seen);
+    nci_free(order->chunk);
     nci_free(order->stack);
     *order = (nci_order){0};
 }
@@ -46,6 +52,19 @@ static void push_input(void *ctx, int input, int64_t task)
         push(order, task);
 }
 
+/* Insertion sort: inputs are few, and nearly in order where layers alternate.
+ * Equal weights keep their order. */
+static void sort_by_weight(const int64_t *weight, int64_t *items, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        int64_t item = items[i];
+        size_t j = i;
+        for (; j > 0 && weight[items[j - 1]] < weight[item]; j--)
+            items[j] = items[j - 1];
+        items[j] = item;
+    }
+}
+
 static void reverse(int64_t *items, size_t count)
 {
     for (size_t i = 0, j = count; i + 1 < j; i++) {
@@ -55,24 +74,70 @@ static void reverse(int64_t *items, size_t count)
     }
 }
 
+/* The output whose turn it is; -1 at the end. Woven: the one of which the
+ * smallest part has been walked. */
+static int next_output(const nci_order *order)
+{
+    const nci_plan *plan = order->plan;
+    double least = 2;
+    int found = -1;
+    for (int i = 0; i < plan->noutputs; i++) {
+        int64_t n = plan->layers[plan->outputs[i]].ntasks;
+        double part = n ? (double)order->chunk[i] / (double)n : 1;
+        if (order->chunk[i] >= n || part >= least)
+            continue;
+        found = i;
+        if (!order->way.is_woven)
+            break;
+        least = part;
+    }
+    return found;
+}
+
 /* Puts the next chunk of the outputs on the empty stack; false at the end. */
 static bool push_root(nci_order *order)
 {
     const nci_plan *plan = order->plan;
-    while (order->output < plan->noutputs) {
-        const nci_layer *layer = &plan->layers[plan->outputs[order->output]];
-        if (order->chunk < layer->ntasks) {
-            push(order, layer->base + order->chunk++);
-            return true;
-        }
-        order->output++;
-        order->chunk = 0;
-    }
-    return false;
+    int output = next_output(order);
+    if (output < 0)
+        return false;
+    push(order,
+         plan->layers[plan->outputs[output]].base + order->chunk[output]++);
+    return true;
+}
+
+static void mark_seen(nci_order *order, int64_t task)
+{
+    order->seen[task >> 6] |= UINT64_C(1) << (task & 63);
+}
+
+static void next_of_list(nci_order *order, int64_t *task)
+{
+    *task = -1;
+    if (order->at == order->way.nlist)
+        return;
+    *task = order->way.list[order->at++];
+    mark_seen(order, *task);
+}
+
+/* Puts the inputs of a task that have not been handed out above it. */
+static void push_inputs(nci_order *order, int64_t task)
+{
+    size_t above = order->depth;
+    if (nci_plan_layer(order->plan, task)->ninputs)
+        nci_plan_deps(order->plan, task, push_input, order);
+    if (order->way.weight)
+        sort_by_weight(order->way.weight, order->stack + above,
+                       order->depth - above);
+    reverse(order->stack + above, order->depth - above);
 }
 
 ncg_status nci_order_next(nci_order *order, int64_t *task, ncg_error *err)
 {
+    if (order->way.list) {
+        next_of_list(order, task);
+        return NCG_OK;
+    }
     for (;;) {
         if (!order->depth && !push_root(order)) {
             *task = -1;
@@ -84,9 +149,7 @@ ncg_status nci_order_next(nci_order *order, int64_t *task, ncg_error *err)
         if (top >= 0 && !nci_order_seen(order, top)) {
             size_t above = order->depth;
             order->stack[above - 1] = ~top;
-            if (nci_plan_layer(order->plan, top)->ninputs)
-                nci_plan_deps(order->plan, top, push_input, order);
-            reverse(order->stack + above, order->depth - above);
+            push_inputs(order, top);
             if (order->depth > above || order->failed)
                 continue;
             top = ~top;
@@ -95,7 +158,7 @@ ncg_status nci_order_next(nci_order *order, int64_t *task, ncg_error *err)
         if (top >= 0)
             continue; /* handed out meanwhile, for another user */
         top = ~top;
-        order->seen[top >> 6] |= UINT64_C(1) << (top & 63);
+        mark_seen(order, top);
         *task = top;
         return NCG_OK;
     }
@@ -127,7 +190,7 @@ static bool all_needed(const nci_plan *plan, bool *whole)
             return false;
         for (int i = 0; i < layer->ninputs; i++) {
             int from = layer->inputs[i].layer;
-            if (layer->ntasks > 0 &&
+            if (layer->ntasks > 0 && !layer->inputs[i].is_partial &&
                 covers_input(&layer->inputs[i], plan->layers[from].grid.rank))
                 whole[from] = true;
         }
@@ -148,7 +211,7 @@ ncg_status nci_order_needed(const nci_plan *plan, uint64_t **out,
     *out = NULL;
     if (is_whole)
         return NCG_OK;
-    NCI_TRY(nci_order_init(&order, plan, err));
+    NCI_TRY(nci_order_init(&order, plan, NULL, err));
     ncg_status st = NCG_OK;
     while (!st && task >= 0)
         st = nci_order_next(&order, &task, err);

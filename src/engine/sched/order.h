@@ -3,25 +3,36 @@
 #define NCI_ENGINE_SCHED_ORDER_H
 /*
  * The static order of a plan's tasks: a depth-first walk that frees memory
- * early. Outputs in the caller's order, chunks of an output in row-major
- * order, before each task the tasks that it needs, ascending. The order
- * depends on the plan alone. It is made lazily: a walk holds one bit a task
- * and a stack, never the list.
+ * early. Before each task come the tasks that it needs. There is more than one
+ * way to walk; which one is best for a plan is found by replaying (choose.h).
+ * The order depends on the plan alone. It is made lazily: a walk holds one bit
+ * a task and a stack, never the list.
  */
 #include "graph/plan.h"
 
+/* A way to walk; all zero: outputs one after the other, chunks of an output in
+ * row-major order, inputs ascending. */
+typedef struct nci_order_way {
+    bool is_woven;         /* outputs by turns, all at the same pace */
+    const int64_t *weight; /* one a task: heavier inputs first; NULL: ascending */
+    const int64_t *list;   /* the order itself, made beforehand; NULL */
+    int64_t nlist;
+} nci_order_way;
+
 typedef struct nci_order {
     const nci_plan *plan;
+    nci_order_way way;
     uint64_t *seen; /* one bit a task: already handed out */
-    int output;     /* the walk stands before chunk `chunk` of this one */
-    int64_t chunk;
+    int64_t *chunk; /* of each output: the walk stands before this one */
+    int64_t at;     /* in the list */
     int64_t *stack; /* task, or ~task once its inputs lie above it */
     size_t depth, capacity;
     bool failed; /* memory ran out while inputs were pushed */
 } nci_order;
 
+/* nci_order_init: way NULL is the plain one; its lists are borrowed. */
 ncg_status nci_order_init(nci_order *order, const nci_plan *plan,
-                          ncg_error *err);
+                          const nci_order_way *way, ncg_error *err);
 void nci_order_fini(nci_order *order);
 /* nci_order_next stores the next task, -1 at the end. Errors: ENOMEM. */
 ncg_status nci_order_next(nci_order *order, int64_t *task, ncg_error *err);

@@ -5,6 +5,7 @@
  * what a STORE task leaves is put at once.
  */
 #include "base/mem.h"
+#include "engine/sched/choose.h"
 #include "engine/sched/sched_internal.h"
 
 typedef struct replay {
@@ -47,12 +48,13 @@ static ncg_status step(replay *r, const nci_plan *plan,
 }
 
 ncg_status nci_sched_peak(const nci_plan *plan, const nci_sched_costs *costs,
-                          int64_t *out, ncg_error *err)
+                          const nci_order_way *way, int64_t *out,
+                          ncg_error *err)
 {
     replay r = {0};
     int64_t task = -1;
     NCI_TRY(nci_order_needed(plan, &r.needed, err));
-    ncg_status st = nci_order_init(&r.order, plan, err);
+    ncg_status st = nci_order_init(&r.order, plan, way, err);
     if (st)
         goto done;
     while (!(st = nci_order_next(&r.order, &task, err)) && task >= 0) {

@@ -54,7 +54,7 @@ static bool add_block(nci_records *records)
     block->next = records->blocks;
     records->blocks = block;
     for (int i = 0; i < NCI_RECORD_BLOCK; i++) {
-        block->records[i].next_free = records->free;
+        block->records[i].next = records->free;
         records->free = &block->records[i];
     }
     return true;
@@ -66,7 +66,7 @@ nci_record *nci_records_add(nci_records *records, int64_t task)
         (!records->free && !add_block(records)))
         return NULL;
     nci_record *record = records->free;
-    records->free = record->next_free;
+    records->free = record->next;
     *record = (nci_record){.task = task};
     nci_task_map_put(&records->map, task, record);
     return record;
@@ -75,7 +75,7 @@ nci_record *nci_records_add(nci_records *records, int64_t task)
 void nci_records_remove(nci_records *records, nci_record *record)
 {
     nci_task_map_remove(&records->map, record->task);
-    record->next_free = records->free;
+    record->next = records->free;
     records->free = record;
 }
 

@@ -17,52 +17,32 @@
  * comes when all below it have been put. So L always finishes.
  */
 #include "base/mem.h"
+#include "engine/sched/choose.h"
 #include "engine/sched/sched_internal.h"
 
 /* Bounds on the frontier, far above what keeps cores busy: records of tasks
  * that wait, and tasks finished ahead of a slow one. */
 enum { MAX_WAITING = 1024, MAX_WINDOW = 1 << 20 };
 
-/* ---- the turn to be put ---------------------------------------------------
- */
-
-/* The layer whose turn it is, NULL after the last. */
-static const nci_layer *output_layer(const nci_sched *s)
-{
-    return s->put_output < s->plan->noutputs
-               ? &s->plan->layers[s->plan->outputs[s->put_output]]
-               : NULL;
-}
-
-/* Moves the turn on from outputs of which no chunk is left. */
-static void skip_empty_outputs(nci_sched *s)
-{
-    const nci_layer *layer;
-    while ((layer = output_layer(s)) && s->put_chunk >= layer->ntasks) {
-        s->put_output++;
-        s->put_chunk = 0;
-    }
-}
-
 /* ---- life ---------------------------------------------------------------- */
 
 ncg_status nci_sched_create(const nci_plan *plan, const nci_sched_costs *costs,
-                            int64_t peak, nci_sched **out, ncg_error *err)
+                            const nci_sched_choice *choice, nci_sched **out,
+                            ncg_error *err)
 {
     nci_sched *s = nci_calloc(1, sizeof *s);
     if (!s)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     s->plan = plan;
     s->costs = *costs;
-    s->peak = peak;
-    ncg_status st = nci_order_init(&s->order, plan, err);
+    s->peak = choice->peak;
+    ncg_status st = nci_order_init(&s->order, plan, &choice->way, err);
     if (!st)
         st = nci_order_needed(plan, &s->needed, err);
     if (st)
         goto done;
     s->window_capacity = 64;
     s->window = nci_calloc(s->window_capacity, sizeof *s->window);
-    skip_empty_outputs(s);
     if (!s->window) {
         st = nci_fail(err, NCG_ENOMEM, "out of memory");
         goto done;
@@ -201,6 +181,17 @@ static void count_missing(void *ctx, int input, int64_t task)
     c->waiting += r->state != NCI_TASK_MEMORY;
 }
 
+/* Chunks are put in the order of their tasks, so that files are equal however
+ * tasks race. */
+static void queue_put(nci_sched *s, nci_record *r)
+{
+    if (s->put_last)
+        s->put_last->next = r;
+    else
+        s->put_first = r;
+    s->put_last = r;
+}
+
 static nci_record *add_record(nci_sched *s, int64_t task)
 {
     const nci_layer *layer = nci_plan_layer(s->plan, task);
@@ -216,6 +207,8 @@ static nci_record *add_record(nci_sched *s, int64_t task)
     *nci_sched_window(s, r->order) = r;
     r->output = layer->kind == NCI_LAYER_STORE ? layer->store.output : -1;
     r->bytes = nci_plan_bytes(s->plan, task);
+    if (r->output >= 0)
+        queue_put(s, r);
     r->need = r->bytes + s->costs.scratch(s->costs.ctx, task, 1);
     r->left = nci_needed_dependents(s->plan, s->needed, task);
     return r;
@@ -317,9 +310,15 @@ static bool start_next(nci_sched *s, nci_actions *actions)
     return true;
 }
 
+static bool may_put(const nci_sched *s)
+{
+    return s->put_first && !s->putting &&
+           s->put_first->state == NCI_TASK_STORED;
+}
+
 static void start_put(nci_sched *s, nci_actions *actions)
 {
-    nci_record *r = s->put;
+    nci_record *r = s->put_first;
     nci_action put = {.kind = NCI_ACTION_PUT,
                       .task = r->task,
                       .attempt = r->attempt,
@@ -328,7 +327,6 @@ static void start_put(nci_sched *s, nci_actions *actions)
         fail(s, NCG_ENOMEM);
         return;
     }
-    s->put = NULL;
     r->state = NCI_TASK_PUTTING;
     r->threads = 1;
     s->putting = true;
@@ -346,7 +344,7 @@ static bool may_pull(const nci_sched *s)
 static void dispatch(nci_sched *s, nci_actions *actions)
 {
     while (!s->failure && s->idle > 0) {
-        if (s->put && !s->putting) {
+        if (may_put(s)) {
             start_put(s, actions);
             continue;
         }
@@ -399,15 +397,6 @@ static void wake_user(void *ctx, int input, int64_t task)
     nci_heap_push(&s->ready, r);
 }
 
-/* A chunk that is stored may be put when all before it were: outputs one after
- * the other, as the order of tasks has them, so that files are equal however
- * tasks of different outputs race. */
-static void offer_put(nci_sched *s, nci_record *r)
-{
-    if (r->output == s->put_output && r->task - r->layer->base == s->put_chunk)
-        s->put = r;
-}
-
 static void finish_task(nci_sched *s, nci_record *r, const nci_event *event,
                         nci_actions *actions)
 {
@@ -417,7 +406,6 @@ static void finish_task(nci_sched *s, nci_record *r, const nci_event *event,
     if (r->output >= 0) {
         r->state = NCI_TASK_STORED;
         set_held(s, r, event->bytes > 0 ? event->bytes : r->bytes);
-        offer_put(s, r);
         return;
     }
     r->state = NCI_TASK_MEMORY;
@@ -430,18 +418,13 @@ static void finish_task(nci_sched *s, nci_record *r, const nci_event *event,
 
 static void finish_put(nci_sched *s, nci_record *r)
 {
+    s->put_first = r->next;
+    if (!s->put_first)
+        s->put_last = NULL;
+    r->next = NULL;
     release(s, r);
     s->finished++;
     advance(s);
-    s->put_chunk++;
-    skip_empty_outputs(s);
-    const nci_layer *layer = output_layer(s);
-    if (!layer)
-        return;
-    nci_record *follower =
-        nci_records_find(&s->records, layer->base + s->put_chunk);
-    if (follower && follower->state == NCI_TASK_STORED)
-        s->put = follower;
 }
 
 /* A task or put has ended in whatever way: its cores are idle again. */

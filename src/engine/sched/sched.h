@@ -10,9 +10,8 @@
  *                           |-> stored -> putting -> released   (STORE tasks)
  *                           |-> erred (the run ends)
  *
- * Order. Tasks are pulled lazily from a depth-first walk of the plan
- * (order.h): an output's inputs before the output, one output after the
- * other. Only pulled, unfinished or still needed tasks have records: the
+ * Order. Tasks are pulled lazily from a walk of the plan (order.h): inputs
+ * before their users. Only pulled, unfinished or still needed tasks have records: the
  * frontier, not the graph.
  *
  * Memory. Every task's output and scratch are known before it starts and
@@ -23,8 +22,7 @@
  * the sum of managed bytes never exceeds the limit.
  *
  * Outputs. What a STORE task leaves is held until it has been put. Puts happen
- * one at a time, output after output, in row-major order; the scheduler says
- * when. A task finishes when its result is in memory, a STORE task when it has
+ * one at a time, in the order of the STORE tasks; the scheduler says when. A task finishes when its result is in memory, a STORE task when it has
  * been put.
  *
  * One owner at a time: the caller serialises events.
@@ -91,15 +89,12 @@ typedef struct nci_sched_stats {
     int threads;      /* cores that they take */
 } nci_sched_stats;
 
-/* nci_sched_peak replays the plan in order on one thread and returns the bytes
- * that needs: the least limit under which it runs. */
-ncg_status nci_sched_peak(const nci_plan *plan, const nci_sched_costs *costs,
-                          int64_t *out, ncg_error *err);
-
-/* nci_sched_create: `peak` from nci_sched_peak. EBUDGET is the answer to a
- * worker whose limit is below it. */
+/* nci_sched_create: an order with its peak (choose.h), borrowed. EBUDGET is the
+ * answer to a worker whose limit is below that peak. */
+struct nci_sched_choice;
 ncg_status nci_sched_create(const nci_plan *plan, const nci_sched_costs *costs,
-                            int64_t peak, nci_sched **out, ncg_error *err);
+                            const struct nci_sched_choice *choice,
+                            nci_sched **out, ncg_error *err);
 void nci_sched_free(nci_sched **sched);
 /* nci_sched_handle takes one event and appends actions. Events of tasks that
  * do not run, or of an older attempt, change nothing. A failure (also memory

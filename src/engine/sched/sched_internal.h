@@ -40,7 +40,7 @@ struct nci_record {
     int threads; /* while running or putting */
     int output;  /* STORE: which one; else -1 */
     nci_task_state state;
-    nci_record *next_free;
+    nci_record *next; /* among the free ones, or those to be put */
 };
 
 /* The lowest order number on top. Room is reserved beforehand. */
@@ -93,9 +93,7 @@ struct nci_sched {
     int64_t nwaiting; /* records in state WAITING */
     nci_heap ready;
 
-    int put_output; /* whose turn it is to be put: output, chunk */
-    int64_t put_chunk;
-    nci_record *put; /* that one, once it is stored; else NULL */
+    nci_record *put_first, *put_last; /* STORE tasks in the order of putting */
     bool putting;
 
     bool has_worker;

@@ -1,6 +1,9 @@
 list(APPEND engine_sched_sources
   sched/check.c
+  sched/choose.c
   sched/order.c
+  sched/order_greedy.c
+  sched/order_weights.c
   sched/peak.c
   sched/record.c
   sched/sched.c

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "engine/sched/choose.h"
+
+#include "base/mem.h"
+
+/* Plans beyond these sizes are not replayed in other ways: planning would take
+ * longer than it could save. */
+enum { MANY_TASKS = 1 << 18, MANY_FOR_GREEDY = 1 << 14 };
+
+void nci_sched_choice_fini(nci_sched_choice *choice)
+{
+    nci_free(choice->memory);
+    *choice = (nci_sched_choice){0};
+}
+
+/* Replays a candidate and keeps it if it is better; takes `memory`. */
+static ncg_status try_way(const nci_plan *plan, const nci_sched_costs *costs,
+                          nci_sched_choice candidate, nci_sched_choice *best,
+                          ncg_error *err)
+{
+    ncg_status st =
+        nci_sched_peak(plan, costs, &candidate.way, &candidate.peak, err);
+    if (!st && (!best->name || candidate.peak < best->peak)) {
+        nci_sched_choice worse = *best;
+        *best = candidate;
+        candidate = worse;
+    }
+    nci_sched_choice_fini(&candidate);
+    return st;
+}
+
+static ncg_status try_greedy(const nci_plan *plan, const nci_sched_costs *costs,
+                             const int64_t *weight, nci_sched_choice *best,
+                             ncg_error *err)
+{
+    nci_sched_choice greedy = {.name = "greedy"};
+    greedy.memory =
+        nci_alloc(((size_t)plan->ntasks + 1) * sizeof *greedy.memory);
+    if (!greedy.memory)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    greedy.way.list = greedy.memory;
+    ncg_status st = nci_order_greedy(plan, weight, greedy.memory,
+                                     &greedy.way.nlist, err);
+    if (!st && greedy.way.nlist)
+        return try_way(plan, costs, greedy, best, err);
+    nci_sched_choice_fini(&greedy);
+    return st;
+}
+
+static ncg_status try_weights(const nci_plan *plan,
+                              const nci_sched_costs *costs,
+                              nci_sched_choice *best, ncg_error *err)
+{
+    size_t nbytes = ((size_t)plan->ntasks + 1) * sizeof(int64_t);
+    nci_sched_choice heavy = {.name = "heavy", .memory = nci_alloc(nbytes)};
+    if (!heavy.memory)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    heavy.way.weight = heavy.memory;
+    ncg_status st = nci_order_weights(plan, costs, heavy.memory, err);
+    if (!st && plan->ntasks <= MANY_FOR_GREEDY)
+        st = try_greedy(plan, costs, heavy.memory, best, err);
+    if (!st)
+        return try_way(plan, costs, heavy, best, err);
+    nci_sched_choice_fini(&heavy);
+    return st;
+}
+
+/* Whether a task is the input of several, or has several inputs of its own
+ * that are made of others: where there is neither, all walks are alike. */
+static bool is_choice_worth(const nci_plan *plan)
+{
+    for (int l = 0; l < plan->nlayers; l++) {
+        const nci_layer *layer = &plan->layers[l];
+        if (layer->nusers > 1 || layer->ninputs > 1)
+            return true;
+        if (layer->kind == NCI_LAYER_BLOCK)
+            return true;
+    }
+    return plan->noutputs > 1;
+}
+
+ncg_status nci_sched_choose(const nci_plan *plan, const nci_sched_costs *costs,
+                            nci_sched_choice *out, ncg_error *err)
+{
+    nci_sched_choice best = {0}, plain = {.name = "plain"},
+                     woven = {.name = "woven", .way.is_woven = true};
+    ncg_status st = try_way(plan, costs, plain, &best, err);
+    bool is_more = plan->ntasks <= MANY_TASKS && is_choice_worth(plan);
+    if (!st && is_more && plan->noutputs > 1)
+        st = try_way(plan, costs, woven, &best, err);
+    if (!st && is_more)
+        st = try_weights(plan, costs, &best, err);
+    if (st)
+        nci_sched_choice_fini(&best);
+    else
+        *out = best;
+    return st;
+}

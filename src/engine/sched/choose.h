@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_ENGINE_SCHED_CHOOSE_H
+#define NCI_ENGINE_SCHED_CHOOSE_H
+/*
+ * Choosing the order of a plan: a few candidates are replayed on one thread,
+ * the one with the least peak of managed bytes is kept (the first of equals).
+ *
+ *     plain     outputs one after the other, inputs ascending
+ *     woven     outputs by turns: what they share is needed by all at once
+ *     heavy     the input first whose making needs most beyond what it leaves
+ *               (Sethi and Ullman, "The generation of optimal code for
+ *               arithmetic expressions", 1970, on bytes instead of registers)
+ *     greedy    next is what costs least memory among the users of what is
+ *               alive
+ *
+ * Heavy and greedy look at each task and are for plans up to some size only.
+ * The choice depends on plan and costs, never on threads or memory limit.
+ */
+#include "engine/sched/order.h"
+#include "engine/sched/sched.h"
+
+typedef struct nci_sched_choice {
+    nci_order_way way;
+    const char *name; /* of the candidate */
+    int64_t peak;     /* bytes that the plan needs in this order */
+    int64_t *memory;  /* owned; what `way` points to */
+} nci_sched_choice;
+
+/* nci_sched_choose: the choice has to outlive the schedulers made with it. */
+ncg_status nci_sched_choose(const nci_plan *plan, const nci_sched_costs *costs,
+                            nci_sched_choice *out, ncg_error *err);
+void nci_sched_choice_fini(nci_sched_choice *choice);
+
+/* nci_sched_peak replays the plan in an order (NULL: plain) on one thread and
+ * returns the bytes that needs. */
+ncg_status nci_sched_peak(const nci_plan *plan, const nci_sched_costs *costs,
+                          const nci_order_way *way, int64_t *out,
+                          ncg_error *err);
+
+/* nci_order_weights fills weight[ntasks] for the heavy candidate. */
+ncg_status nci_order_weights(const nci_plan *plan, const nci_sched_costs *costs,
+                             int64_t *weight, ncg_error *err);
+/* nci_order_greedy makes the greedy list, list[ntasks], of *n tasks; *n is 0
+ * where it gave up because the search took too long. */
+ncg_status nci_order_greedy(const nci_plan *plan, const int64_t *weight,
+                            int64_t *list, int64_t *n, ncg_error *err);
+
+#endif
