@@ -74,16 +74,6 @@ static ncg_status check_segment(const nci_source_spec *spec, size_t i,
     return NCG_OK;
 }
 
-static int64_t tile_bytes(const nci_var *var)
-{
-    int64_t nbytes = var->storage.elem_size;
-    for (int d = 0; d < var->rank; d++)
-        if (!nci_mul_i64(nbytes, var->storage.chunk[d], &nbytes) ||
-            nbytes > MOST_SCRATCH)
-            return MOST_SCRATCH;
-    return nbytes;
-}
-
 /* Files of segments in the order of the segments. */
 static ncg_status bind_files(nci_source *source, const nci_source_spec *spec,
                              nci_file *const *files, ncg_error *err)
@@ -98,7 +88,7 @@ static ncg_status bind_files(nci_source *source, const nci_source_spec *spec,
         if (segment->var < 0)
             continue;
         const nci_var *var = &nci_file_header(file)->vars[segment->var];
-        int64_t need = nci_scratch_need(var), nbytes = tile_bytes(var);
+        int64_t need = nci_scratch_need(var), nbytes = nci_tile_bytes(var);
         need = need < MOST_SCRATCH ? need : MOST_SCRATCH;
         source->scratch = need > source->scratch ? need : source->scratch;
         if (nbytes > source->tile_bytes)
@@ -220,25 +210,139 @@ static ncg_status visit_chunk(const walk *w, const int64_t *index,
     return w->visit(w->ctx, &tile, &w->segment->decode, &wanted, err);
 }
 
+/* ---- parts --------------------------------------------------------------
+ * Data without storage chunks is read several chunks at a time: whole runs of
+ * the box along the fastest axes first, so that a box of many steps of a few
+ * rows comes as some steps of these rows. */
+
+/* Chunks [first, end) along each axis. */
+typedef struct chunk_range {
+    int64_t first[NCG_MAX_RANK], end[NCG_MAX_RANK];
+} chunk_range;
+
+static nci_box range_box(const walk *w, const chunk_range *r)
+{
+    nci_box box = {.rank = w->var->rank};
+    for (int d = 0; d < box.rank; d++) {
+        int64_t chunk = w->var->storage.chunk[d];
+        box.start[d] = r->first[d] * chunk;
+        box.count[d] = (r->end[d] - r->first[d]) * chunk;
+    }
+    return box;
+}
+
+static ncg_status visit_part(const walk *w, const chunk_range *r,
+                             ncg_error *err)
+{
+    int64_t shape[NCG_MAX_RANK];
+    nci_tile tile;
+    nci_box whole, box = range_box(w, r), part, wanted;
+    nci_var_shape(nci_file_header(w->file), w->var, shape);
+    whole = nci_box_whole(box.rank, shape);
+    if (!nci_box_clip(&box, &whole, &part))
+        return NCG_OK;
+    NCI_TRY(nci_file_read_part(w->file, w->segment->var, &part, w->scratch,
+                               &tile, err));
+    to_array(w, &tile.box);
+    if (!nci_box_clip(&tile.box, &w->box, &wanted))
+        return NCG_OK;
+    return w->visit(w->ctx, &tile, &w->segment->decode, &wanted, err);
+}
+
+static bool wants_range(const walk *w, const chunk_range *r)
+{
+    nci_box box = range_box(w, r), wanted;
+    to_array(w, &box);
+    return nci_box_clip(&box, &w->box, &wanted) &&
+           (!w->wants || w->wants(w->ctx, &wanted));
+}
+
+/* Leaves out what is not wanted along `axis`, the slowest of the part. */
+static ncg_status visit_wanted(const walk *w, const chunk_range *r, int axis,
+                               ncg_error *err)
+{
+    chunk_range part = *r;
+    while (part.first[axis] < r->end[axis]) {
+        chunk_range next = part;
+        bool is_wanted;
+        next.end[axis] = next.first[axis] + 1;
+        is_wanted = wants_range(w, &next);
+        part.end[axis] = next.end[axis];
+        while (is_wanted && part.end[axis] < r->end[axis]) {
+            next.first[axis] = part.end[axis];
+            next.end[axis] = part.end[axis] + 1;
+            if (!wants_range(w, &next))
+                break;
+            part.end[axis]++;
+        }
+        if (is_wanted)
+            NCI_TRY(visit_part(w, &part, err));
+        part.first[axis] = part.end[axis];
+    }
+    return NCG_OK;
+}
+
+/* Chunks of a part along each axis; returns the slowest with more than one. */
+static int size_part(const walk *w, const chunk_range *all, int64_t *size)
+{
+    int rank = w->var->rank, axis = 0;
+    int64_t room = NCI_PART_BYTES / w->var->storage.elem_size;
+    for (int d = 0; d < rank; d++)
+        room /= w->var->storage.chunk[d];
+    for (int d = rank - 1; d >= 0; d--) {
+        int64_t n = all->end[d] - all->first[d];
+        size[d] = n < room ? n : room > 1 ? room : 1;
+        axis = size[d] > 1 ? d : axis;
+        room = size[d] < n ? 1 : room / size[d];
+    }
+    return axis;
+}
+
+static ncg_status visit_parts(const walk *w, const chunk_range *all,
+                              ncg_error *err)
+{
+    int64_t size[NCG_MAX_RANK];
+    int rank = w->var->rank, axis = size_part(w, all, size);
+    chunk_range r = *all;
+    for (;;) {
+        for (int d = 0; d < rank; d++) {
+            int64_t end = r.first[d] + size[d];
+            r.end[d] = end < all->end[d] ? end : all->end[d];
+        }
+        NCI_TRY(visit_wanted(w, &r, axis, err));
+        int d = rank - 1;
+        while (d >= 0 && (r.first[d] += size[d]) >= all->end[d]) {
+            r.first[d] = all->first[d];
+            d--;
+        }
+        if (d < 0)
+            return NCG_OK;
+    }
+}
+
+/* ---- segments ----------------------------------------------------------- */
+
 static ncg_status visit_chunks(const walk *w, ncg_error *err)
 {
     int rank = w->var->rank;
-    int64_t first[NCG_MAX_RANK], last[NCG_MAX_RANK], at[NCG_MAX_RANK];
+    int64_t at[NCG_MAX_RANK];
+    chunk_range all;
     nci_box box = w->box;
     if (w->source->spec->join_axis >= 0)
         box.start[w->source->spec->join_axis] -= w->shift;
     box = nci_source_file_box(w->var, &box);
     for (int d = 0; d < rank; d++) {
         int64_t chunk = w->var->storage.chunk[d];
-        first[d] = box.start[d] / chunk;
-        last[d] = (box.start[d] + box.count[d] - 1) / chunk;
-        at[d] = first[d];
+        all.first[d] = at[d] = box.start[d] / chunk;
+        all.end[d] = (box.start[d] + box.count[d] - 1) / chunk + 1;
     }
+    if (nci_has_parts(w->var))
+        return visit_parts(w, &all, err);
     for (;;) {
         NCI_TRY(visit_chunk(w, at, err));
         int d = rank - 1;
-        while (d >= 0 && ++at[d] > last[d]) {
-            at[d] = first[d];
+        while (d >= 0 && ++at[d] == all.end[d]) {
+            at[d] = all.first[d];
             d--;
         }
         if (d < 0)

@@ -31,7 +31,8 @@ const nci_source *nci_source_table_get(const nci_source_table *table,
 
 /* nci_source_each_tile walks the tiles that a box of the source's positions
  * touches, in index order: segment by segment along the join axis, storage
- * chunks in row-major order. The tile's box is given in the array's positions
+ * chunks in row-major order, or parts of several where there are none
+ * (nci_has_parts). The tile's box is given in the array's positions
  * (file positions shifted along the join axis); `wanted` is the part of it
  * inside `box`. A segment whose variable is absent gives one tile with
  * data == NULL and decode == NULL: all missing.

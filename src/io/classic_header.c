@@ -388,7 +388,7 @@ static ncg_status settle_records(nci_header *header, int64_t numrecs,
         nci_var_shape(header, var, shape);
         memcpy(var->storage.file_shape, shape,
                (size_t)var->rank * sizeof *shape);
-        nci_tile_chunk(var->rank, shape, var->storage.elem_size,
+        nci_tile_chunk(var->rank, shape, var->storage.elem_size, false,
                        var->storage.chunk);
     }
     return NCG_OK;

@@ -21,6 +21,10 @@ typedef struct nci_driver {
                             nci_scratch *scratch, nci_tile *out,
                             ncg_error *err);
     void (*close)(void *priv);
+    /* read_part reads any box where nci_has_parts. */
+    ncg_status (*read_part)(nci_file *file, int var, const nci_box *box,
+                            nci_scratch *scratch, nci_tile *out,
+                            ncg_error *err);
 } nci_driver;
 
 extern const nci_driver nci_driver_classic;

@@ -95,19 +95,40 @@ static ncg_status read_records(nci_file *file, const nci_var *var,
     return read_each(file->bytes, &r, raw, err);
 }
 
-static ncg_status read_tile(nci_file *file, int var, const int64_t *index,
+/* Several small records, each whole in the box. */
+static bool has_small_records(const nci_header *header, const nci_var *var,
+                              const nci_box *box)
+{
+    int64_t n = var->storage.elem_size;
+    if (var->storage.layout != NCI_LAYOUT_RECORD || box->count[0] < 2)
+        return false;
+    for (int d = 1; d < var->rank; d++) {
+        if (box->count[d] != header->dims[var->dims[d]].size)
+            return false;
+        n *= box->count[d];
+    }
+    return n <= SMALL_RECORD;
+}
+
+static ncg_status read_part(nci_file *file, int var, const nci_box *box,
                             nci_scratch *scratch, nci_tile *out, ncg_error *err)
 {
     const nci_var *v = &file->header->vars[var];
-    nci_box box;
-    if (!nci_tile_box(file->header, v, index, &box))
-        return nci_fail(err, NCG_EBUG, "no such chunk");
-    *out = (nci_tile){.box = box, .elem_size = v->storage.elem_size};
+    *out = (nci_tile){.box = *box, .elem_size = v->storage.elem_size};
     out->is_swapped = v->storage.is_big_endian && nci_is_little_endian();
-    if (v->storage.layout == NCI_LAYOUT_RECORD)
-        return read_records(file, v, &box, scratch, &out->data, err);
-    return nci_read_run(file, v, &box, scratch, &out->data, err);
+    if (has_small_records(file->header, v, box))
+        return read_records(file, v, box, scratch, &out->data, err);
+    return nci_read_runs(file, v, box, scratch, &out->data, err);
 }
 
-const nci_driver nci_driver_classic = {"classic", inspect, NULL, read_tile,
-                                       NULL};
+static ncg_status read_tile(nci_file *file, int var, const int64_t *index,
+                            nci_scratch *scratch, nci_tile *out, ncg_error *err)
+{
+    nci_box box;
+    if (!nci_tile_box(file->header, &file->header->vars[var], index, &box))
+        return nci_fail(err, NCG_EBUG, "no such chunk");
+    return read_part(file, var, &box, scratch, out, err);
+}
+
+const nci_driver nci_driver_classic = {"classic", inspect, NULL,
+                                       read_tile, NULL,    read_part};

@@ -181,6 +181,16 @@ static ncg_status read_chunk(nci_file *file, int var, const int64_t *index,
                : NCG_OK;
 }
 
+static ncg_status read_part(nci_file *file, int var, const nci_box *box,
+                            nci_scratch *scratch, nci_tile *out, ncg_error *err)
+{
+    const nci_var *v = &file->header->vars[var];
+    begin_tile(v, box, out);
+    if (v->storage.address == NCI_NO_ADDRESS)
+        return NCG_OK;
+    return nci_read_runs(file, v, box, scratch, &out->data, err);
+}
+
 static ncg_status read_tile(nci_file *file, int var, const int64_t *index,
                             nci_scratch *scratch, nci_tile *out, ncg_error *err)
 {
@@ -190,11 +200,8 @@ static ncg_status read_tile(nci_file *file, int var, const int64_t *index,
         return read_chunk(file, var, index, scratch, out, err);
     if (!nci_tile_box(file->header, v, index, &box))
         return nci_fail(err, NCG_EBUG, "no such chunk");
-    begin_tile(v, &box, out);
-    if (v->storage.address == NCI_NO_ADDRESS)
-        return NCG_OK;
-    return nci_read_run(file, v, &box, scratch, &out->data, err);
+    return read_part(file, var, &box, scratch, out, err);
 }
 
-const nci_driver nci_driver_hdf5 = {"hdf5", inspect, load_index, read_tile,
-                                    NULL};
+const nci_driver nci_driver_hdf5 = {"hdf5",    inspect, load_index,
+                                    read_tile, NULL,    read_part};

@@ -161,5 +161,5 @@ ncg_status nci_netcdf_read_strings(nci_file *file, int var, const nci_box *box,
     return st;
 }
 
-const nci_driver nci_driver_netcdf = {"netcdf", inspect, NULL,
-                                      nci_netcdf_read_tile, NULL};
+const nci_driver nci_driver_netcdf = {
+    "netcdf", inspect, NULL, nci_netcdf_read_tile, NULL, NULL};

@@ -78,7 +78,8 @@ static void settle_storage(const nci_header *header, nci_var *var)
             storage->chunk[d] = 1;
     }
     if (!has_chunks)
-        nci_tile_chunk(var->rank, shape, storage->elem_size, storage->chunk);
+        nci_tile_chunk(var->rank, shape, storage->elem_size,
+                       storage->layout == NCI_LAYOUT_LIBRARY, storage->chunk);
 }
 
 /* A few bytes that only begin like a file of ours. */
@@ -344,6 +345,28 @@ static ncg_status read_tile(nci_file *file, int var, const int64_t *index,
               1);
     nci_count(&file->io->bytes_decoded, nci_tile_size(out) * out->elem_size);
     return NCG_OK;
+}
+
+static ncg_status read_part(nci_file *file, int var, const nci_box *box,
+                            nci_scratch *scratch, nci_tile *out, ncg_error *err)
+{
+    NCI_TRY(check_readable(&file->header->vars[var], err));
+    NCI_TRY(file->driver->read_part(file, var, box, scratch, out, err));
+    nci_count(&file->io->chunks_direct, 1);
+    nci_count(&file->io->bytes_decoded, nci_tile_size(out) * out->elem_size);
+    return NCG_OK;
+}
+
+ncg_status nci_file_read_part(nci_file *file, int var, const nci_box *box,
+                              nci_scratch *scratch, nci_tile *out,
+                              ncg_error *err)
+{
+    const nci_var *v = &file->header->vars[var];
+    int64_t index[NCG_MAX_RANK];
+    ncg_status st = read_part(file, var, box, scratch, out, err);
+    for (int d = 0; d < v->rank; d++)
+        index[d] = box->start[d] / v->storage.chunk[d];
+    return st ? name_chunk(file, var, index, st, err) : NCG_OK;
 }
 
 ncg_status nci_file_read_tile(nci_file *file, int var, const int64_t *index,

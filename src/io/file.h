@@ -53,19 +53,20 @@ void nci_io_release(nci_io *io);
 void nci_bytes_forget_head(nci_bytes *bytes);
 int64_t nci_bytes_mtime_ns(const nci_bytes *bytes);
 
-/* nci_tile_chunk sets the box that one tile reads of data without storage
- * chunks: a run of about 2 MiB, whole along the fastest axes. */
+/* nci_tile_chunk sets what stands for a chunk of data without storage chunks:
+ * a run of bytes, whole along the fastest axes; longer where the library reads
+ * it. */
 void nci_tile_chunk(int rank, const int64_t *shape, int64_t elem_size,
-                    int64_t *chunk);
+                    bool is_library, int64_t *chunk);
 /* nci_tile_box is the box of a tile cut at the variable's end; false where
  * `index` is no chunk of it. */
 bool nci_tile_box(const nci_header *header, const nci_var *var,
                   const int64_t *index, nci_box *out);
-/* nci_read_run reads `box` (as nci_tile_box made it) of a variable whose
- * values lie in one run of bytes from storage.address on. */
-ncg_status nci_read_run(nci_file *file, const nci_var *var, const nci_box *box,
-                        nci_scratch *scratch, const uint8_t **out,
-                        ncg_error *err);
+/* nci_read_runs reads `box` of a variable whose values lie in one run of bytes
+ * from storage.address on, or in records. */
+ncg_status nci_read_runs(nci_file *file, const nci_var *var, const nci_box *box,
+                         nci_scratch *scratch, const uint8_t **out,
+                         ncg_error *err);
 /* nci_chunk_bytes is the decoded size of a storage chunk; false on overflow. */
 bool nci_chunk_bytes(const nci_var *var, size_t *out);
 bool nci_is_little_endian(void);

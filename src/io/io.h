@@ -79,6 +79,19 @@ ncg_status nci_file_read_tile(nci_file *file, int var, const int64_t *index,
                               nci_scratch *scratch, nci_tile *out,
                               ncg_error *err);
 
+/* nci_has_parts: data without storage chunks and filters. Its chunks are only
+ * small runs of bytes (storage.chunk); reading several at a time costs nothing
+ * but their bytes. nci_file_read_part reads any box of such a variable, in
+ * file positions, as a tile; NCI_PART_BYTES or one chunk are not exceeded by
+ * the caller. */
+enum { NCI_PART_BYTES = 256 << 10 };
+bool nci_has_parts(const nci_var *var);
+ncg_status nci_file_read_part(nci_file *file, int var, const nci_box *box,
+                              nci_scratch *scratch, nci_tile *out,
+                              ncg_error *err);
+/* nci_tile_bytes bounds the decoded bytes of a tile or part. */
+int64_t nci_tile_bytes(const nci_var *var);
+
 /* nci_scratch_keep makes the data of the last tile hold beyond the next call,
  * until another tile is kept in the same slot (0 .. NCI_SCRATCH_KEPT - 1);
  * false: it does not. The caller counts the bytes: nci_scratch_need is without

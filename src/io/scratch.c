@@ -85,6 +85,7 @@ int64_t nci_scratch_need(const nci_var *var)
         copies = 2; /* the kernels undo the shuffle */
     if (nbytes > (size_t)INT64_MAX / 8)
         return INT64_MAX;
+    nbytes = (size_t)nci_tile_bytes(var);
     /* Records are picked out of spans. */
     int64_t span = var->storage.layout == NCI_LAYOUT_RECORD ? 4 << 20 : 0;
     return (int64_t)(nbytes * (size_t)copies + nbytes / 64 + 4096) + span;

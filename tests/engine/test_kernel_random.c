@@ -160,6 +160,8 @@ static void array_init(array *a, int64_t max_side)
         files[s]->is_shuffled = below(2);
         files[s]->is_swapped = below(2);
         files[s]->absent = below(4) ? 0 : 1 + below(3);
+        if (!files[s]->absent && below(2)) /* runs of bytes, no chunks */
+            files[s]->header->vars[0].storage.layout = NCI_LAYOUT_CONTIGUOUS;
         fill_file(a, files[s], axis, at);
         spec->segments[s] = (nci_segment){.file = (int)s,
                                           .start = axis < 0 ? 0 : at,
@@ -532,7 +534,8 @@ static nci_buf *run_plan(const array *a, const nci_plan *plan, int threads,
                                 &err));
         assert_true((int64_t)nci_buf_size(bufs[task]) ==
                     nci_plan_bytes(plan, task));
-        assert_true(nci_kernel_scratch(plan, a->table, NULL, task, threads) >= 0);
+        assert_true(nci_kernel_scratch(plan, a->table, NULL, task, threads) >=
+                    0);
         free(deps.items);
     }
     const nci_layer *store = &plan->layers[plan->outputs[0]];

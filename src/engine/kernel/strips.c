@@ -131,9 +131,12 @@ static void fold_block(const nci_strips *strips, nci_acc *acc, int64_t first,
 }
 
 /* A block is short in each of many places: too short for the machine to see a
- * stream and run ahead. */
+ * stream and run ahead. Small tiles are near anyway. */
 static void prefetch(const nci_strips *strips, int64_t first, int64_t n)
 {
+    enum { NEAR = 64 << 10 };
+    if (strips->n < NEAR)
+        return;
     for (int k = 0; k < strips->count; k++)
         nci_view_prefetch(&strips->strip[k].view, strips->strip[k].at + first,
                           n);

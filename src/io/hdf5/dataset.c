@@ -170,7 +170,7 @@ static ncg_status set_storage(nci_h5 *h5, const nci_h5_object *object,
     out->is_big_endian = set->type.is_big_endian;
     for (int d = 0; d < set->space.rank; d++)
         out->file_shape[d] = (int64_t)set->space.dims[d];
-    nci_tile_chunk(set->space.rank, out->file_shape, set->type.size,
+    nci_tile_chunk(set->space.rank, out->file_shape, set->type.size, false,
                    out->chunk);
     NCI_TRY(nci_h5_layout_read(h5, m, name, &layout, err));
     NCI_TRY(read_filters(h5, object, name, out, &fits, err));
