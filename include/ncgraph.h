@@ -466,6 +466,468 @@ NCG_API ncg_status ncg_kernel_register(ncg_context *ctx, const char *name,
                                        const ncg_kernel_options *options,
                                        ncg_error *err);
 
+/* ---- arrays that kernels make ---------------------------------------------- */
+
+typedef struct ncg_block_options {
+    size_t struct_size;
+    const void *params; /* bytes for every call, copied; NULL: none */
+    size_t nparams;
+    ncg_dtype dtype;     /* of the result; NONE: the first input's */
+    const void *missing; /* marks missing integers of the result; NULL: none */
+    const char *name;    /* for people; NULL: the first input's */
+} ncg_block_options;
+#define NCG_BLOCK_OPTIONS_INIT                                                 \
+    {sizeof(ncg_block_options), NULL, 0, NCG_DTYPE_NONE, NULL, NULL}
+
+/* ncg_array_map_blocks applies a kernel to each chunk; the inputs broadcast,
+ * and each call gets of all of them what lies at the positions of its chunk.
+ * The chunks are those of the input that has most.
+ * Errors: ENOTFOUND: no such kernel (with a suggestion of what to do); EINVAL:
+ * shapes that do not broadcast. */
+NCG_API ncg_status ncg_array_map_blocks(const char *kernel,
+                                        ncg_array *const *inputs,
+                                        size_t ninputs,
+                                        const ncg_block_options *options,
+                                        ncg_array **out, ncg_error *err);
+/* ncg_array_map_overlap gives each call depth[d] positions more on both sides
+ * of its chunk. boundary: "none" (less at the array's ends), "reflect" (the
+ * end repeated, dask's), "periodic", "nearest". Except for "none", the input's
+ * box has depth[d] positions before the output's everywhere, and `start` and
+ * `shape` of the input are those of the padded array. */
+NCG_API ncg_status ncg_array_map_overlap(const char *kernel, ncg_array *array,
+                                         const int64_t *depth,
+                                         const char *boundary,
+                                         const ncg_block_options *options,
+                                         ncg_array **out, ncg_error *err);
+
+/* Which positions of an axis of an input a chunk of the result needs that has
+ * positions a to b - 1 along the result's axis `axis`: those from a * mul / div
+ * - before to b * mul / div + after - 1 (rounded outwards, cut at the ends).
+ * axis -1: all positions. Where `low` and `high` are given they are instead the
+ * first position, and the one behind the last, for each chunk along `axis`. */
+typedef struct ncg_reach {
+    int axis;
+    int64_t mul, div; /* 0: 1 */
+    int64_t before, after;
+    const int64_t *low, *high;
+} ncg_reach;
+/* ncg_array_blockwise makes an array of `rank` axes in the chunks given, each
+ * by one call of the kernel with boxes of the inputs. reach[i] has one entry
+ * for each axis of input i; where it is NULL the input's axes lie at the end of
+ * the result's, as in broadcasting.
+ * Errors: as ncg_array_map_blocks; EINVAL: a reach outside its input, chunks of
+ * no or negative size. */
+NCG_API ncg_status ncg_array_blockwise(const char *kernel, int rank,
+                                       const ncg_chunks *chunks,
+                                       ncg_array *const *inputs,
+                                       const ncg_reach *const *reach,
+                                       size_t ninputs,
+                                       const ncg_block_options *options,
+                                       ncg_array **out, ncg_error *err);
+
+typedef struct ncg_reduction_options {
+    size_t struct_size;
+    const char *chunk;   /* kernel: a chunk's values -> its state */
+    const char *combine; /* kernel: the states of neighbours -> one state */
+    const char *finish;  /* kernel: a state -> the result; NULL: the state, of
+                            length 1, is it */
+    ncg_dtype state;     /* of each number of a state */
+    int64_t length;      /* numbers in a state */
+    ncg_dtype dtype;     /* of the result; NONE: that of the state */
+    const void *params;  /* bytes for every call, copied; NULL: none */
+    size_t nparams;
+    bool keepdims;
+} ncg_reduction_options;
+#define NCG_REDUCTION_OPTIONS_INIT                                             \
+    {sizeof(ncg_reduction_options), NULL, NULL, NULL, NCG_DTYPE_F64, 1,        \
+     NCG_DTYPE_NONE, NULL, 0, false}
+/* ncg_array_reduction reduces over axes (all where naxes is 0) with kernels of
+ * the program, as a tree. States have the input's axes and a last one of
+ * `length` numbers; a reduced axis has one position in what `chunk` and
+ * `combine` make, several in what `combine` gets. */
+NCG_API ncg_status ncg_array_reduction(ncg_array *array, const int *axes,
+                                       size_t naxes,
+                                       const ncg_reduction_options *options,
+                                       ncg_array **out, ncg_error *err);
+
+/* ncg_chunk_fn receives one chunk of an array, valid during the call; from an
+ * engine thread, one call at a time, in no particular order. */
+typedef ncg_status (*ncg_chunk_fn)(const ncg_chunk *chunk, void *payload,
+                                   ncg_error *err);
+/* ncg_array_each_chunk computes an array chunk by chunk (ncg_array_chunks);
+ * never more than a few of them are in memory. A status from the callback ends
+ * it and is returned. */
+NCG_API ncg_status ncg_array_each_chunk(ncg_array *array, ncg_chunk_fn chunk,
+                                        void *payload, ncg_error *err);
+
+/* ---- graphs and keys ---------------------------------------------------- */
+
+/*
+ * What a lazy computation is made of, for those who look into it, run it by a
+ * scheduler of their own, or make collections of their own.
+ *
+ * A graph holds layers: arrays, each made of chunks, and sets of explicit
+ * tasks. A layer is named by its token, 32 hexadecimal digits that are a hash
+ * of what it computes, so equal work has equal names and is done once. A key
+ * names one chunk (of arrays: by its index in the chunks of the layer) or one
+ * explicit task (by its number).
+ */
+typedef struct ncg_graph ncg_graph;     /* immutable, counted handle */
+typedef struct ncg_keys ncg_keys;       /* immutable, counted handle */
+typedef struct ncg_results ncg_results; /* immutable, counted handle */
+typedef struct ncg_tasks ncg_tasks;     /* explicit tasks being listed */
+
+typedef struct ncg_key {
+    char layer[33]; /* token of the layer */
+    int rank;
+    int64_t index[NCG_MAX_RANK];
+} ncg_key;
+
+#define NCG_KEY_TEXT_SIZE 400 /* enough for the text of any key */
+/* ncg_key_text writes the key as dask prints it, "('3f...', 0, 4)", to `out`
+ * of `size` bytes, and returns `out`. */
+NCG_API char *ncg_key_text(const ncg_key *key, char *out, size_t size);
+/* ncg_key_parse reads that form. Errors: EINVAL. */
+NCG_API ncg_status ncg_key_parse(const char *text, ncg_key *out,
+                                 ncg_error *err);
+
+/* ncg_keys_all names every chunk of an array: O(1), whatever their number. */
+NCG_API ncg_status ncg_keys_all(ncg_array *array, ncg_keys **out,
+                                ncg_error *err);
+/* ncg_keys_list names single chunks or tasks. */
+NCG_API ncg_status ncg_keys_list(const ncg_key *keys, size_t n, ncg_keys **out,
+                                 ncg_error *err);
+/* ncg_keys_join names what any of several names, once. */
+NCG_API ncg_status ncg_keys_join(ncg_keys *const *keys, size_t n,
+                                 ncg_keys **out, ncg_error *err);
+NCG_API int64_t ncg_keys_count(const ncg_keys *keys);
+/* ncg_keys_at stores key `i`. Errors: EINVAL: there is none. */
+NCG_API ncg_status ncg_keys_at(const ncg_keys *keys, int64_t i, ncg_key *out,
+                               ncg_error *err);
+NCG_API ncg_keys *ncg_keys_retain(ncg_keys *keys);
+NCG_API void ncg_keys_release(ncg_keys **keys);
+
+/* ncg_graph_of makes the graph of arrays. */
+NCG_API ncg_status ncg_graph_of(ncg_array *const *arrays, size_t n,
+                                ncg_graph **out, ncg_error *err);
+/* ncg_graph_merge makes the graph that holds all of several; layers of equal
+ * token become one. n may be 0. */
+NCG_API ncg_status ncg_graph_merge(ncg_graph *const *graphs, size_t n,
+                                   ncg_graph **out, ncg_error *err);
+/* ncg_graph_optimize keeps what `keys` need (NULL: everything), pushes
+ * selections to the sources and fuses reads, arithmetic and partial reductions
+ * into one task. The keys stay what they are; walking shows what will run.
+ * The default `optimize` member of arrays and data sets. */
+NCG_API ncg_status ncg_graph_optimize(ncg_graph *graph, const ncg_keys *keys,
+                                      ncg_graph **out, ncg_error *err);
+NCG_API ncg_graph *ncg_graph_retain(ncg_graph *graph);
+NCG_API void ncg_graph_release(ncg_graph **graph);
+
+/* One layer, for looking at; pointers are the graph's. */
+typedef struct ncg_layer_info {
+    size_t struct_size;
+    const char *name;   /* for people */
+    const char *kind;   /* source const select map reduce block tasks; of an
+                           optimised graph: fused combine block tasks store */
+    const char *kernel; /* what one task does: an operation or a kernel */
+    char token[33];
+    ncg_dtype dtype; /* NCG_DTYPE_NONE: explicit tasks, partial results */
+    int rank;        /* of the chunks' index, and so of the keys */
+    int64_t shape[NCG_MAX_RANK];
+    int64_t nchunks[NCG_MAX_RANK];
+    const int64_t *edges[NCG_MAX_RANK]; /* chunk i is edges[i]..edges[i+1] */
+    int64_t ntasks;
+    size_t ninputs;
+    const size_t *inputs; /* layers of the graph, by number */
+} ncg_layer_info;
+#define NCG_LAYER_INFO_INIT                                                    \
+    {sizeof(ncg_layer_info), NULL, NULL, NULL, {0}, NCG_DTYPE_NONE, 0, {0},    \
+     {0}, {NULL}, 0, 0, NULL}
+
+/* ncg_graph_nlayers counts the layers; inputs come before their users. */
+NCG_API ncg_status ncg_graph_nlayers(ncg_graph *graph, size_t *out,
+                                     ncg_error *err);
+NCG_API ncg_status ncg_graph_layer(ncg_graph *graph, size_t layer,
+                                   ncg_layer_info *out, ncg_error *err);
+/* ncg_graph_key stores key `i` of a layer, 0 <= i < ntasks. */
+NCG_API ncg_status ncg_graph_key(ncg_graph *graph, size_t layer, int64_t i,
+                                 ncg_key *out, ncg_error *err);
+/* ncg_graph_deps calls visit(key, payload) for each key that `key` needs. A
+ * visit that does not return NCG_OK ends the walk with its status.
+ * Errors: EINVAL: no such key. */
+typedef ncg_status (*ncg_key_fn)(const ncg_key *key, void *payload);
+NCG_API ncg_status ncg_graph_deps(ncg_graph *graph, const ncg_key *key,
+                                  ncg_key_fn visit, void *payload,
+                                  ncg_error *err);
+/* ncg_graph_json writes the layers as JSON; with `tasks` also every key with
+ * the keys that it needs. The caller frees *text with ncg_free. */
+NCG_API ncg_status ncg_graph_json(ncg_graph *graph, bool tasks, char **text,
+                                  ncg_error *err);
+/* ncg_graph_dot writes the layers in Graphviz's language, likewise. */
+NCG_API ncg_status ncg_graph_dot(ncg_graph *graph, char **text,
+                                 ncg_error *err);
+/* ncg_graph_draw writes a file by the ending of its name: .json, .dot or .gv
+ * as text; .svg, .png or .pdf through Graphviz.
+ * Errors: EINVAL (ending), EOUTPUT, ENOTFOUND: Graphviz is not installed. */
+NCG_API ncg_status ncg_graph_draw(ncg_graph *graph, const char *path,
+                                  ncg_error *err);
+
+/* ---- explicit tasks ------------------------------------------------------ */
+
+/* What an explicit task leaves: memory that release(data, payload) frees, once
+ * nobody needs it; release may be NULL. */
+typedef struct ncg_value {
+    void *data;
+    size_t nbytes;
+    void (*release)(void *data, void *payload);
+    void *payload;
+} ncg_value;
+
+/* What a task's function is called with. */
+typedef struct ncg_task_call {
+    size_t struct_size;
+    const ncg_value *inputs; /* in the order in which they were named */
+    size_t ninputs;
+    const ncg_chunk *const *chunks; /* of inputs that are chunks of arrays;
+                                       NULL for the others */
+    void *payload;                  /* as given with the task */
+    ncg_value *output;              /* to be filled; zero before */
+} ncg_task_call;
+
+/* A task's function may run on several threads at once, for other tasks. It
+ * does not change or keep its inputs. On failure it may describe it in *err. */
+typedef ncg_status (*ncg_task_fn)(const ncg_task_call *call, ncg_error *err);
+
+NCG_API ncg_status ncg_tasks_create(ncg_tasks **out, ncg_error *err);
+NCG_API void ncg_tasks_free(ncg_tasks **tasks);
+/* ncg_tasks_add lists a task: `key` is its name, NULL: none, it is known by
+ * its number, which *number receives (may be NULL). `deps` name its inputs:
+ * names of tasks listed here, before or after, or texts of keys of arrays.
+ * Nothing is copied but names; payloads stay the caller's.
+ * Errors: EINVAL: a task of that name is there already. */
+NCG_API ncg_status ncg_tasks_add(ncg_tasks *tasks, const char *key,
+                                 ncg_task_fn fn, void *payload,
+                                 const char *const *deps, size_t ndeps,
+                                 int64_t *number, ncg_error *err);
+/* ncg_tasks_add_many lists n tasks without names at once, numbered from
+ * *number on. payloads[i] (NULL: none) is that of task i; its inputs are the
+ * numbers deps[first[i]] to deps[first[i + 1] - 1] (first NULL: no inputs). */
+NCG_API ncg_status ncg_tasks_add_many(ncg_tasks *tasks, int64_t n,
+                                      ncg_task_fn fn, void *const *payloads,
+                                      const int64_t *first,
+                                      const int64_t *deps, int64_t *number,
+                                      ncg_error *err);
+/* ncg_tasks_sizes states how many bytes the value of each task listed from now
+ * on takes at most, for the memory limit; 0, as at the beginning: not known,
+ * not counted. A value that is larger is an error of its task. */
+NCG_API void ncg_tasks_sizes(ncg_tasks *tasks, int64_t nbytes);
+/* ncg_graph_of_tasks makes the graph of the tasks, which are then complete.
+ * Keys of arrays among the inputs are looked up in `arrays` (may be NULL),
+ * whose layers the new graph holds as well.
+ * Errors: EINVAL: an input that is not known, tasks that wait for one another
+ * in a circle; both name the tasks. */
+NCG_API ncg_status ncg_graph_of_tasks(ncg_tasks *tasks, ncg_graph *arrays,
+                                      ncg_graph **out, ncg_error *err);
+/* ncg_tasks_key stores the key of a task by its name or, where that is NULL,
+ * its number; after ncg_graph_of_tasks. */
+NCG_API ncg_status ncg_tasks_key(const ncg_tasks *tasks, const char *name,
+                                 int64_t number, ncg_key *out, ncg_error *err);
+
+/* ---- results ------------------------------------------------------------- */
+
+/* ncg_results_chunk stores the chunk of a key of an array; `data` is borrowed
+ * from the results. Errors: EINVAL: not among them. */
+NCG_API ncg_status ncg_results_chunk(const ncg_results *results,
+                                     const ncg_key *key, ncg_chunk *out,
+                                     ncg_error *err);
+/* ncg_results_value stores the value of a key of any kind, borrowed: its
+ * `release` is NULL. */
+NCG_API ncg_status ncg_results_value(const ncg_results *results,
+                                     const ncg_key *key, ncg_value *out,
+                                     ncg_error *err);
+/* ncg_results_array gives an array in memory of a layer of which every chunk
+ * is among the results. Nothing is copied. */
+NCG_API ncg_status ncg_results_array(const ncg_results *results,
+                                     const char *layer, ncg_array **out,
+                                     ncg_error *err);
+NCG_API ncg_results *ncg_results_retain(ncg_results *results);
+NCG_API void ncg_results_release(ncg_results **results);
+
+/* ncg_array_data returns the values of an array that is in memory, row-major,
+ * borrowed; NULL: it is lazy. */
+NCG_API const void *ncg_array_data(const ncg_array *array);
+/* ncg_array_token returns the token of the array: the layer of its keys. */
+NCG_API void ncg_array_token(const ncg_array *array, char out[33]);
+
+/* ---- the collection protocol --------------------------------------------- */
+
+/*
+ * A collection is anything that can tell its graph and what to do with the
+ * results: the protocol of dask (__dask_graph__ and so on) in C. Arrays and
+ * data sets are collections; a program's own types become ones by a table of
+ * functions. The functions below reach a collection through its table only.
+ */
+
+/* A scheduler is a function that computes keys of a graph. */
+typedef ncg_status (*ncg_get_fn)(ncg_context *ctx, ncg_graph *graph,
+                                 const ncg_keys *keys, ncg_results **out,
+                                 ncg_error *err);
+/* ncg_get_threads runs on the context's threads within its memory limit. */
+NCG_API ncg_status ncg_get_threads(ncg_context *ctx, ncg_graph *graph,
+                                   const ncg_keys *keys, ncg_results **out,
+                                   ncg_error *err);
+/* ncg_get_serial runs task after task in the calling thread, in the same order
+ * each time: for debugging. Results have the same bits. */
+NCG_API ncg_status ncg_get_serial(ncg_context *ctx, ncg_graph *graph,
+                                  const ncg_keys *keys, ncg_results **out,
+                                  ncg_error *err);
+
+typedef struct ncg_collection_type ncg_collection_type;
+typedef struct ncg_collection {
+    const ncg_collection_type *type;
+    void *self;
+} ncg_collection;
+
+typedef ncg_status (*ncg_optimize_fn)(ncg_graph *graph, const ncg_keys *keys,
+                                      ncg_graph **out, ncg_error *err);
+
+struct ncg_collection_type {
+    size_t struct_size;
+    const char *name; /* of the type, for messages */
+    /* The seven members of the protocol. What comes through `out` is the
+     * caller's. */
+    ncg_status (*graph)(void *self, ncg_graph **out, ncg_error *err);
+    ncg_status (*keys)(void *self, ncg_keys **out, ncg_error *err);
+    ncg_optimize_fn optimize; /* NULL: graphs run as they are. Collections of
+                                 one function are optimised together */
+    ncg_get_fn scheduler;     /* NULL: ncg_get_threads */
+    /* The computed object, of whatever type; release_result ends it. */
+    ncg_status (*postcompute)(void *self, const ncg_results *results,
+                              void **out, ncg_error *err);
+    /* The same collection on persisted layers: `persisted` holds, under the
+     * token of each of our layers, an array whose chunks are kept
+     * (ncg_graph_array). NULL: it cannot be persisted. */
+    ncg_status (*postpersist)(void *self, ncg_graph *persisted,
+                              ncg_collection *out, ncg_error *err);
+    /* A token that is equal for equal collections. */
+    ncg_status (*tokenize)(void *self, char token[33], ncg_error *err);
+    /* Lifetime: retain counts one more user; release ends one use. */
+    void (*retain)(void *self);
+    void (*release)(void *self);
+    void (*release_result)(void *result);
+};
+
+/* ncg_array_collection and ncg_dataset_collection: computing one gives an
+ * ncg_array (ncg_dataset) in memory. The handle is borrowed. */
+NCG_API ncg_collection ncg_array_collection(ncg_array *array);
+NCG_API ncg_collection ncg_dataset_collection(ncg_dataset *ds);
+/* ncg_collection_release releases what postpersist gave. */
+NCG_API void ncg_collection_release(ncg_collection *collection);
+/* ncg_graph_array gives the array that a graph holds under a token. */
+NCG_API ncg_status ncg_graph_array(ncg_graph *graph, const char *layer,
+                                   ncg_array **out, ncg_error *err);
+/* ncg_token_of hashes n tokens (of inner collections) and bytes to one. */
+NCG_API void ncg_token_of(const char *const *tokens, size_t n,
+                          const void *bytes, size_t nbytes, char out[33]);
+
+typedef struct ncg_compute_options {
+    size_t struct_size;
+    ncg_get_fn scheduler; /* for all; NULL: each collection's own */
+    bool no_optimize;
+} ncg_compute_options;
+#define NCG_COMPUTE_OPTIONS_INIT {sizeof(ncg_compute_options), NULL, false}
+
+/* ncg_compute computes several collections in one run: their graphs are
+ * merged, common work is done once. results[i] belongs to the caller, is what
+ * postcompute of collection i made, and ends by its release_result.
+ * Errors: those of building and running; no result is left then. */
+NCG_API ncg_status ncg_compute(ncg_context *ctx,
+                               const ncg_collection *collections, size_t n,
+                               const ncg_compute_options *options,
+                               void **results, ncg_error *err);
+/* ncg_persist computes several collections in one run, keeps their chunks in
+ * the engine and gives the collections on them; ncg_collection_release.
+ * Errors: EUNSUPPORTED: explicit tasks, a collection without postpersist. */
+NCG_API ncg_status ncg_persist(ncg_context *ctx,
+                               const ncg_collection *collections, size_t n,
+                               ncg_collection *out, ncg_error *err);
+/* ncg_optimize gives the merged, optimised graph: what ncg_compute runs. */
+NCG_API ncg_status ncg_optimize(const ncg_collection *collections, size_t n,
+                                ncg_graph **out, ncg_error *err);
+/* ncg_visualize draws the merged graph, optimised or as it was built. */
+NCG_API ncg_status ncg_visualize(const ncg_collection *collections, size_t n,
+                                 const char *path, bool optimized,
+                                 ncg_error *err);
+/* ncg_tokenize gives one token for several collections. */
+NCG_API ncg_status ncg_tokenize(const ncg_collection *collections, size_t n,
+                                char token[33], ncg_error *err);
+
+/* ---- asynchronous runs ---------------------------------------------------- */
+
+typedef struct ncg_run ncg_run; /* counted handle of a submitted run */
+
+typedef enum ncg_run_state {
+    NCG_RUN_QUEUED,
+    NCG_RUN_RUNNING,
+    NCG_RUN_DONE,    /* results can be taken */
+    NCG_RUN_FAILED,
+    NCG_RUN_CANCELED
+} ncg_run_state;
+
+/* ncg_key_done_fn is called once for each key of the results as soon as it is
+ * there, from an engine thread, one at a time. */
+typedef void (*ncg_key_done_fn)(const ncg_key *key, void *payload);
+
+typedef struct ncg_submit_options {
+    size_t struct_size;
+    ncg_get_fn scheduler; /* as ncg_compute_options */
+    bool no_optimize;
+    ncg_progress_fn progress; /* NULL: the context's */
+    void *progress_payload;
+    ncg_key_done_fn key_done;
+    void *key_done_payload;
+    int retries; /* a task that fails runs so many times more */
+} ncg_submit_options;
+#define NCG_SUBMIT_OPTIONS_INIT                                                \
+    {sizeof(ncg_submit_options), NULL, false, NULL, NULL, NULL, NULL, 0}
+
+/* ncg_submit is ncg_compute that does not wait: it checks its arguments, puts
+ * the run into the context's queue and returns. Runs of a context run one at a
+ * time, in the order in which they were submitted; so do computations of the
+ * program's own threads in between. Collections are retained until the run is
+ * released. ncg_context_destroy cancels what has not ended. */
+NCG_API ncg_status ncg_submit(ncg_context *ctx,
+                              const ncg_collection *collections, size_t n,
+                              const ncg_submit_options *options, ncg_run **out,
+                              ncg_error *err);
+/* ncg_run_poll tells how far the run is; never waits. */
+NCG_API ncg_run_state ncg_run_poll(const ncg_run *run);
+/* ncg_run_wait waits until the run has ended, at most so many seconds
+ * (negative: as long as it takes), and tells how far it is. Not from a
+ * callback of the run. */
+NCG_API ncg_run_state ncg_run_wait(ncg_run *run, double seconds);
+/* ncg_run_cancel ends the run: a queued one at once, a running one when its
+ * tasks under way have looked; never waits. */
+NCG_API void ncg_run_cancel(ncg_run *run);
+/* ncg_run_results moves the results of a run that has ended well to `results`,
+ * as ncg_compute does; once.
+ * Errors: that of the run; EINVAL: not ended, or taken before. */
+NCG_API ncg_status ncg_run_results(ncg_run *run, void **results,
+                                   ncg_error *err);
+/* ncg_run_error_key and _path describe the failed task of a run: its key, and
+ * the layers that led to it, from the one asked for to the failed one, joined
+ * by " <- ". NULL: no task failed. Borrowed from the run. */
+NCG_API const char *ncg_run_error_key(const ncg_run *run);
+NCG_API const char *ncg_run_error_path(const ncg_run *run);
+/* ncg_run_recompute_failed runs the failed task again, alone with the tasks
+ * that it needs, in the calling thread: set a breakpoint and call it. Returns
+ * what the task returns this time.
+ * Errors: EINVAL: no task failed. */
+NCG_API ncg_status ncg_run_recompute_failed(ncg_run *run, ncg_error *err);
+NCG_API ncg_run *ncg_run_retain(ncg_run *run);
+/* ncg_run_release releases the handle; the run goes on unless canceled. */
+NCG_API void ncg_run_release(ncg_run **run);
+
 #ifdef __cplusplus
 }
 #endif

@@ -35,6 +35,10 @@ static void add_work(const nci_layer *layer, nci_text *out)
         nci_text_add(out, "%s", layer->block.kernel);
         return;
     }
+    if (layer->kind == NCI_LAYER_TASKS) {
+        nci_text_add(out, "functions of the program");
+        return;
+    }
     if (f->noperands && f->operands[0].kind == NCI_OPERAND_SOURCE)
         nci_text_add(out, "read, decode");
     else

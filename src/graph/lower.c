@@ -68,16 +68,18 @@ nci_layer_input *nci_lower_add_input(nci_layer *layer, int from_layer,
 /* ---- memo of arrays -------------------------------------------------------
  */
 
-static int find_array(const nci_lowering *lw, nci_token token)
+bool nci_lower_find(const nci_lowering *lw, nci_token token, int *out)
 {
     for (size_t i = 0; i < lw->narrays; i++)
-        if (nci_token_equal(lw->arrays[i].token, token))
-            return lw->arrays[i].layer;
-    return -1;
+        if (nci_token_equal(lw->arrays[i].token, token)) {
+            *out = lw->arrays[i].layer;
+            return true;
+        }
+    return false;
 }
 
-static ncg_status remember_array(nci_lowering *lw, nci_token token, int layer,
-                                 ncg_error *err)
+ncg_status nci_lower_remember(nci_lowering *lw, nci_token token, int layer,
+                              ncg_error *err)
 {
     if (!nci_grow(&lw->arrays, &lw->arrays_capacity, lw->narrays + 1,
                   sizeof *lw->arrays))
@@ -260,10 +262,10 @@ static ncg_status lower_new(nci_lowering *lw, nci_node *node, int *out,
 ncg_status nci_lower_array(nci_lowering *lw, nci_node *node, int *out,
                            ncg_error *err)
 {
-    int layer = find_array(lw, node->token);
-    if (layer < 0) {
+    int layer = -1;
+    if (!nci_lower_find(lw, node->token, &layer)) {
         NCI_TRY(lower_new(lw, node, &layer, err));
-        NCI_TRY(remember_array(lw, node->token, layer, err));
+        NCI_TRY(nci_lower_remember(lw, node->token, layer, err));
     }
     *out = layer;
     return NCG_OK;
@@ -309,8 +311,25 @@ static ncg_status lower_output(nci_lowering *lw, const nci_output *output,
     }
     if (!st)
         st = relate_store(lw, layer, from, err);
+    if (!st && output->list)
+        st = nci_lower_list(layer, output, err);
     nci_node_release(&node);
     return st;
+}
+
+static ncg_status lower_task_output(nci_lowering *lw, const nci_output *output,
+                                    int number, ncg_error *err)
+{
+    int from = 0;
+    nci_node name = {.token = nci_tasks_token(output->tasks), .name = "tasks"};
+    NCI_TRY(nci_lower_tasks(lw, output->tasks, &from, err));
+    nci_layer *layer =
+        nci_lower_add_layer(lw, NCI_LAYER_STORE, &name, "keep", err);
+    if (!layer || !nci_lower_add_input(layer, from, err))
+        return NCG_ENOMEM;
+    lw->plan->outputs[number] = lw->plan->nlayers - 1;
+    layer->store.output = number;
+    return nci_lower_list(layer, output, err);
 }
 
 static ncg_status add_users(nci_plan *plan, ncg_error *err)
@@ -335,7 +354,9 @@ static void number_tasks(nci_plan *plan)
     for (int i = 0; i < plan->nlayers; i++) {
         nci_layer *layer = &plan->layers[i];
         layer->base = plan->ntasks;
-        layer->ntasks = nci_grid_nchunks(&layer->grid);
+        layer->ntasks = layer->kind == NCI_LAYER_TASKS
+                            ? nci_tasks_count(layer->tasks.tasks)
+                            : nci_grid_nchunks(&layer->grid);
         plan->ntasks += layer->ntasks;
     }
 }
@@ -350,7 +371,8 @@ ncg_status nci_lower(const nci_output *outputs, int noutputs, nci_plan **out,
     if (!lw.plan || !lw.plan->outputs)
         st = nci_fail(err, NCG_ENOMEM, "out of memory");
     for (int i = 0; !st && i < noutputs; i++, lw.plan->noutputs++)
-        st = lower_output(&lw, &outputs[i], i, err);
+        st = outputs[i].tasks ? lower_task_output(&lw, &outputs[i], i, err)
+                              : lower_output(&lw, &outputs[i], i, err);
     if (!st)
         st = add_users(lw.plan, err);
     nci_free(lw.arrays);

@@ -32,6 +32,17 @@ nci_layer_input *nci_lower_add_input(nci_layer *layer, int from_layer,
 /* nci_lower_block adds the layer of a BLOCK node. */
 ncg_status nci_lower_block(nci_lowering *lw, nci_node *node, int *out,
                            ncg_error *err);
+/* nci_lower_tasks gives the layer of a sealed list of explicit tasks. */
+ncg_status nci_lower_tasks(nci_lowering *lw, nci_tasks *tasks, int *out,
+                           ncg_error *err);
+/* nci_lower_list makes a STORE layer, complete but for that, store the items
+ * that the output lists. */
+ncg_status nci_lower_list(nci_layer *layer, const nci_output *output,
+                          ncg_error *err);
+/* nci_lower_find and _remember: which layer makes the array of a token. */
+bool nci_lower_find(const nci_lowering *lw, nci_token token, int *out);
+ncg_status nci_lower_remember(nci_lowering *lw, nci_token token, int layer,
+                              ncg_error *err);
 /* nci_layer_array_axes lists the axes of the task grid that the layer's array
  * has, in order; returns how many. */
 int nci_layer_array_axes(const nci_layer *layer, int *axes);

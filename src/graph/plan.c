@@ -7,6 +7,7 @@
 
 #include "base/dtype.h"
 #include "base/mem.h"
+#include "graph/plan_internal.h"
 #include "graph/relation.h"
 
 static void free_inputs(nci_layer *layer)
@@ -86,6 +87,9 @@ void nci_plan_free(nci_plan **slot)
         fused_fini(&layer->fused);
         combine_fini(&layer->combine);
         block_fini(&layer->block);
+        nci_free(layer->store.list.items);
+        nci_grid_fini(&layer->store.list.whole);
+        nci_tasks_release(&layer->tasks.tasks);
     }
     nci_free(plan->layers);
     nci_free(plan->outputs);
@@ -105,14 +109,7 @@ const nci_layer *nci_plan_layer(const nci_plan *plan, int64_t task)
     return &plan->layers[low];
 }
 
-/* One list of chunk indices an axis; the tasks are their product. */
-typedef struct product {
-    int rank;
-    const int64_t *items[NCG_MAX_RANK]; /* NULL: 0 .. count-1 */
-    int64_t count[NCG_MAX_RANK];
-} product;
-
-static int64_t product_size(const product *p)
+int64_t nci_product_size(const nci_product *p)
 {
     int64_t n = 1;
     for (int d = 0; d < p->rank; d++)
@@ -120,23 +117,23 @@ static int64_t product_size(const product *p)
     return n;
 }
 
-static void product_visit(const product *p, const nci_layer *layer, int input,
-                          nci_dep_fn visit, void *ctx)
+void nci_product_visit(const nci_product *p, const nci_grid *grid, int64_t base,
+                       int input, nci_dep_fn visit, void *ctx)
 {
-    int64_t at[NCG_MAX_RANK] = {0}, n = product_size(p);
+    int64_t at[NCG_MAX_RANK] = {0}, n = nci_product_size(p);
     for (int64_t i = 0; i < n; i++) {
         int64_t chunk = 0;
         for (int d = 0; d < p->rank; d++)
-            chunk = chunk * layer->grid.axis[d].nchunks +
+            chunk = chunk * grid->axis[d].nchunks +
                     (p->items[d] ? p->items[d][at[d]] : at[d]);
-        visit(ctx, input, layer->base + chunk);
+        visit(ctx, input, base + chunk);
         for (int d = p->rank - 1; d >= 0 && ++at[d] == p->count[d]; d--)
             at[d] = 0;
     }
 }
 
-static void deps_of(const nci_plan *plan, const int64_t *index,
-                    const nci_layer_input *input, product *p)
+void nci_product_deps(const nci_plan *plan, const int64_t *index,
+                      const nci_layer_input *input, nci_product *p)
 {
     const nci_layer *from = &plan->layers[input->layer];
     p->rank = from->grid.rank;
@@ -154,13 +151,13 @@ static void deps_of(const nci_plan *plan, const int64_t *index,
     }
 }
 
-static void dependents_of(const nci_layer *user, const nci_layer_input *input,
-                          const int64_t *index, int rank, product *p)
+void nci_product_users(const nci_grid *users, const nci_layer_input *input,
+                       const int64_t *index, int rank, nci_product *p)
 {
-    p->rank = user->grid.rank;
+    p->rank = users->rank;
     for (int d = 0; d < p->rank; d++) {
         p->items[d] = NULL;
-        p->count[d] = user->grid.axis[d].nchunks;
+        p->count[d] = users->axis[d].nchunks;
     }
     for (int a = 0; a < rank; a++) {
         const nci_relation *r = &input->relation[a];
@@ -178,31 +175,71 @@ void nci_plan_deps(const nci_plan *plan, int64_t task, nci_dep_fn visit,
 {
     const nci_layer *layer = nci_plan_layer(plan, task);
     int64_t index[NCG_MAX_RANK];
+    if (nci_is_listed(layer)) {
+        nci_listed_deps(plan, layer, task - layer->base, visit, ctx);
+        return;
+    }
     nci_grid_index(&layer->grid, task - layer->base, index);
     for (int i = 0; i < layer->ninputs; i++) {
-        product p;
-        deps_of(plan, index, &layer->inputs[i], &p);
-        product_visit(&p, &plan->layers[layer->inputs[i].layer], i, visit, ctx);
+        const nci_layer *from = &plan->layers[layer->inputs[i].layer];
+        nci_product p;
+        nci_product_deps(plan, index, &layer->inputs[i], &p);
+        nci_product_visit(&p, &from->grid, from->base, i, visit, ctx);
     }
+}
+
+/* What is done with the tasks that need one: visited, or only counted. */
+typedef struct user_walk {
+    nci_dep_fn visit; /* NULL: count */
+    void *ctx;
+    int64_t count;
+} user_walk;
+
+static void count_one(void *ctx, int input, int64_t task)
+{
+    (void)input, (void)task;
+    ((user_walk *)ctx)->count++;
 }
 
 int64_t nci_plan_ndeps(const nci_plan *plan, int64_t task)
 {
     const nci_layer *layer = nci_plan_layer(plan, task);
     int64_t index[NCG_MAX_RANK], n = 0;
+    if (nci_is_listed(layer)) {
+        user_walk walk = {0};
+        nci_listed_deps(plan, layer, task - layer->base, count_one, &walk);
+        return walk.count;
+    }
     nci_grid_index(&layer->grid, task - layer->base, index);
     for (int i = 0; i < layer->ninputs; i++) {
-        product p;
-        deps_of(plan, index, &layer->inputs[i], &p);
-        n += product_size(&p);
+        nci_product p;
+        nci_product_deps(plan, index, &layer->inputs[i], &p);
+        n += nci_product_size(&p);
     }
     return n;
 }
 
-typedef void (*user_fn)(void *ctx, const product *p, const nci_layer *user,
-                        int input);
+static void walk_input(const nci_layer *layer, int64_t chunk,
+                       const int64_t *index, const nci_layer *user, int input,
+                       user_walk *walk)
+{
+    if (nci_is_listed(user)) {
+        nci_listed_users(layer, chunk, user, input,
+                         walk->visit ? walk->visit : count_one,
+                         walk->visit ? walk->ctx : walk);
+        return;
+    }
+    nci_product p;
+    nci_product_users(&user->grid, &user->inputs[input], index,
+                      layer->grid.rank, &p);
+    if (walk->visit)
+        nci_product_visit(&p, &user->grid, user->base, input, walk->visit,
+                          walk->ctx);
+    else
+        walk->count += nci_product_size(&p);
+}
 
-static void each_user(const nci_plan *plan, int64_t task, user_fn fn, void *ctx)
+static void each_user(const nci_plan *plan, int64_t task, user_walk *walk)
 {
     const nci_layer *layer = nci_plan_layer(plan, task);
     int self = (int)(layer - plan->layers);
@@ -210,49 +247,24 @@ static void each_user(const nci_plan *plan, int64_t task, user_fn fn, void *ctx)
     nci_grid_index(&layer->grid, task - layer->base, index);
     for (int u = 0; u < layer->nusers; u++) {
         const nci_layer *user = &plan->layers[layer->users[u]];
-        for (int i = 0; i < user->ninputs; i++) {
-            if (user->inputs[i].layer != self)
-                continue;
-            product p;
-            dependents_of(user, &user->inputs[i], index, layer->grid.rank, &p);
-            fn(ctx, &p, user, i);
-        }
+        for (int i = 0; i < user->ninputs; i++)
+            if (user->inputs[i].layer == self)
+                walk_input(layer, task - layer->base, index, user, i, walk);
     }
-}
-
-typedef struct visit_ctx {
-    nci_dep_fn visit;
-    void *ctx;
-    int64_t count;
-} visit_ctx;
-
-static void visit_users(void *ctx, const product *p, const nci_layer *user,
-                        int input)
-{
-    visit_ctx *v = ctx;
-    product_visit(p, user, input, v->visit, v->ctx);
-}
-
-static void count_users(void *ctx, const product *p, const nci_layer *user,
-                        int input)
-{
-    (void)user;
-    (void)input;
-    ((visit_ctx *)ctx)->count += product_size(p);
 }
 
 void nci_plan_dependents(const nci_plan *plan, int64_t task, nci_dep_fn visit,
                          void *ctx)
 {
-    visit_ctx v = {visit, ctx, 0};
-    each_user(plan, task, visit_users, &v);
+    user_walk walk = {visit, ctx, 0};
+    each_user(plan, task, &walk);
 }
 
 int64_t nci_plan_ndependents(const nci_plan *plan, int64_t task)
 {
-    visit_ctx v = {0};
-    each_user(plan, task, count_users, &v);
-    return v.count;
+    user_walk walk = {0};
+    each_user(plan, task, &walk);
+    return walk.count;
 }
 
 static int64_t rows_of(const nci_rows *rows, int64_t chunk)
@@ -285,6 +297,8 @@ int64_t nci_plan_bytes(const nci_plan *plan, int64_t task)
 {
     const nci_layer *layer = nci_plan_layer(plan, task);
     int64_t chunk = task - layer->base;
+    if (nci_is_listed(layer))
+        return nci_listed_bytes(plan, layer, chunk);
     bool is_state =
         layer->kind == NCI_LAYER_FUSED
             ? layer->fused.folds

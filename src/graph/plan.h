@@ -14,11 +14,13 @@
  *              finishes: state -> values
  *     BLOCK    a named kernel makes a chunk from boxes of other layers' arrays
  *     STORE    gathers one chunk of an output, converted to its final dtype
+ *     TASKS    functions of a program, with dependencies as they were listed
  *
  * Everything here is fixed by shapes, grids and operations: never by threads,
  * memory limit or timing. A finished plan is read-only.
  */
 #include "graph/state.h"
+#include "graph/tasks.h"
 
 /* Which chunks of an input's axis the chunks of an axis of ours need. */
 typedef struct nci_relation {
@@ -32,18 +34,30 @@ typedef struct nci_layer_input {
     int from[NCG_MAX_RANK]; /* our axis that input axis a depends on; -1:
                                every chunk of that axis is needed */
     nci_relation relation[NCG_MAX_RANK]; /* one an input axis with from >= 0 */
+    bool is_partial; /* some tasks of the input may have no user here */
 } nci_layer_input;
 
 typedef enum nci_layer_kind {
     NCI_LAYER_FUSED,
     NCI_LAYER_COMBINE,
     NCI_LAYER_BLOCK,
-    NCI_LAYER_STORE
+    NCI_LAYER_STORE,
+    NCI_LAYER_TASKS
 } nci_layer_kind;
 
 /* ---- FUSED --------------------------------------------------------------- */
 
-enum { NCI_MAX_OPERANDS = 6, NCI_MAX_STEPS = 16 };
+enum { NCI_MAX_OPERANDS = 8, NCI_MAX_STEPS = 32 };
+
+/* What a register holds: doubles or floats with NaN for missing; 64-bit
+ * integers, none of them missing. Truth values are 0 and 1 in I64. */
+typedef enum nci_class {
+    NCI_CLASS_F64,
+    NCI_CLASS_F32,
+    NCI_CLASS_I64,
+    NCI_CLASS_U64,
+    NCI_CLASS_COUNT
+} nci_class;
 
 typedef enum nci_operand_kind {
     NCI_OPERAND_SOURCE, /* tiles of a source; at most one, then operand 0 */
@@ -60,6 +74,8 @@ typedef struct nci_access {
     int input; /* LAYER: which of the layer's inputs */
     nci_buf *data;
     ncg_dtype dtype;
+    nci_class load; /* as what it comes into its register, where there are
+                       steps */
     bool has_missing;
     uint8_t missing[8];
     int rank;
@@ -69,13 +85,22 @@ typedef struct nci_access {
 } nci_access;
 
 /* Registers 0..noperands-1 hold the operands, the next ones the steps'
- * results, all double with NaN for missing. */
+ * results. A program without steps passes its operand on as doubles. A step
+ * gets its inputs in one class (integers of either sign where the values are
+ * the same; the condition of WHERE as truth values); CAST converts. */
 typedef struct nci_step {
     nci_map_op op;
+    nci_class on;    /* class of the inputs */
     int a, b, c;     /* registers, as many as the operation has inputs */
-    ncg_dtype dtype; /* result is rounded to F32 where this is F32; integer
-                        CAST: rounded to nearest */
+    ncg_dtype dtype; /* of the result: rounded or wrapped to it. CAST of doubles
+                        to integers: rounded to nearest and clamped, NaN
+                        stays */
 } nci_step;
+
+/* nci_class_of gives the class of a dtype's values, none of them missing. */
+nci_class nci_class_of(ncg_dtype dtype);
+/* nci_step_class gives the class of a step's result. */
+nci_class nci_step_class(const nci_step *step);
 
 /* Labels present in each chunk of the label axis: labels[first[i]..first[i+1])
  * ascending; one row of the state each. */
@@ -149,8 +174,27 @@ typedef struct nci_block_work {
 bool nci_block_box(const nci_block_arg *arg, const int64_t *index,
                    nci_box *out);
 
+/* ---- TASKS ----------------------------------------------------------------
+ * Task number = number in the list. Inputs of the layer: one for each array of
+ * the list, whose layer has the chunks that people see; then the layer itself
+ * where tasks need one another. Task by task, inputs are visited as listed. */
+
+typedef struct nci_task_layer {
+    nci_tasks *tasks; /* retained, sealed */
+    int self;         /* which input the layer itself is, -1: none */
+} nci_task_layer;
+
 /* ---- STORE ----------------------------------------------------------------
- */
+ * Of a whole array; or of some of its chunks, or of explicit tasks, which then
+ * are listed: a task of the layer stores a run of the list, its grid being
+ * that of the places in it. */
+
+typedef struct nci_store_list {
+    int64_t *items; /* chunks of `whole`, or tasks; ascending; NULL: no list */
+    int64_t count;
+    bool of_tasks; /* then what a task leaves is count nci_buf pointers */
+    nci_grid whole;
+} nci_store_list;
 
 typedef struct nci_store {
     int output; /* which output of the plan */
@@ -159,6 +203,7 @@ typedef struct nci_store {
     uint8_t missing[8]; /* of `from` */
     bool has_fill;
     uint8_t fill[16]; /* of `to`: what missing values become */
+    nci_store_list list;
 } nci_store;
 
 typedef struct nci_layer {
@@ -181,6 +226,7 @@ typedef struct nci_layer {
     nci_combine combine;
     nci_block_work block;
     nci_store store;
+    nci_task_layer tasks;
 } nci_layer;
 
 typedef struct nci_plan {
@@ -192,13 +238,17 @@ typedef struct nci_plan {
 } nci_plan;
 
 /* An output: the array, its final dtype, what missing values become and the
- * chunks it is wanted in. */
+ * chunks it is wanted in; or explicit tasks. */
 typedef struct nci_output {
     nci_node *node;
     ncg_dtype dtype;
     bool has_fill;
     uint8_t fill[16];
     const nci_grid *grid;
+    nci_tasks *tasks;    /* instead of a node */
+    const int64_t *list; /* chunks of `grid` (tasks) wanted, ascending; NULL:
+                            all chunks */
+    int64_t nlist;
 } nci_output;
 
 /* nci_lower makes the plan of several outputs: common subexpressions once,
@@ -222,6 +272,9 @@ void nci_plan_dependents(const nci_plan *plan, int64_t task, nci_dep_fn visit,
                          void *ctx);
 int64_t nci_plan_ndeps(const nci_plan *plan, int64_t task);
 int64_t nci_plan_ndependents(const nci_plan *plan, int64_t task);
+
+/* nci_store_box gives the box of a STORE task of an array. */
+nci_box nci_store_box(const nci_layer *layer, int64_t chunk);
 
 /* nci_plan_cells: cells of a state chunk: rows x kept positions. */
 int64_t nci_plan_cells(const nci_layer *layer, int64_t chunk);

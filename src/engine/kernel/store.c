@@ -113,7 +113,9 @@ ncg_status nci_run_store(const nci_task_env *env, const nci_layer *layer,
 {
     const nci_store *s = &layer->store;
     const nci_layer *from = &env->plan->layers[layer->inputs[0].layer];
-    nci_box box = nci_grid_box(&layer->grid, chunk);
+    if (s->list.of_tasks)
+        return nci_run_store_values(deps, ndeps, out, err);
+    nci_box box = nci_store_box(layer, chunk);
     conversion c = {.store = s,
                     .isa = nci_isa_best(),
                     .is_copy = same_bytes(s),

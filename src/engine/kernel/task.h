@@ -139,5 +139,12 @@ int64_t nci_block_scratch(const nci_plan *plan, nci_kernel_table *kernels,
 ncg_status nci_run_store(const nci_task_env *env, const nci_layer *layer,
                          int64_t chunk, const nci_dep *deps, int64_t ndeps,
                          nci_buf **out, ncg_error *err);
+/* nci_run_explicit runs a task of a TASKS layer; nci_run_store_values collects
+ * references to the values of such tasks. */
+ncg_status nci_run_explicit(const nci_task_env *env, const nci_layer *layer,
+                            int64_t task, const nci_dep *deps, int64_t ndeps,
+                            nci_buf **out, ncg_error *err);
+ncg_status nci_run_store_values(const nci_dep *deps, int64_t ndeps,
+                                nci_buf **out, ncg_error *err);
 
 #endif

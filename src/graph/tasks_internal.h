@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_GRAPH_TASKS_INTERNAL_H
+#define NCI_GRAPH_TASKS_INTERNAL_H
+/* The list of explicit tasks, as tasks.c makes and tasks_seal.c completes it. */
+#include "graph/tasks.h"
+
+/* A word that was given or mentioned: the name of a task, or the text of a key
+ * of an array. */
+typedef struct nci_task_word {
+    uint32_t text; /* offset into `text` */
+    int32_t task;  /* -1: none of that name (yet); -2 - i: foreign key i */
+} nci_task_word;
+
+typedef struct nci_task_lists {
+    uint32_t *first; /* one more than there are lists */
+    int32_t *items;
+} nci_task_lists;
+
+struct nci_tasks {
+    _Atomic int32_t refs;
+    bool is_sealed;
+    bool is_broken; /* sealing began and failed */
+    nci_token token;
+    nci_task_kind *kinds;
+    size_t nkinds, kinds_capacity;
+    int64_t ntasks;
+    uint32_t *kind_of; /* one a task, as the next three */
+    void **payloads;   /* NULL: none has one */
+    int32_t *word_of;  /* NULL: none has a name; -1: this one has none */
+    nci_task_lists deps;
+    size_t kind_capacity, payload_capacity, word_capacity, first_capacity;
+    size_t ndeps, deps_capacity; /* ~word in `deps.items` until sealed */
+
+    nci_task_word *words;
+    size_t nwords, words_capacity;
+    char *text;
+    size_t text_length, text_capacity;
+    uint32_t *slots; /* word + 1, 0: empty; by hash of the text */
+    size_t nslots;   /* power of two or 0 */
+
+    /* sealed: */
+    nci_task_lists users; /* of each task */
+    nci_foreign *foreign; /* by array, then chunk */
+    int64_t nforeign;
+    nci_task_lists foreign_users;
+    nci_node **arrays;
+    int narrays;
+};
+
+#endif
