@@ -16,5 +16,6 @@ set(avx2_flags "-O3")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
   list(APPEND avx2_flags -mavx2 -mno-fma)
 endif()
-set_source_files_properties(kernel/isa_avx2.c PROPERTIES
+set_source_files_properties(kernel/isa_avx2.c kernel/isa_map_avx2.c PROPERTIES
   COMPILE_OPTIONS "${avx2_flags}")
+list(APPEND engine_kernel_sources kernel/tasks.c)
