@@ -142,6 +142,21 @@ static inline void add_range_bounds(nci_model *model, const char *name,
     nci_free(x);
 }
 
+/* make_line: v(name) from files, along a regular coordinate. */
+static inline nci_model *make_line(const char *name, int64_t n, double first,
+                                   double step, ncg_dtype dtype,
+                                   const char *units)
+{
+    nci_model *model = nci_model_create();
+    add_dim(model, name, n);
+    add_range(model, name, first, step, dtype);
+    if (units)
+        put(model, name, "units", units);
+    add_source(model, "v", name, NCG_DTYPE_F32);
+    nci_model_find_roles(model);
+    return model;
+}
+
 /* make_grid: tas(time, lat, lon) from files; nt days from 1990-01-01 with
  * stamps at noon; lat -60 -30 0 30 60, lon 0 45 .. 315. */
 static inline nci_model *make_grid(int64_t nt, const char *calendar)

@@ -89,12 +89,8 @@ static void only_present_groups_are_numbered(void **state)
 static void hours_are_of_the_day(void **state)
 {
     (void)state;
-    nci_model *model = nci_model_create();
-    add_dim(model, "time", 10);
-    add_range(model, "time", 0, 6, NCG_DTYPE_F64);
-    put(model, "time", "units", "hours since 2000-02-28");
-    add_source(model, "v", "time", NCG_DTYPE_F32);
-    nci_model_find_roles(model);
+    nci_model *model =
+        make_line("time", 10, 0, 6, NCG_DTYPE_F64, "hours since 2000-02-28");
     nci_groups hour = make(model, "hour");
     assert_int_equal(hour.count, 4);
     for (int i = 0; i < 10; i++)

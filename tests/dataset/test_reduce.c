@@ -215,12 +215,8 @@ static void daily_data_name_the_method_within_days(void **state)
 static void hours_of_the_day(void **state)
 {
     (void)state;
-    nci_model *model = nci_model_create();
-    add_dim(model, "time", 9);
-    add_range(model, "time", 6, 6, NCG_DTYPE_F64);
-    put(model, "time", "units", "hours since 2000-01-01");
-    add_source(model, "v", "time", NCG_DTYPE_F32);
-    nci_model_find_roles(model);
+    nci_model *model =
+        make_line("time", 9, 6, 6, NCG_DTYPE_F64, "hours since 2000-01-01");
     nci_model *out = mean_by(model, "hour");
     assert_int_equal(dim_size(out, "time"), 4);
     /* 00 h has its first step on the second day; all lie on that day. */

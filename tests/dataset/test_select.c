@@ -177,11 +177,7 @@ static void sel_ranges_are_inclusive(void **state)
 static void sel_knows_the_rounding_of_floats(void **state)
 {
     (void)state;
-    nci_model *model = nci_model_create();
-    add_dim(model, "lev", 5);
-    add_range(model, "lev", 0.1, 0.1, NCG_DTYPE_F32);
-    add_source(model, "v", "lev", NCG_DTYPE_F32);
-    nci_model_find_roles(model);
+    nci_model *model = make_line("lev", 5, 0.1, 0.1, NCG_DTYPE_F32, NULL);
     check_sel(model, "lev=0.1..0.3", NULL, "lev", "0.1 0.2 0.3");
     check_sel(model, "lev=0.3,0.5", NULL, "lev", "0.3 0.5");
     CHECK_STATUS(NCG_EINVAL, sel_status(model, "lev=0.35"));

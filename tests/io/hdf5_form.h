@@ -2,22 +2,10 @@
 #ifndef NCG_TESTS_IO_HDF5_FORM_H
 #define NCG_TESTS_IO_HDF5_FORM_H
 /* HDF5 files that a test makes with libhdf5 in a folder of its own. */
+#include "folder.h"
 #include "hdf5_referee.h"
 
-static char folder[] = "/tmp/ncg_hdf5_XXXXXX";
 static char path[256];
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int drop_folder(void **state)
-{
-    (void)state;
-    return rmdir(folder);
-}
 
 /* What a file may choose that is rarely chosen; 0: as usual. */
 static size_t address_bytes;

@@ -4,6 +4,7 @@
  * names the file (and variable and chunk), the right status, never a crash or
  * a wrong number.
  */
+#include "files.h"
 #include "forms.h"
 
 #include <fcntl.h>
@@ -33,26 +34,6 @@ static int end(void **state)
     (void)state;
     nci_io_destroy(&io);
     return 0;
-}
-
-static char *slurp(const char *path, size_t *nbytes)
-{
-    FILE *in = fopen(path, "rb");
-    fseek(in, 0, SEEK_END);
-    *nbytes = (size_t)ftell(in);
-    rewind(in);
-    char *bytes = malloc(*nbytes + 1);
-    assert_int_equal(fread(bytes, 1, *nbytes, in), *nbytes);
-    fclose(in);
-    return bytes;
-}
-
-static void spit(const char *path, const void *bytes, size_t nbytes)
-{
-    unlink(path); /* truncating would make the file system flush */
-    FILE *out = fopen(path, "wb");
-    assert_int_equal(fwrite(bytes, 1, nbytes, out), nbytes);
-    fclose(out);
 }
 
 static ncg_status open_only(const char *path, ncg_error *err)

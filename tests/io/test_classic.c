@@ -4,19 +4,10 @@
  * formats, every type, interleaved records, a single record variable (no
  * padding), streaming, and damage at every byte.
  */
-#include "test.h"
-
-#include <netcdf.h>
+#include "files.h"
 
 #include "base/dtype.h"
 #include "io/io.h"
-
-#define NC(call)                                                               \
-    do {                                                                       \
-        int nc_code_ = (call);                                                 \
-        if (nc_code_)                                                          \
-            fail_msg("%s: %s", #call, nc_strerror(nc_code_));                  \
-    } while (0)
 
 static const int formats[] = {0, NC_64BIT_OFFSET, NC_64BIT_DATA};
 
@@ -213,26 +204,6 @@ static void large_records(void **state)
         check_file(path, 5);
         unlink(path);
     }
-}
-
-static char *slurp(const char *path, size_t *nbytes)
-{
-    FILE *in = fopen(path, "rb");
-    fseek(in, 0, SEEK_END);
-    *nbytes = (size_t)ftell(in);
-    rewind(in);
-    char *bytes = malloc(*nbytes + 1);
-    assert_int_equal(fread(bytes, 1, *nbytes, in), *nbytes);
-    fclose(in);
-    return bytes;
-}
-
-static void spit(const char *path, const char *bytes, size_t nbytes)
-{
-    unlink(path); /* truncating would make the file system flush */
-    FILE *out = fopen(path, "wb");
-    assert_int_equal(fwrite(bytes, 1, nbytes, out), nbytes);
-    fclose(out);
 }
 
 /* A writer that did not know how many records would come leaves all ones. */

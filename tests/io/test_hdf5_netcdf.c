@@ -1,29 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* NetCDF-4 files that NetCDF-C writes, in all the ways it marks dimensions and
  * variables: our header must be NetCDF-C's own. */
+#include "files.h"
+#include "folder.h"
 #include "hdf5_referee.h"
 
-static char folder[] = "/tmp/ncg_netcdf_XXXXXX";
 static char path[256];
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int drop_folder(void **state)
-{
-    (void)state;
-    return rmdir(folder);
-}
-
-#define NC(call)                                                               \
-    do {                                                                       \
-        int nc_code_ = (call);                                                 \
-        if (nc_code_)                                                          \
-            fail_msg("%s: %s", #call, nc_strerror(nc_code_));                  \
-    } while (0)
 
 static int create(int mode)
 {

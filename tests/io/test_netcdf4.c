@@ -4,19 +4,10 @@
  * variable, default fill values, groups, text, types that are refused; the
  * answers of our reader and of the library side by side.
  */
-#include "test.h"
-
-#include <netcdf.h>
+#include "files.h"
 
 #include "base/dtype.h"
 #include "io/io.h"
-
-#define NC(call)                                                               \
-    do {                                                                       \
-        int nc_code_ = (call);                                                 \
-        if (nc_code_)                                                          \
-            fail_msg("%s: %s", #call, nc_strerror(nc_code_));                  \
-    } while (0)
 
 static const char *file_path(void)
 {
