@@ -11,13 +11,21 @@
 
 #include "base/dtype.h"
 #include "base/mem.h"
+#include "graph/typed.h"
 
-enum { STEP_BASE = 1000 };
+enum { STEP_BASE = NCI_STEP_BASE, MOST_KNOWN = 64 };
 
 typedef struct view {
     int from[NCG_MAX_RANK];       /* domain axis of each node axis, -1: fixed */
     nci_pick picks[NCG_MAX_RANK]; /* domain position -> node position */
 } view;
+
+/* An element-wise node seen through a view, and the register that holds it:
+ * what is used twice is loaded and computed once. */
+typedef struct known {
+    nci_token token;
+    int reg;
+} known;
 
 typedef struct builder {
     nci_program *program;
@@ -25,6 +33,9 @@ typedef struct builder {
     int limit; /* operands; one place is kept for the weights */
     bool has_source;
     bool is_flat; /* inputs of element-wise nodes are operands, not built */
+    bool is_weight;
+    known known[MOST_KNOWN];
+    int nknown;
 } builder;
 
 int64_t nci_pick_at(const nci_pick *pick, int64_t i)
@@ -89,6 +100,40 @@ static bool spans_domain(const nci_node *node, const view *v,
     return true;
 }
 
+static nci_token token_of(const nci_node *node, const view *v)
+{
+    nci_hash hash;
+    nci_hash_init(&hash, "ncgraph.view/1");
+    nci_hash_token(&hash, node->token);
+    for (int a = 0; a < node->rank; a++) {
+        const nci_pick *pick = &v->picks[a];
+        nci_hash_i64(&hash, v->from[a]);
+        nci_hash_i64(&hash, pick->count);
+        nci_hash_i64(&hash, pick->index ? -1 : pick->start);
+        nci_hash_i64(&hash, pick->index ? 0 : pick->step);
+        if (pick->index)
+            nci_hash_bytes(&hash, pick->index,
+                           (size_t)pick->count * sizeof *pick->index);
+    }
+    return nci_hash_done(&hash);
+}
+
+static bool find_known(const builder *b, nci_token token, int *reg)
+{
+    for (int i = 0; i < b->nknown; i++)
+        if (nci_token_equal(b->known[i].token, token)) {
+            *reg = b->known[i].reg;
+            return true;
+        }
+    return false;
+}
+
+static void remember(builder *b, nci_token token, int reg)
+{
+    if (b->nknown < MOST_KNOWN)
+        b->known[b->nknown++] = (known){token, reg};
+}
+
 static ncg_status add_operand(builder *b, nci_node *node, const view *v,
                               int *reg, ncg_error *err)
 {
@@ -99,6 +144,8 @@ static ncg_status add_operand(builder *b, nci_node *node, const view *v,
     *access = (nci_access){.kind = NCI_OPERAND_LAYER,
                            .input = -1,
                            .dtype = node->dtype,
+                           .load = b->is_weight ? NCI_CLASS_F64
+                                                : nci_node_class(node),
                            .has_missing = node->has_missing,
                            .rank = node->rank};
     memcpy(access->missing, node->missing, sizeof access->missing);
@@ -118,6 +165,17 @@ static ncg_status add_operand(builder *b, nci_node *node, const view *v,
         access->source = node->source;
         b->has_source = true;
     }
+    return NCG_OK;
+}
+
+static ncg_status find_operand(builder *b, nci_node *node, const view *v,
+                               int *reg, ncg_error *err)
+{
+    nci_token token = token_of(node, v);
+    if (find_known(b, token, reg))
+        return NCG_OK;
+    NCI_TRY(add_operand(b, node, v, reg, err));
+    remember(b, token, *reg);
     return NCG_OK;
 }
 
@@ -158,8 +216,10 @@ static ncg_status build_input(builder *b, const nci_operand *operand, int rank,
         inner.from[a] = v->from[d];
         inner.picks[a] = v->picks[d]; /* borrowed: index lists are v's */
     }
-    if (b->is_flat)
+    if (b->is_weight)
         return add_operand(b, operand->node, &inner, reg, err);
+    if (b->is_flat)
+        return find_operand(b, operand->node, &inner, reg, err);
     return build(b, operand->node, &inner, reg, err);
 }
 
@@ -168,16 +228,9 @@ static ncg_status build_map(builder *b, nci_node *node, const view *v, int *reg,
 {
     nci_fused *fused = &b->program->fused;
     int in[NCI_MAP_INPUTS] = {0};
-    if (node->map == NCI_MAP_VIEW && !b->is_flat)
-        return build_input(b, &node->inputs[0], node->rank, v, reg, err);
     for (int i = 0; i < node->ninputs; i++)
         NCI_TRY(build_input(b, &node->inputs[i], node->rank, v, &in[i], err));
-    if (fused->nsteps == NCI_MAX_STEPS)
-        return NCG_EUNSUPPORTED;
-    *reg = STEP_BASE + fused->nsteps;
-    fused->steps[fused->nsteps++] =
-        (nci_step){node->map, in[0], in[1], in[2], node->dtype};
-    return NCG_OK;
+    return nci_typed_emit(fused, node, in, reg);
 }
 
 /* Forgets the operands and steps that a failed attempt added. */
@@ -197,28 +250,43 @@ static void roll_back(builder *b, int noperands, int nsteps)
     fused->nsteps = nsteps;
 }
 
+static ncg_status build_or_cut(builder *b, nci_node *node, const view *v,
+                               int *reg, ncg_error *err)
+{
+    const nci_fused *fused = &b->program->fused;
+    int noperands = fused->noperands, nsteps = fused->nsteps;
+    int nknown = b->nknown;
+    nci_token token = token_of(node, v);
+    if (find_known(b, token, reg))
+        return NCG_OK;
+    ncg_status st = build_map(b, node, v, reg, err);
+    if (st == NCG_EUNSUPPORTED) {
+        roll_back(b, noperands, nsteps);
+        b->nknown = nknown;
+        if (node != b->root)
+            return find_operand(b, node, v, reg, err);
+        b->is_flat = true;
+        return build_map(b, node, v, reg, err);
+    }
+    if (!st)
+        remember(b, token, *reg);
+    return st;
+}
+
 /* An element-wise node that does not fit into this program becomes a layer of
  * its own, as an operand; where it is the whole program, its inputs do. */
 static ncg_status build(builder *b, nci_node *node, const view *v, int *reg,
                         ncg_error *err)
 {
-    int noperands = b->program->fused.noperands;
-    int nsteps = b->program->fused.nsteps;
-    ncg_status st;
     switch (node->kind) {
     case NCI_NODE_SELECT:
         return build_select(b, node, v, reg, err);
     case NCI_NODE_MAP:
-        st = build_map(b, node, v, reg, err);
-        if (st != NCG_EUNSUPPORTED)
-            return st;
-        roll_back(b, noperands, nsteps);
-        if (node != b->root)
-            return add_operand(b, node, v, reg, err);
-        b->is_flat = true;
-        return build_map(b, node, v, reg, err);
+        if (node->map == NCI_MAP_VIEW)
+            return build_input(b, &node->inputs[0], node->rank, v, reg, err);
+        return build_or_cut(b, node, v, reg, err);
     default:
-        return add_operand(b, node, v, reg, err);
+        return find_operand(b, node, v, reg, err);
     }
 }
 
@@ -289,7 +357,7 @@ ncg_status nci_fuse(nci_node *root, const nci_operand *weights,
     view v = whole_view(root);
     ncg_status st = build(&b, root, &v, &program.fused.result, err);
     b.limit = NCI_MAX_OPERANDS;
-    b.is_flat = true; /* weights are few: computed once, not in every tile */
+    b.is_weight = true; /* weights are few: computed once, not in every tile */
     if (!st && weights)
         st = build_input(&b, weights, root->rank, &v, &program.weight, err);
     if (st) {
@@ -298,6 +366,7 @@ ncg_status nci_fuse(nci_node *root, const nci_operand *weights,
                    ? nci_fail(err, NCG_EBUG, "expression too large")
                    : st;
     }
+    nci_typed_tidy(&program.fused);
     number_registers(&program);
     *out = program;
     return NCG_OK;

@@ -173,7 +173,8 @@ static void set_map_missing(nci_node *node, const nci_node *from)
 {
     if (node->map == NCI_MAP_VIEW)
         nci_node_set_missing(node, from);
-    if (node->map != NCI_MAP_CAST || !nci_dtype_is_integer(node->dtype))
+    if (node->map != NCI_MAP_CAST || !nci_dtype_is_integer(node->dtype) ||
+        node->dtype == NCG_DTYPE_BOOL) /* NaN is true */
         return;
     node->has_missing = from->has_missing || nci_dtype_is_float(from->dtype);
     nci_dtype_put(node->dtype, node->missing,
@@ -235,7 +236,9 @@ static ncg_dtype result_dtype(ncg_op op, ncg_dtype dtype, bool weighted)
     case NCG_OP_SUM:
         if (is_float || weighted)
             return real;
-        return nci_dtype_is_signed(dtype) ? NCG_DTYPE_I64 : NCG_DTYPE_U64;
+        return nci_dtype_is_signed(dtype) || dtype == NCG_DTYPE_BOOL
+                   ? NCG_DTYPE_I64
+                   : NCG_DTYPE_U64;
     case NCG_OP_COUNT:
     case NCG_OP_ARGMIN:
     case NCG_OP_ARGMAX:

@@ -38,6 +38,25 @@ static int64_t collapsed_positions(const nci_node *node)
     return n;
 }
 
+/* Whether values are folded as integers: where doubles are not enough. Sums
+ * of narrow integers stay below 2^53 as long as their positions are few. */
+static bool is_wide(const nci_node *node, const nci_program *program,
+                    int64_t positions)
+{
+    const nci_node *input = node->inputs[0].node;
+    ncg_op op = node->reduce.op;
+    if (!nci_dtype_is_integer(input->dtype) || op == NCG_OP_MEAN ||
+        op == NCG_OP_STD || op == NCG_OP_VAR || op == NCG_OP_RANGE)
+        return false;
+    if (program->fused.nsteps && input->has_missing)
+        return false; /* computed as doubles */
+    if (nci_dtype_is_wide(input->dtype))
+        return true;
+    int bits = 8 * (int)ncg_dtype_size(input->dtype);
+    return op == NCG_OP_SUM && program->fused.nsteps &&
+           positions > ((int64_t)1 << 53) >> bits;
+}
+
 static nci_fold make_fold(const nci_node *node, const nci_program *program)
 {
     const nci_reduce *r = &node->reduce;
@@ -48,12 +67,9 @@ static nci_fold make_fold(const nci_node *node, const nci_program *program)
                      .min_count = r->min_count,
                      .ddof = r->ddof,
                      .out = node->dtype};
-    fold.is_wide = nci_dtype_is_wide(in) && program->fused.nsteps == 0 &&
-                   !fold.is_weighted && r->op != NCG_OP_MEAN &&
-                   r->op != NCG_OP_STD && r->op != NCG_OP_VAR &&
-                   r->op != NCG_OP_RANGE;
-    fold.is_unsigned = in == NCG_DTYPE_U64;
     int64_t positions = collapsed_positions(node);
+    fold.is_wide = !fold.is_weighted && is_wide(node, program, positions);
+    fold.is_unsigned = !nci_dtype_is_signed(in);
     fold.wide_counts = positions > INT32_MAX;
     fold.population = r->label_axis < 0 ? positions : -1;
     memcpy(fold.missing, node->missing, sizeof fold.missing);

@@ -8,50 +8,7 @@
 #include "base/dtype.h"
 #include "base/mem.h"
 #include "engine/kernel/task.h"
-
-/* ---- the program ----------------------------------------------------------
- */
-
-static void round_integer(double *x, int64_t n, ncg_dtype dtype)
-{
-    for (int64_t i = 0; i < n; i++) {
-        uint8_t value[8];
-        if (isnan(x[i]))
-            continue;
-        nci_dtype_put(dtype, value, x[i]);
-        x[i] = nci_dtype_get(dtype, value);
-    }
-}
-
-static void run_step(const nci_isa *isa, const nci_step *step,
-                     double *registers, int64_t n, double *out)
-{
-    const double *a = registers + step->a * NCI_BLOCK;
-    const double *b = registers + step->b * NCI_BLOCK;
-    switch (step->op) {
-    case NCI_MAP_CAST:
-        memcpy(out, a, (size_t)n * sizeof *out);
-        break;
-    case NCI_MAP_ADD:
-        isa->add(a, b, n, out);
-        break;
-    case NCI_MAP_SUB:
-        isa->sub(a, b, n, out);
-        break;
-    case NCI_MAP_MUL:
-        isa->mul(a, b, n, out);
-        break;
-    case NCI_MAP_DIV:
-        isa->div(a, b, n, out);
-        break;
-    default:
-        break;
-    }
-    if (step->dtype == NCG_DTYPE_F32)
-        isa->round_f32(out, n);
-    else if (nci_dtype_is_integer(step->dtype))
-        round_integer(out, n, step->dtype);
-}
+#include "engine/kernel/vm.h"
 
 /* ---- parts ----------------------------------------------------------------
  */
@@ -72,6 +29,7 @@ static int64_t block_size(int64_t row, int64_t at, int64_t total)
 typedef struct part {
     nci_walk operands[NCI_MAX_OPERANDS];
     nci_walk out, places;
+    nci_vm vm;
 } part;
 
 static void open_walk(const nci_task *task, const nci_piece *piece, int stream,
@@ -146,7 +104,7 @@ static void fold_block(const nci_task *task, part *p, nci_acc *acc,
                        const nci_lane *lane, nci_fold_block *block)
 {
     const nci_fused *f = task->fused;
-    if (f->weight >= 0)
+    if (f->weight >= 0 && !f->nsteps)
         block->weight = lane->registers + f->weight * NCI_BLOCK;
     if (nci_fold_is_wide(&f->fold) && !block->wide)
         block->wide =
@@ -182,6 +140,65 @@ static void run_direct(const nci_task *task, part *p, nci_acc *acc,
     fold_block(task, p, acc, lane, &block);
 }
 
+/* ---- programs -------------------------------------------------------------
+ */
+
+static void store_values(const nci_task *task, part *p, const nci_lane *lane,
+                         int64_t n)
+{
+    int64_t size = (int64_t)ncg_dtype_size(task->fused->out);
+    nci_walk ahead = p->out;
+    nci_run run = nci_walk_next(&ahead, n);
+    bool is_dense = run.count == n && !run.table && run.stride == 1;
+    uint8_t *into = is_dense && nci_vm_stores_as_is(task->fused)
+                        ? task->data + run.offset * size
+                        : NULL;
+    const uint8_t *values =
+        nci_vm_block(&p->vm, task->views, p->operands, n, into, NULL);
+    if (values == into) {
+        p->out = ahead;
+        return;
+    }
+    size = nci_vm_class(task->fused) == NCI_CLASS_F32 ? 4 : 8;
+    for (int64_t at = 0; at < n; at += run.count) {
+        run = nci_walk_next(&p->out, n - at);
+        nci_vm_store(&p->vm, values + at * size, &run, task->data, lane->temp);
+    }
+}
+
+/* Floats go into columns as they are where none is missing. */
+static void fold_values(const nci_task *task, part *p, nci_acc *acc,
+                        const nci_lane *lane, int64_t n, int64_t row,
+                        int64_t at)
+{
+    const nci_fused *f = task->fused;
+    nci_fold_block block = {.n = n, .row = row, .start = at % row};
+    nci_class c = nci_vm_class(f);
+    nci_mask mask;
+    const void *values = nci_vm_block(&p->vm, task->views, p->operands, n, NULL,
+                                      &block.weight);
+    nci_mask_plain(NCG_DTYPE_F32, NULL, &mask);
+    if (c == NCI_CLASS_F32 && nci_acc_takes_f32(&f->fold, &p->out) &&
+        !task->isa->any_missing_f32(values, n, &mask)) {
+        nci_acc_f32(acc, values, n, &p->out);
+        return;
+    }
+    block.x = nci_vm_doubles(&p->vm, values, n, lane->doubles,
+                             &block.any_missing);
+    if (c == NCI_CLASS_I64 || c == NCI_CLASS_U64)
+        block.wide = values;
+    fold_block(task, p, acc, lane, &block);
+}
+
+static void run_values(const nci_task *task, part *p, nci_acc *acc,
+                       const nci_lane *lane, int64_t n, int64_t row, int64_t at)
+{
+    if (task->fused->folds)
+        fold_values(task, p, acc, lane, n, row, at);
+    else
+        store_values(task, p, lane, n);
+}
+
 static void run_block(const nci_task *task, part *p, nci_acc *acc,
                       const nci_lane *lane, int64_t n, int64_t row, int64_t at)
 {
@@ -204,16 +221,11 @@ static void run_block(const nci_task *task, part *p, nci_acc *acc,
             wide = wide_result(task, raw);
         }
     }
-    for (int s = 0; s < f->nsteps; s++)
-        run_step(isa, &f->steps[s], lane->registers, n,
-                 lane->registers + (f->noperands + s) * NCI_BLOCK);
     const double *x = lane->registers + f->result * NCI_BLOCK;
     if (!f->folds) {
         store_block(task, &p->out, x, wide, n);
         return;
     }
-    if (f->result >= f->noperands)
-        any_missing = isa->any_nan(x, n);
     nci_fold_block block = {.n = n,
                             .x = x,
                             .wide = wide,
@@ -229,11 +241,16 @@ void nci_run_part(const nci_task *task, const nci_piece *piece, nci_acc *acc,
     part p;
     int64_t total = nci_piece_size(task, piece);
     open_part(task, piece, &p);
+    if (task->fused->nsteps)
+        nci_vm_open(&p.vm, task->fused, task->isa, p.operands,
+                    (uint8_t *)lane->registers, lane->raw);
     bool direct = is_direct(task, &p);
     for (int64_t at = 0; at < total;) {
         int64_t n = block_size(piece->row, at, total);
         if (direct)
             run_direct(task, &p, acc, lane, n);
+        else if (task->fused->nsteps)
+            run_values(task, &p, acc, lane, n, piece->row, at);
         else
             run_block(task, &p, acc, lane, n, piece->row, at);
         at += n;

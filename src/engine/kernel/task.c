@@ -189,7 +189,7 @@ int64_t nci_task_lane_bytes(const nci_fused *fused)
 {
     int64_t blocks = fused->noperands + fused->nsteps; /* registers */
     blocks += fused->noperands;                        /* raw values */
-    blocks += 2;
+    blocks += 3;
     return blocks * NCI_BLOCK * 8 + (fused->folds ? NCI_STRIPS_BYTES : 0);
 }
 
@@ -211,7 +211,8 @@ static ncg_status open_lanes(nci_task *task, ncg_error *err)
         at += f->noperands * NCI_BLOCK * 8;
         lane->temp = (double *)at;
         lane->temp2 = lane->temp + NCI_BLOCK;
-        lane->strips = (uint8_t *)(lane->temp2 + NCI_BLOCK);
+        lane->doubles = lane->temp2 + NCI_BLOCK;
+        lane->strips = (uint8_t *)(lane->doubles + NCI_BLOCK);
     }
     return NCG_OK;
 }

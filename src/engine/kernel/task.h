@@ -31,6 +31,7 @@ typedef struct nci_lane {
     double *registers;
     uint8_t *raw;
     double *temp, *temp2;
+    double *doubles; /* results of other classes */
     uint8_t *strips; /* NCI_STRIPS_BYTES, of folds */
 } nci_lane;
 
