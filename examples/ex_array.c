@@ -37,6 +37,15 @@ static ncg_status print_greatest(ncg_array *a, ncg_error *err)
     return st;
 }
 
+static ncg_status subtract(ncg_array *a, ncg_array *b, ncg_array **out,
+                           ncg_error *err)
+{
+    ncg_array *pair[2];
+    pair[0] = a;
+    pair[1] = b;
+    return ncg_array_map("subtract", pair, 2, out, err);
+}
+
 int main(int argc, char **argv)
 {
     ncg_context *ctx = NULL;
@@ -58,7 +67,7 @@ int main(int argc, char **argv)
         (st = ncg_dataset_open(ctx, inputs, 1, NULL, &in, &err)) ||
         (st = ncg_dataset_array(in, argv[2], &all, &err)) ||
         (st = ncg_array_reduce(all, &first, 1, &how, &mean, &err)) ||
-        (st = ncg_array_binary(all, NCG_BINARY_SUB, mean, &departure, &err)) ||
+        (st = subtract(all, mean, &departure, &err)) ||
         (st = print_greatest(departure, &err)))
         fprintf(stderr, "ex_array: %s\n", err.message);
     ncg_array_release(&departure);

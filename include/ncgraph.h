@@ -189,6 +189,7 @@ typedef struct ncg_stats {
     int64_t peak_memory;                     /* managed bytes, highest */
     int64_t bytes_written;
     double seconds;                          /* in computations */
+    int64_t bytes_kept; /* decoded chunks that later passes read from memory */
 } ncg_stats;
 /* ncg_context_stats copies the counters since the context was created. */
 NCG_API void ncg_context_stats(const ncg_context *ctx, ncg_stats *out);
@@ -334,6 +335,9 @@ typedef struct ncg_plan_info {
     int passes;            /* how often the most-read source is read */
     int64_t peak_memory;   /* predicted managed bytes with these threads */
     int64_t least_memory;  /* the lowest --mem under which the plan runs */
+    int64_t kept_memory;   /* part of peak_memory: decoded chunks that later
+                              passes read from memory, as many as the memory
+                              limit allows */
 } ncg_plan_info;
 
 /* ncg_dataset_explain plans without running. `text`, when not NULL, receives
@@ -388,30 +392,336 @@ NCG_API int64_t ncg_array_size(const ncg_array *array);
  * is NULL. Floating-point arrays use NaN. */
 NCG_API bool ncg_array_missing(const ncg_array *array, void *value);
 
-/* ncg_array_reduce reduces over `axes` (negative ones count from the end); of
- * the options it uses op, skipna, min_count, ddof and keepdims. */
-NCG_API ncg_status ncg_array_reduce(ncg_array *array, const int *axes,
-                                    size_t naxes,
-                                    const ncg_reduce_options *options,
-                                    ncg_array **out, ncg_error *err);
-/* ncg_array_slice takes start:stop:step of one axis, as Python slices do. */
-NCG_API ncg_status ncg_array_slice(ncg_array *array, int axis, int64_t start,
-                                   int64_t stop, int64_t step, ncg_array **out,
-                                   ncg_error *err);
-typedef enum ncg_binary {
-    NCG_BINARY_ADD,
-    NCG_BINARY_SUB,
-    NCG_BINARY_MUL,
-    NCG_BINARY_DIV
-} ncg_binary;
-/* ncg_array_binary combines two arrays element by element; shapes broadcast as
- * in NumPy. The result is double, or float where both are at most float. */
-NCG_API ncg_status ncg_array_binary(ncg_array *a, ncg_binary op, ncg_array *b,
-                                    ncg_array **out, ncg_error *err);
+/* ncg_array_chunks gives the chunks in which the array is worked on: the sizes
+ * of those along `axis`, which the caller frees with ncg_free. */
+NCG_API ncg_status ncg_array_chunks(const ncg_array *array, int axis,
+                                    int64_t **sizes, size_t *nsizes,
+                                    ncg_error *err);
+
+/* ---- sources ------------------------------------------------------------ */
+
+/* What the functions of this section share:
+ *   dtype    numbers: i1 ... u8, f4, f8, bool; others are EINVAL
+ *   shape    `rank` sizes, each 0 or more; rank 0 is one value
+ *   chunks   NULL, or one number an axis: sizes of the chunks in which the
+ *            array is worked on. NULL: chunks of about 4 MiB. Values do not
+ *            depend on them
+ * Errors: EINVAL for these, and for an array whose bytes 64 bits do not hold.
+ */
+
+/* ncg_array_from_memory makes an array of values in row-major order, in host
+ * byte order. They are read where they lie: the caller leaves them unchanged
+ * until `release(data, payload)` is called, once, on whatever thread lets the
+ * last array go that reads them; when this function fails it has been called,
+ * too. release == NULL: the values are copied now. `missing` (NULL: none)
+ * points to the value of `dtype` that marks missing values of integers;
+ * floating-point arrays use NaN.
+ * Arrays of equal values, of up to 16 MiB, are found to be equal work. */
+NCG_API ncg_status ncg_array_from_memory(
+    ncg_context *ctx, ncg_dtype dtype, int rank, const int64_t *shape,
+    const int64_t *chunks, const void *data, const void *missing,
+    void (*release)(void *data, void *payload), void *payload, ncg_array **out,
+    ncg_error *err);
+
+/* ncg_array_full makes an array of one value; `value` points to it, of
+ * `dtype`. */
+NCG_API ncg_status ncg_array_full(ncg_context *ctx, ncg_dtype dtype, int rank,
+                                  const int64_t *shape, const int64_t *chunks,
+                                  const void *value, ncg_array **out,
+                                  ncg_error *err);
+
+/* ncg_array_arange gives start, start + step, ... as long as they lie before
+ * stop, rounded as numpy.arange does. chunk 0: chosen. Integer dtypes:
+ * EINVAL for a start or step that is no integer of up to 2^53. */
+NCG_API ncg_status ncg_array_arange(ncg_context *ctx, ncg_dtype dtype,
+                                    double start, double stop, double step,
+                                    int64_t chunk, ncg_array **out,
+                                    ncg_error *err);
+/* ncg_array_linspace gives `count` values from start to stop, which is the last
+ * one only with `endpoint`; computed in double and rounded as numpy.linspace does
+ * it, integers down. */
+NCG_API ncg_status ncg_array_linspace(ncg_context *ctx, ncg_dtype dtype,
+                                      double start, double stop, int64_t count,
+                                      bool endpoint, int64_t chunk,
+                                      ncg_array **out, ncg_error *err);
+
+typedef enum ncg_random {
+    NCG_RANDOM_UNIFORM, /* from 0 up to below 1: 53 random bits, f4: 24 */
+    NCG_RANDOM_NORMAL   /* mean 0, standard deviation 1 */
+} ncg_random;
+/* ncg_array_random gives random numbers of dtype f4 or f8. The value at a
+ * position depends on the seed and the position (in row-major order) only,
+ * never on chunks, threads or the order of computing. The generator is
+ * Philox4x32-10 with the seed as its key: two arrays of one seed are equal. */
+NCG_API ncg_status ncg_array_random(ncg_context *ctx, ncg_random kind,
+                                    uint64_t seed, ncg_dtype dtype, int rank,
+                                    const int64_t *shape,
+                                    const int64_t *chunks, ncg_array **out,
+                                    ncg_error *err);
+/* ncg_array_random_integers gives integers from low up to below high; those
+ * that `dtype` does not hold become its nearest. */
+NCG_API ncg_status ncg_array_random_integers(
+    ncg_context *ctx, int64_t low, int64_t high, uint64_t seed, ncg_dtype dtype,
+    int rank, const int64_t *shape, const int64_t *chunks, ncg_array **out,
+    ncg_error *err);
+
+/* ncg_fill_fn fills `out` with the values at the positions start[d] ...
+ * start[d] + count[d] - 1 of each axis, in row-major order. It is called on the
+ * engine's threads, several at a time, for boxes inside one chunk, and again
+ * for the same box where values are needed again; the same position must get
+ * the same value each time. It may describe a failure in *err. */
+typedef ncg_status (*ncg_fill_fn)(void *payload, const int64_t *start,
+                                  const int64_t *count, void *out,
+                                  ncg_error *err);
+/* ncg_array_from_callback makes an array whose values a function gives. `name`,
+ * like "org.example.field/1", says which values they are: arrays of one name,
+ * dtype, shape and chunks are taken for equal. NULL: equal to itself only.
+ * `release(payload)` (may be NULL) is called once, when the last array that
+ * reads it is let go, or when this function fails. */
+NCG_API ncg_status ncg_array_from_callback(
+    ncg_context *ctx, const char *name, ncg_dtype dtype, int rank,
+    const int64_t *shape, const int64_t *chunks, const void *missing,
+    ncg_fill_fn fill, void (*release)(void *payload), void *payload,
+    ncg_array **out, ncg_error *err);
+
+/* ---- arrays: computing --------------------------------------------------- */
+
 /* ncg_array_compute runs the graph and copies the result, in row-major order,
  * to `data` of `nbytes` bytes. Errors: EINVAL when nbytes does not fit. */
 NCG_API ncg_status ncg_array_compute(ncg_array *array, void *data,
                                      size_t nbytes, ncg_error *err);
+
+/* ---- arrays: element by element ------------------------------------------ */
+
+/* ncg_array_map combines arrays element by element by the operation of NumPy's
+ * name: add subtract multiply divide power minimum arctan2 equal less
+ * logical_and where negative absolute sqrt exp sin isnan and so on
+ * (ncg_map_op_name lists them). Shapes broadcast and dtypes are promoted as in
+ * NumPy 2, except that there is no 16-bit float: f4 takes its place. Integers
+ * with a missing value take part as floating-point numbers, missing as NaN.
+ * Errors: EINVAL: unknown operation (with a suggestion), wrong number of
+ * inputs, shapes that do not broadcast, inputs of two contexts. */
+NCG_API ncg_status ncg_array_map(const char *op, ncg_array *const *inputs,
+                                 size_t ninputs, ncg_array **out,
+                                 ncg_error *err);
+/* ncg_map_op_count and ncg_map_op_name list what ncg_array_map knows,
+ * ncg_map_op_inputs tells how many arrays an operation takes; past the end
+ * NULL and 0. */
+NCG_API size_t ncg_map_op_count(void);
+NCG_API const char *ncg_map_op_name(size_t op);
+NCG_API int ncg_map_op_inputs(size_t op);
+/* ncg_array_cast converts to a dtype as NumPy's astype does: floating-point
+ * numbers are cut to integers, towards zero; those out of range go to its ends.
+ * NaN becomes the missing value of the integers. */
+NCG_API ncg_status ncg_array_cast(ncg_array *array, ncg_dtype dtype,
+                                  ncg_array **out, ncg_error *err);
+/* ncg_array_clip limits to low..high; either may be NULL. */
+NCG_API ncg_status ncg_array_clip(ncg_array *array, ncg_array *low,
+                                  ncg_array *high, ncg_array **out,
+                                  ncg_error *err);
+
+/* ---- arrays: selecting ---------------------------------------------------- */
+
+#define NCG_OMIT INT64_MIN /* what Python writes as an empty place: [:3] */
+
+/* ncg_array_slice takes start:stop:step of one axis, as Python slices do.
+ * Errors: EINVAL: step 0, axis out of range, nothing selected. */
+NCG_API ncg_status ncg_array_slice(ncg_array *array, int axis, int64_t start,
+                                   int64_t stop, int64_t step, ncg_array **out,
+                                   ncg_error *err);
+
+typedef enum ncg_index_kind {
+    NCG_INDEX_SLICE,  /* start:stop:step; each may be NCG_OMIT */
+    NCG_INDEX_AT,     /* position `start`; the axis is dropped */
+    NCG_INDEX_LIST,   /* list[count], in any order, repeats allowed */
+    NCG_INDEX_MASK,   /* where mask[count]; count is the axis's size */
+    NCG_INDEX_NEWAXIS /* a new axis of size 1 */
+} ncg_index_kind;
+/* What is taken along one axis. Negative positions count from the end. */
+typedef struct ncg_index {
+    ncg_index_kind kind;
+    int64_t start, stop, step;
+    const int64_t *list;
+    const bool *mask;
+    size_t count;
+} ncg_index;
+/* ncg_array_index selects along several axes, from the first one on; axes
+ * without an index are whole. Lists and masks of several axes are independent
+ * of each other (numpy.ix_, xarray's isel).
+ * Errors: EINVAL: a position outside, a mask of another length, nothing
+ * selected, more indices than axes. */
+NCG_API ncg_status ncg_array_index(ncg_array *array, const ncg_index *index,
+                                   size_t nindex, ncg_array **out,
+                                   ncg_error *err);
+
+/* ---- arrays: shape --------------------------------------------------------- */
+
+/* ncg_array_transpose: axis d of the result is axis order[d]; where order is
+ * NULL the axes are reversed. */
+NCG_API ncg_status ncg_array_transpose(ncg_array *array, const int *order,
+                                       ncg_array **out, ncg_error *err);
+/* ncg_array_reshape merges and splits axes in row-major order; one size may be
+ * -1. Errors: EINVAL: another number of values; EUNSUPPORTED: a shape that is
+ * not reached by merging and splitting neighbours. */
+NCG_API ncg_status ncg_array_reshape(ncg_array *array, int rank,
+                                     const int64_t *shape, ncg_array **out,
+                                     ncg_error *err);
+/* ncg_array_broadcast_to stretches to a shape by NumPy's rule. */
+NCG_API ncg_status ncg_array_broadcast_to(ncg_array *array, int rank,
+                                          const int64_t *shape,
+                                          ncg_array **out, ncg_error *err);
+/* ncg_array_concatenate joins along an axis, ncg_array_stack along a new one;
+ * dtypes are promoted. */
+NCG_API ncg_status ncg_array_concatenate(ncg_array *const *arrays, size_t n,
+                                         int axis, ncg_array **out,
+                                         ncg_error *err);
+NCG_API ncg_status ncg_array_stack(ncg_array *const *arrays, size_t n, int axis,
+                                   ncg_array **out, ncg_error *err);
+/* ncg_array_pad adds before[d] and after[d] positions to axis d. mode:
+ * "constant" (`value` is of the array's dtype; NULL: 0), "edge", "reflect",
+ * "symmetric", "wrap". */
+NCG_API ncg_status ncg_array_pad(ncg_array *array, const int64_t *before,
+                                 const int64_t *after, const char *mode,
+                                 const void *value, ncg_array **out,
+                                 ncg_error *err);
+/* ncg_array_roll shifts along an axis; what leaves at one end comes in at the
+ * other. */
+NCG_API ncg_status ncg_array_roll(ncg_array *array, int64_t shift, int axis,
+                                  ncg_array **out, ncg_error *err);
+/* ncg_array_flip reverses an axis. */
+NCG_API ncg_status ncg_array_flip(ncg_array *array, int axis, ncg_array **out,
+                                  ncg_error *err);
+/* ncg_array_diff gives the n-th difference along an axis. */
+NCG_API ncg_status ncg_array_diff(ncg_array *array, int n, int axis,
+                                  ncg_array **out, ncg_error *err);
+
+/* The chunks of one axis: sizes that add up to it. */
+typedef struct ncg_chunks {
+    size_t count;
+    const int64_t *sizes;
+} ncg_chunks;
+
+/* ncg_array_rechunk gives the same values in other chunks: of chunk[d]
+ * positions along axis d (the last one may be smaller); -1: the whole axis; 0:
+ * as it is. */
+NCG_API ncg_status ncg_array_rechunk(ncg_array *array, const int64_t *chunk,
+                                     ncg_array **out, ncg_error *err);
+/* ncg_array_rechunk_to is the same with every size named, for each axis.
+ * Errors: EINVAL: sizes that do not add up to the axis. */
+NCG_API ncg_status ncg_array_rechunk_to(ncg_array *array,
+                                        const ncg_chunks *chunks,
+                                        ncg_array **out, ncg_error *err);
+
+/* ---- arrays: reducing ------------------------------------------------------ */
+
+/* ncg_array_reduce reduces over `axes` (negative ones count from the end; all
+ * of them where naxes is 0); of the options it uses op, skipna, min_count, ddof
+ * and keepdims. With skipna, the default, missing values and NaN are left out,
+ * as NumPy's nan* functions do; without, a result with one of them is missing.
+ * argmin and argmax over several axes give the position in row-major order. */
+NCG_API ncg_status ncg_array_reduce(ncg_array *array, const int *axes,
+                                    size_t naxes,
+                                    const ncg_reduce_options *options,
+                                    ncg_array **out, ncg_error *err);
+/* ncg_array_weighted is a weighted mean, sum, std or var; the weights broadcast
+ * to the array. */
+NCG_API ncg_status ncg_array_weighted(ncg_array *array, ncg_array *weights,
+                                      const int *axes, size_t naxes,
+                                      const ncg_reduce_options *options,
+                                      ncg_array **out, ncg_error *err);
+/* ncg_array_groupby reduces each group of positions of an axis: labels[i] is
+ * the group of position i, 0..ngroups-1, or -1 for none; the axis then has
+ * ngroups positions. `weights` may be NULL.
+ * Errors: EINVAL: a label out of range. */
+NCG_API ncg_status ncg_array_groupby(ncg_array *array, ncg_array *weights,
+                                     int axis, const int32_t *labels,
+                                     int32_t ngroups,
+                                     const ncg_reduce_options *options,
+                                     ncg_array **out, ncg_error *err);
+
+typedef struct ncg_quantile_options {
+    size_t struct_size;
+    const char *method; /* NumPy's name; NULL: "linear" */
+    bool skipna;        /* missing values are left out (default true) */
+    bool keepdims;      /* keep every reduced dimension with size 1 */
+} ncg_quantile_options;
+#define NCG_QUANTILE_OPTIONS_INIT                                              \
+    {sizeof(ncg_quantile_options), NULL, true, false}
+/* ncg_array_quantile gives exact quantiles q[nq], each 0..1, over axes (all
+ * where naxes is 0): a new first axis of nq positions. The result is f4 for f4,
+ * else f8. */
+NCG_API ncg_status ncg_array_quantile(ncg_array *array, const double *q,
+                                      size_t nq, const int *axes, size_t naxes,
+                                      const ncg_quantile_options *options,
+                                      ncg_array **out, ncg_error *err);
+/* ncg_array_median is the quantile 0.5, without an axis for it. */
+NCG_API ncg_status ncg_array_median(ncg_array *array, const int *axes,
+                                    size_t naxes,
+                                    const ncg_quantile_options *options,
+                                    ncg_array **out, ncg_error *err);
+/* ncg_array_quantile_by gives quantiles of each group of positions of an axis;
+ * labels as in ncg_array_groupby. */
+NCG_API ncg_status ncg_array_quantile_by(ncg_array *array, int axis,
+                                         const int32_t *labels,
+                                         int32_t ngroups, const double *q,
+                                         size_t nq,
+                                         const ncg_quantile_options *options,
+                                         ncg_array **out, ncg_error *err);
+
+/* ---- arrays: along an axis -------------------------------------------------- */
+
+typedef enum ncg_scan {
+    NCG_SCAN_SUM,  /* integers: 64 bits, as in NumPy */
+    NCG_SCAN_PROD,
+    NCG_SCAN_MIN,
+    NCG_SCAN_MAX,
+    NCG_SCAN_FFILL, /* what is missing becomes the last value before it */
+    NCG_SCAN_BFILL  /* ... the first one after it */
+} ncg_scan;
+/* ncg_array_scan accumulates along an axis. With skipna missing values count as
+ * nothing (nancumsum), else all from one on are missing. `limit`: FFILL and
+ * BFILL fill at most so many in a row; 0: any number. */
+NCG_API ncg_status ncg_array_scan(ncg_array *array, ncg_scan scan, int axis,
+                                  bool skipna, int64_t limit, ncg_array **out,
+                                  ncg_error *err);
+/* ncg_array_sort sorts ascending, NaN and missing last. */
+NCG_API ncg_status ncg_array_sort(ncg_array *array, int axis, ncg_array **out,
+                                  ncg_error *err);
+
+typedef struct ncg_window_options {
+    size_t struct_size;
+    ncg_op op;           /* mean sum min max std var count */
+    int64_t min_count;   /* fewer valid values give missing; rolling: 0: the
+                            window's length */
+    int ddof;            /* std, var: divisor is N - ddof */
+    bool center;         /* rolling: windows lie around their position */
+    bool skipna;         /* coarsen: missing values are left out */
+    const char *boundary; /* coarsen: "exact" (NULL), "trim", "pad" */
+} ncg_window_options;
+#define NCG_WINDOW_OPTIONS_INIT                                                \
+    {sizeof(ncg_window_options), NCG_OP_MEAN, 0, 0, false, true, NULL}
+/* ncg_array_rolling reduces the window of positions that ends at each one, as
+ * xarray's rolling does: what lies beyond the ends is missing. */
+NCG_API ncg_status ncg_array_rolling(ncg_array *array, int axis, int64_t window,
+                                     const ncg_window_options *options,
+                                     ncg_array **out, ncg_error *err);
+/* ncg_array_coarsen reduces blocks of factor[d] positions along every axis, as
+ * xarray's coarsen does.
+ * Errors: EINVAL where a factor does not divide the size (boundary exact). */
+NCG_API ncg_status ncg_array_coarsen(ncg_array *array, const int64_t *factor,
+                                     const ncg_window_options *options,
+                                     ncg_array **out, ncg_error *err);
+
+/* ---- arrays: products --------------------------------------------------------- */
+
+/* ncg_array_matmul is NumPy's matmul; leading axes broadcast. */
+NCG_API ncg_status ncg_array_matmul(ncg_array *a, ncg_array *b,
+                                    ncg_array **out, ncg_error *err);
+/* ncg_array_tensordot sums products over n pairs of axes. */
+NCG_API ncg_status ncg_array_tensordot(ncg_array *a, ncg_array *b,
+                                       const int *axes_a, const int *axes_b,
+                                       size_t n, ncg_array **out,
+                                       ncg_error *err);
 
 /* ---- kernels ------------------------------------------------------------ */
 

@@ -84,6 +84,7 @@ ncg_status ncg_context_create(const ncg_context_options *options,
     ncg_context *ctx = nci_calloc(1, sizeof *ctx);
     if (!ctx)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
+    nci_handle_init(&ctx->handle, NCI_HANDLE_CONTEXT);
     atomic_init(&ctx->refs, 1);
     ctx->options = options ? *options : defaults;
     if (!ctx->options.threads)
@@ -118,13 +119,14 @@ void nci_context_release(ncg_context **slot)
     nci_io_destroy(&ctx->io);
     pthread_mutex_destroy(&ctx->run);
     pthread_mutex_destroy(&ctx->lock);
-    nci_free(ctx);
+    nci_handle_free(&ctx->handle);
 }
 
 void ncg_context_destroy(ncg_context **slot)
 {
     if (!slot || !*slot)
         return;
+    nci_handle_assert(&(*slot)->handle, NCI_HANDLE_CONTEXT, __func__);
     pthread_mutex_lock(&(*slot)->run);
     nci_executor_destroy(&(*slot)->executor);
     pthread_mutex_unlock(&(*slot)->run);

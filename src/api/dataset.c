@@ -31,6 +31,7 @@ ncg_status nci_dataset_wrap(nci_noting *noting, nci_model *model_take,
         nci_strings_fini(&noting->notes);
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     }
+    nci_handle_init(&ds->handle, NCI_HANDLE_DATASET);
     atomic_init(&ds->refs, 1);
     ds->ctx = nci_context_retain(noting->ctx);
     ds->model = model_take;
@@ -42,8 +43,10 @@ ncg_status nci_dataset_wrap(nci_noting *noting, nci_model *model_take,
 
 ncg_dataset *ncg_dataset_retain(ncg_dataset *ds)
 {
-    if (ds)
-        atomic_fetch_add_explicit(&ds->refs, 1, memory_order_relaxed);
+    if (!ds)
+        return NULL;
+    nci_handle_assert(&ds->handle, NCI_HANDLE_DATASET, __func__);
+    atomic_fetch_add_explicit(&ds->refs, 1, memory_order_relaxed);
     return ds;
 }
 
@@ -52,13 +55,14 @@ void ncg_dataset_release(ncg_dataset **slot)
     ncg_dataset *ds = slot ? *slot : NULL;
     if (!ds)
         return;
+    nci_handle_assert(&ds->handle, NCI_HANDLE_DATASET, __func__);
     *slot = NULL;
     if (atomic_fetch_sub_explicit(&ds->refs, 1, memory_order_acq_rel) != 1)
         return;
     nci_model_release(&ds->model);
     nci_strings_fini(&ds->notes);
     nci_context_release(&ds->ctx);
-    nci_free(ds);
+    nci_handle_free(&ds->handle);
 }
 
 /* Each operation: a new model, wrapped. */
@@ -74,11 +78,12 @@ static ncg_status wrap_or_drop(nci_noting *noting, ncg_status st,
     return st;
 }
 
-static ncg_status check(const void *ds, const void *what, void *out,
+static ncg_status check(const ncg_dataset *ds, const void *what, void *out,
                         ncg_error *err)
 {
-    return ds && what && out ? NCG_OK
-                             : nci_fail(err, NCG_EINVAL, "an argument is NULL");
+    if (!ds || !what || !out)
+        return nci_fail(err, NCG_EINVAL, "an argument is NULL");
+    return nci_handle_check(&ds->handle, NCI_HANDLE_DATASET, err);
 }
 
 ncg_status ncg_dataset_isel(ncg_dataset *ds, const char *const *what,

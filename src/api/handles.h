@@ -8,6 +8,7 @@
  */
 #include <pthread.h>
 
+#include "api/handle.h"
 #include "base/text.h"
 #include "dataset/model.h"
 #include "engine/executor.h"
@@ -15,6 +16,7 @@
 #include "io/io.h"
 
 struct ncg_context {
+    nci_handle handle; /* first */
     _Atomic int32_t refs;
     ncg_context_options options;
     nci_io *io;
@@ -27,6 +29,7 @@ struct ncg_context {
 };
 
 struct ncg_dataset {
+    nci_handle handle; /* first */
     _Atomic int32_t refs;
     ncg_context *ctx;
     nci_model *model;
@@ -34,6 +37,7 @@ struct ncg_dataset {
 };
 
 struct ncg_array {
+    nci_handle handle; /* first */
     _Atomic int32_t refs;
     ncg_context *ctx;
     nci_node *node;

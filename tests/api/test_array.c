@@ -62,7 +62,7 @@ static void array_slice_follows_python(void **state)
 }
 
 /* x - mean(x over the two inner axes), then the sum of each step is 0. */
-static void array_binary_broadcasts(void **state)
+static void array_map_broadcasts(void **state)
 {
     (void)state;
     ncg_context *ctx = new_context(3);
@@ -73,7 +73,8 @@ static void array_binary_broadcasts(void **state)
     ncg_error err;
     how.keepdims = true;
     CHECK_OK(ncg_array_reduce(x, axes, 2, &how, &mean, &err));
-    CHECK_OK(ncg_array_binary(x, NCG_BINARY_SUB, mean, &diff, &err));
+    ncg_array *pair[] = {x, mean};
+    CHECK_OK(ncg_array_map("subtract", pair, 2, &diff, &err));
     how.keepdims = false;
     how.op = NCG_OP_SUM;
     CHECK_OK(ncg_array_reduce(diff, axes, 2, &how, &sum, &err));
@@ -187,7 +188,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         NCG_TEST(array_compute_gives_all_values),
-        NCG_TEST(array_slice_follows_python), NCG_TEST(array_binary_broadcasts),
+        NCG_TEST(array_slice_follows_python), NCG_TEST(array_map_broadcasts),
         NCG_TEST(array_reductions_match_loops),
         NCG_TEST(array_sum_of_integers_does_not_wrap)};
     return cmocka_run_group_tests(tests, make_files, remove_files);
