@@ -1,6 +1,6 @@
 list(APPEND engine_kernel_sources
   kernel/kernel.c kernel/task.c kernel/gather.c kernel/piece.c kernel/fused.c
-  kernel/combine.c kernel/block.c kernel/block_shape.c kernel/registry.c
+  kernel/combine.c kernel/block.c kernel/block_shape.c kernel/block_scan.c kernel/registry.c
   kernel/store.c kernel/fold.c kernel/fold_scalar.c kernel/merge.c
   kernel/strips.c kernel/piece_strips.c
   kernel/view.c kernel/encode.c kernel/walk.c kernel/isa.c kernel/isa_base.c
