@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "graph/fuse.h"
+#include "graph/memo.h"
 #include "graph/node_internal.h"
 
 static bool is_whole(const nci_pick *pick, int64_t size)
@@ -75,12 +76,15 @@ static ncg_status push(const nci_pick *picks, const nci_node *reduction,
     return st;
 }
 
-static ncg_status rewrite_select(const nci_pick *picks, nci_node *input,
-                                 nci_node **out, ncg_error *err);
+static ncg_status rewrite_select(nci_memo *memo, const nci_pick *picks,
+                                 nci_node *input, nci_node **out,
+                                 ncg_error *err);
+static ncg_status slice(nci_memo *memo, nci_node *root, nci_node **out,
+                        ncg_error *err);
 
 /* Select of select: one select of composed picks. */
-static ncg_status compose(const nci_pick *picks, nci_node *inner,
-                          nci_node **out, ncg_error *err)
+static ncg_status compose(nci_memo *memo, const nci_pick *picks,
+                          nci_node *inner, nci_node **out, ncg_error *err)
 {
     nci_pick both[NCG_MAX_RANK];
     memset(both, 0, sizeof both);
@@ -88,15 +92,15 @@ static ncg_status compose(const nci_pick *picks, nci_node *inner,
     for (int d = 0; !st && d < inner->rank; d++)
         st = nci_pick_compose(&picks[d], &inner->picks[d], &both[d], err);
     if (!st)
-        st = rewrite_select(both, inner->inputs[0].node, out, err);
+        st = rewrite_select(memo, both, inner->inputs[0].node, out, err);
     for (int d = 0; d < inner->rank; d++)
         nci_free((void *)both[d].index);
     return st;
 }
 
 /* Select of an element-wise node: the same on the selected operands. */
-static ncg_status distribute(const nci_pick *picks, nci_node *map,
-                             nci_node **out, ncg_error *err)
+static ncg_status distribute(nci_memo *memo, const nci_pick *picks,
+                             nci_node *map, nci_node **out, ncg_error *err)
 {
     nci_operand operands[NCI_MAP_INPUTS];
     int64_t shape[NCG_MAX_RANK];
@@ -112,7 +116,8 @@ static ncg_status distribute(const nci_pick *picks, nci_node *map,
         for (int d = 0; d < map->rank; d++)
             if (operands[n].axis[d] >= 0)
                 own[operands[n].axis[d]] = picks[d];
-        st = rewrite_select(own, map->inputs[n].node, &operands[n].node, err);
+        st = rewrite_select(memo, own, map->inputs[n].node, &operands[n].node,
+                            err);
         if (st)
             break;
     }
@@ -124,10 +129,54 @@ static ncg_status distribute(const nci_pick *picks, nci_node *map,
     return st;
 }
 
-static ncg_status rewrite_select(const nci_pick *picks, nci_node *input,
-                                 nci_node **out, ncg_error *err)
+static ncg_status push_select(nci_memo *memo, const nci_pick *picks,
+                              nci_node *input, nci_node **out, ncg_error *err)
 {
     nci_pick below[NCG_MAX_RANK], above[NCG_MAX_RANK];
+    if (input->kind == NCI_NODE_SELECT)
+        return compose(memo, picks, input, out, err);
+    if (input->kind == NCI_NODE_MAP)
+        return distribute(memo, picks, input, out, err);
+    if (input->kind != NCI_NODE_REDUCE || !split(picks, input, below, above))
+        return nci_node_select(input, picks, out, err);
+    nci_node *pushed = NULL;
+    NCI_TRY(push(picks, input, &pushed, err));
+    ncg_status st = slice(memo, pushed, out, err);
+    nci_node_release(&pushed);
+    return st;
+}
+
+static nci_token token_of(const nci_pick *picks, const nci_node *input)
+{
+    nci_hash hash;
+    nci_hash_init(&hash, "ncgraph.slice/1");
+    nci_hash_token(&hash, input->token);
+    for (int d = 0; d < input->rank; d++) {
+        nci_hash_i64(&hash, picks[d].count);
+        nci_hash_i64(&hash, picks[d].index ? -1 : picks[d].start);
+        nci_hash_i64(&hash, picks[d].index ? 0 : picks[d].step);
+        if (picks[d].index)
+            nci_hash_bytes(&hash, picks[d].index,
+                           (size_t)picks[d].count * sizeof *picks[d].index);
+    }
+    return nci_hash_done(&hash);
+}
+
+static ncg_status kept(nci_memo *memo, nci_token token, nci_node *made,
+                       nci_node **out, ncg_error *err)
+{
+    ncg_status st = nci_memo_keep(memo, token, made, err);
+    if (st)
+        nci_node_release(&made);
+    else
+        *out = made;
+    return st;
+}
+
+static ncg_status rewrite_select(nci_memo *memo, const nci_pick *picks,
+                                 nci_node *input, nci_node **out,
+                                 ncg_error *err)
+{
     bool whole = true;
     for (int d = 0; d < input->rank; d++)
         whole = whole && is_whole(&picks[d], input->shape[d]);
@@ -135,25 +184,22 @@ static ncg_status rewrite_select(const nci_pick *picks, nci_node *input,
         *out = nci_node_retain(input);
         return NCG_OK;
     }
-    if (input->kind == NCI_NODE_SELECT)
-        return compose(picks, input, out, err);
-    if (input->kind == NCI_NODE_MAP)
-        return distribute(picks, input, out, err);
-    if (input->kind != NCI_NODE_REDUCE || !split(picks, input, below, above))
-        return nci_node_select(input, picks, out, err);
-    nci_node *pushed = NULL;
-    NCI_TRY(push(picks, input, &pushed, err));
-    ncg_status st = nci_pass_slice(pushed, out, err);
-    nci_node_release(&pushed);
-    return st;
+    nci_token token = token_of(picks, input);
+    nci_node *known = nci_memo_find(memo, token), *made = NULL;
+    if (known) {
+        *out = nci_node_retain(known);
+        return NCG_OK;
+    }
+    NCI_TRY(push_select(memo, picks, input, &made, err));
+    return kept(memo, token, made, out, err);
 }
 
-static ncg_status rebuild(nci_node *node, nci_operand *inputs, nci_node **out,
-                          ncg_error *err)
+static ncg_status rebuild(nci_memo *memo, nci_node *node, nci_operand *inputs,
+                          nci_node **out, ncg_error *err)
 {
     switch (node->kind) {
     case NCI_NODE_SELECT:
-        return rewrite_select(node->picks, inputs[0].node, out, err);
+        return rewrite_select(memo, node->picks, inputs[0].node, out, err);
     case NCI_NODE_MAP:
         return nci_node_map(node->map, node->dtype, node->rank, node->shape,
                             inputs, node->ninputs, out, err);
@@ -168,7 +214,8 @@ static ncg_status rebuild(nci_node *node, nci_operand *inputs, nci_node **out,
     }
 }
 
-ncg_status nci_pass_slice(nci_node *root, nci_node **out, ncg_error *err)
+static ncg_status slice_inputs(nci_memo *memo, nci_node *root, nci_node **out,
+                               ncg_error *err)
 {
     int n = 0;
     ncg_status st = NCG_OK;
@@ -178,14 +225,34 @@ ncg_status nci_pass_slice(nci_node *root, nci_node **out, ncg_error *err)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     for (; !st && n < root->ninputs; n++) {
         inputs[n] = root->inputs[n];
-        st = nci_pass_slice(root->inputs[n].node, &inputs[n].node, err);
+        st = slice(memo, root->inputs[n].node, &inputs[n].node, err);
         if (st)
             break;
     }
     if (!st)
-        st = rebuild(root, inputs, out, err);
+        st = rebuild(memo, root, inputs, out, err);
     for (int i = 0; i < n; i++)
         nci_node_release(&inputs[i].node);
     nci_free(inputs);
+    return st;
+}
+
+static ncg_status slice(nci_memo *memo, nci_node *root, nci_node **out,
+                        ncg_error *err)
+{
+    nci_node *known = nci_memo_find(memo, root->token), *made = NULL;
+    if (known || !root->ninputs) {
+        *out = nci_node_retain(known ? known : root);
+        return NCG_OK;
+    }
+    NCI_TRY(slice_inputs(memo, root, &made, err));
+    return kept(memo, root->token, made, out, err);
+}
+
+ncg_status nci_pass_slice(nci_node *root, nci_node **out, ncg_error *err)
+{
+    nci_memo memo = {0};
+    ncg_status st = slice(&memo, root, out, err);
+    nci_memo_fini(&memo);
     return st;
 }
