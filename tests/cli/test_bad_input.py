@@ -311,6 +311,8 @@ class Output(clitest.TestCase):
                 p = subprocess.run(
                     ["unshare", "--mount", "--map-root-user", "sh", "-c",
                      script, clitest.NCGRAPH, size, *how], cwd=self.dir,
+                    # HDF5 1.10 loses memory of its own when its flush fails.
+                    env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"),
                     stdout=subprocess.PIPE, stderr=subprocess.PIPE)
                 if b"unshare" in p.stderr or b"mount" in p.stderr:
                     self.not_run("no mount namespaces here")
