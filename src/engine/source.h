@@ -2,19 +2,17 @@
 #ifndef NCI_ENGINE_SOURCE_H
 #define NCI_ENGINE_SOURCE_H
 /*
- * Sources bound to files: where the graph's source ids become segments of open
- * files. Adding is serialised by the owner of the table; reading is for any
- * thread.
+ * Sources: where the graph's source ids become values, tile by tile. Their
+ * kinds: variables of files (this header), memory, held chunks, functions and
+ * generators (source_make.h). Any thread.
  */
+#include "base/buf.h"
 #include "base/source.h"
+#include "engine/generate.h"
 #include "io/io.h"
 
-typedef struct nci_source {
-    nci_source_spec *spec; /* owned */
-    nci_file **files;      /* one a segment, retained; NULL: all missing */
-    int64_t scratch;       /* bytes that reading a tile takes, at most */
-    int64_t tile_bytes;    /* of the largest tile, decoded */
-} nci_source;
+typedef struct nci_source nci_source;
+struct nci_kept;
 
 typedef struct nci_source_table nci_source_table;
 
@@ -28,6 +26,10 @@ ncg_status nci_source_table_add(nci_source_table *table,
 /* nci_source_table_get: borrowed; lives as long as the table. */
 const nci_source *nci_source_table_get(const nci_source_table *table,
                                        uint32_t id);
+
+/* nci_source_keep sets what keeps a source's tiles, while none is read. */
+void nci_source_keep(const nci_source_table *table, uint32_t id,
+                     struct nci_kept *kept);
 
 /* nci_source_each_tile walks the tiles that a box of the source's positions
  * touches, in index order: segment by segment along the join axis, storage
@@ -56,5 +58,38 @@ ncg_status nci_source_each_tile_if(const nci_source *source, const nci_box *box,
 nci_box nci_source_file_box(const nci_var *var, const nci_box *box);
 /* nci_source_scratch bounds the bytes that reading any tile takes. */
 int64_t nci_source_scratch(const nci_source *source);
+
+/* What a kind of source does: walks its tiles. */
+typedef struct nci_source_kind {
+    const char *name;
+    ncg_status (*each_tile)(const nci_source *source, const nci_box *box,
+                            nci_scratch *scratch, nci_tile_want_fn wants,
+                            nci_tile_fn visit, void *ctx, ncg_error *err);
+} nci_source_kind;
+
+struct nci_source {
+    const nci_source_kind *kind;
+    nci_source_spec *spec; /* owned; has segments only where there are files */
+    int64_t scratch; /* bytes that reading a tile takes, at most */
+    int64_t tile_bytes; /* of the largest tile, decoded */
+
+    nci_file **files;      /* one a segment, retained; NULL: all missing */
+    struct nci_kept *kept; /* of tiles; NULL: they are not kept */
+
+    nci_decode plain;    /* of values in memory */
+    nci_buf **chunks;    /* retained; of a caller's array: one, the whole */
+    int64_t nchunks, held;
+    bool is_whole, is_found;
+    ncg_status (*fill)(void *payload, const int64_t *start,
+                       const int64_t *count, void *out, ncg_error *err);
+    void (*release)(void *payload);
+    void *payload;
+    nci_generator generator;
+
+    nci_source_table *table; /* once added, and what follows: the table's */
+    uint32_t id;
+    nci_buf *handle; /* not counted; NULL: the table keeps the source */
+    nci_source *next_found;
+};
 
 #endif

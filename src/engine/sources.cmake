@@ -6,4 +6,10 @@ list(APPEND engine_sources
   pool.c
   predict.c
   run.c
-  source.c)
+  generate.c
+  source.c
+  source_files.c
+  source_fill.c
+  source_memory.c
+  source_table.c)
+set_source_files_properties(generate.c PROPERTIES COMPILE_OPTIONS "-O3")
