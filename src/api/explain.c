@@ -25,6 +25,9 @@ static void add_summary(nci_text *text, const ncg_plan_info *info,
                  nci_format_bytes((double)info->peak_memory, a),
                  nci_executor_threads(ctx->executor),
                  nci_format_bytes((double)info->least_memory, b));
+    if (info->kept_memory)
+        nci_text_add(text, "keeps      %s of decoded chunks for later passes\n",
+                     nci_format_bytes((double)info->kept_memory, a));
 }
 
 static ncg_status take_text(nci_text *text, char **out, ncg_error *err)

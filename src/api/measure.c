@@ -154,6 +154,7 @@ ncg_status nci_measure(ncg_context *ctx, const nci_plan *plan,
     NCI_TRY(count_reads(ctx, plan, true, info, err));
     NCI_TRY(nci_predict(ctx->executor, plan, ctx->sources, &memory, err));
     info->least_memory = memory.least;
-    info->peak_memory = memory.peak;
+    info->kept_memory = memory.kept;
+    info->peak_memory = memory.peak + memory.kept;
     return NCG_OK;
 }

@@ -30,7 +30,8 @@ typedef struct nci_sink {
 
 typedef struct nci_run_stats {
     int64_t tasks;
-    int64_t peak;     /* managed bytes, highest */
+    int64_t peak;     /* managed bytes, highest; with those kept */
+    int64_t kept;     /* of decoded tiles for later passes */
     double seconds;
 } nci_run_stats;
 

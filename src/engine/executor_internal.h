@@ -37,6 +37,7 @@ typedef struct nci_work {
                       ncg_error *err);
     int64_t (*scratch)(void *ctx, int64_t task, int threads);
     int (*threads)(void *ctx, int64_t task, int available);
+    int64_t keep; /* bytes of the limit for decoded tiles (tile_cache.h) */
 } nci_work;
 
 /* nci_executor_check refuses after fork: EINVAL. */

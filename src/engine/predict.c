@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "engine/costs.h"
+#include "engine/tile_cache.h"
 #include "engine/sched/choose.h"
 
 typedef struct rehearsal {
@@ -103,6 +104,9 @@ ncg_status nci_predict(const nci_executor *executor, const nci_plan *plan,
     found.peak = stats.peak + threads * r.largest;
     if (found.peak > limit)
         found.peak = limit;
+    found.want = nci_tile_cache_want(plan, sources);
+    found.kept = nci_tile_cache_room(found.want, nci_executor_limit(executor),
+                                     found.peak);
     nci_sched_free(&r.sched);
     nci_sched_choice_fini(&choice);
     nci_free(r.queue);

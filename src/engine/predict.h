@@ -7,7 +7,9 @@
 typedef struct nci_prediction {
     int64_t least; /* managed bytes in order on one thread: the least limit */
     int64_t peak;  /* managed bytes with the executor's threads and limit, at
-                      most */
+                      most; `kept` is not in it */
+    int64_t kept;  /* bytes for decoded tiles that later passes read again */
+    int64_t want;  /* bytes that would keep all of these */
 } nci_prediction;
 
 /* nci_predict replays the plan in order; no task runs. */

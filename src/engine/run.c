@@ -19,7 +19,9 @@
 #include "engine/executor_internal.h"
 #include "engine/kernel/team.h"
 #include "engine/sched/choose.h"
+#include "engine/predict.h"
 #include "engine/sched/task_map.h"
+#include "engine/tile_cache.h"
 
 enum { POLL_MS = 50 }; /* how often the caller looks at `cancel` */
 
@@ -29,6 +31,7 @@ typedef struct run {
     const nci_source_table *sources;
     const nci_work *work;
     const nci_sink *sink;
+    nci_tile_cache *cache; /* NULL: no source is read twice */
     _Atomic bool stopping; /* kernels look at it between tiles */
 
     pthread_mutex_t lock; /* guards what follows */
@@ -249,6 +252,8 @@ static void report_locked(run *r, nci_event *event, nci_buf **out,
                           ncg_error *err)
 {
     if (event->kind == NCI_EVENT_TASK_DONE) {
+        nci_tile_cache_task_done(r->cache,
+                                 nci_plan_layer(r->plan, event->task));
         if (nci_task_map_reserve(&r->store)) {
             nci_task_map_put(&r->store, event->task, *out);
             *out = NULL;
@@ -364,7 +369,8 @@ static ncg_status drive(run *r, const watch *w, ncg_error *err)
 {
     const nci_event joined = {.kind = NCI_EVENT_WORKER_JOINED,
                               .threads = r->executor->threads,
-                              .limit = r->executor->limit};
+                              .limit =
+                                  r->executor->limit - r->work->keep};
     pthread_mutex_lock(&r->lock);
     ncg_status st = nci_sched_handle(r->sched, &joined, &r->actions, err);
     if (!st) {
@@ -390,6 +396,7 @@ static void fini(run *r)
         nci_buf_release(&buf);
     }
     nci_task_map_fini(&r->store);
+    nci_tile_cache_free(&r->cache);
     nci_free(r->actions.items);
     nci_sched_free(&r->sched);
     nci_sched_choice_fini(&r->choice);
@@ -401,7 +408,8 @@ static void report(const run *r, double seconds, nci_run_stats *stats)
 {
     nci_sched_stats end;
     nci_sched_get_stats(r->sched, &end);
-    *stats = (nci_run_stats){end.finished, end.peak, seconds};
+    int64_t kept = nci_tile_cache_bytes(r->cache);
+    *stats = (nci_run_stats){end.finished, end.peak + kept, kept, seconds};
 }
 
 static double clock_seconds(void)
@@ -429,12 +437,14 @@ ncg_status nci_executor_run_work(
     nci_cond_init(&r.ended);
     pthread_mutex_lock(&x->turn);
     ncg_status st = start_sched(&r, err);
-    if (!st)
+    if (!st) {
+        nci_tile_cache_create(plan, sources, work->keep, &r.cache);
         st = drive(&r, &w, err);
-    pthread_mutex_unlock(&x->turn);
+    }
     if (stats && r.sched)
         report(&r, clock_seconds() - start, stats);
     fini(&r);
+    pthread_mutex_unlock(&x->turn);
     return st;
 }
 
@@ -456,7 +466,11 @@ ncg_status nci_executor_run(
     void *progress_ctx, nci_run_stats *stats, ncg_error *err)
 {
     nci_costs costs = {plan, sources, x->kernels, sink->encode != NULL};
-    nci_work work = {&costs, kernel_run, nci_costs_scratch, nci_costs_threads};
+    nci_prediction memory = {0};
+    if (nci_tile_cache_want(plan, sources))
+        NCI_TRY(nci_predict(x, plan, sources, &memory, err));
+    nci_work work = {&costs, kernel_run, nci_costs_scratch, nci_costs_threads,
+                     memory.kept};
     return nci_executor_run_work(x, plan, sources, &work, sink, cancel,
                                  progress, progress_ctx, stats, err);
 }

@@ -8,6 +8,7 @@ list(APPEND engine_sources
   run.c
   generate.c
   source.c
+  tile_cache.c
   source_files.c
   source_fill.c
   source_memory.c
