@@ -5,6 +5,7 @@
  */
 #include "base/mem.h"
 #include "engine/source_internal.h"
+#include "engine/tile_cache.h"
 
 /* More than any machine has; leaves room for sums. */
 static const int64_t MOST_SCRATCH = INT64_MAX / 16;
@@ -120,8 +121,9 @@ static ncg_status visit_chunk(const walk *w, const int64_t *index,
     if (!nci_box_clip(&box, &w->box, &wanted) ||
         (w->wants && !w->wants(w->ctx, &wanted)))
         return NCG_OK;
-    NCI_TRY(nci_file_read_tile(w->file, w->segment->var, index, w->scratch,
-                               &tile, err));
+    size_t segment = (size_t)(w->segment - w->source->spec->segments);
+    NCI_TRY(nci_kept_read(w->source->kept, segment, w->file, w->segment->var,
+                          index, w->scratch, &tile, err));
     to_array(w, &tile.box);
     if (!nci_box_clip(&tile.box, &w->box, &wanted))
         return NCG_OK;
