@@ -35,9 +35,7 @@ typedef struct part {
 static void open_walk(const nci_task *task, const nci_piece *piece, int stream,
                       nci_walk *walk)
 {
-    nci_walk_init(walk, task->rank, piece->count, piece->table[stream]);
-    walk->base += piece->base[stream];
-    walk->outer += piece->base[stream];
+    nci_piece_walk(task, piece, stream, piece->count, walk);
 }
 
 static void open_part(const nci_task *task, const nci_piece *piece, part *p)

@@ -165,6 +165,18 @@ static void copy_share(const needed *need, const share *s, const nci_box *chunk,
     }
 }
 
+/* Positions in even steps are in the copy one after another, or backwards. */
+static void fill_even(nci_task *task, int k, int a, const needed *need,
+                      int64_t stride)
+{
+    const nci_access *access = &task->fused->operands[k];
+    const nci_pick *pick = &access->picks[a];
+    int d = access->from[a];
+    bool falls = need->count[a] > 1 && pick->step < 0;
+    task->base[k] += falls ? (need->count[a] - 1) * stride : 0;
+    task->stride[k][d] += pick->step > 0 ? stride : falls ? -stride : 0;
+}
+
 /* The tables of operand k lead into the copy. */
 static void fill_compact(nci_task *task, int k, const needed *need)
 {
@@ -173,11 +185,14 @@ static void fill_compact(nci_task *task, int k, const needed *need)
     task->is_used[k] = true;
     for (int a = access->rank - 1; a >= 0; a--) {
         int d = access->from[a];
-        for (int64_t i = 0; d >= 0 && i < task->box.count[d]; i++) {
+        for (int64_t i = 0; !task->is_even && d >= 0 && i < task->box.count[d];
+             i++) {
             int64_t p = nci_pick_at(&access->picks[a], task->box.start[d] + i);
             task->table[k][d][i] +=
                 find(need->list[a], need->count[a], p) * stride;
         }
+        if (task->is_even && d >= 0)
+            fill_even(task, k, a, need, stride);
         stride *= need->count[a];
     }
 }

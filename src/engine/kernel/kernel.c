@@ -89,7 +89,7 @@ int64_t nci_kernel_scratch(const nci_plan *plan,
     int64_t bytes = nci_task_operand_bytes(plan, layer, &box);
     int64_t width = 1 + NCG_MAX_RANK;
     for (int d = 0; d < box.rank; d++)
-        width += box.count[d];
+        width += nci_task_is_even(&layer->fused) ? 0 : box.count[d];
     bytes += width * 8 * (2 * NCI_NSTREAMS + 2);
     bytes += (threads > 1 ? threads : 1) * nci_task_lane_bytes(&layer->fused);
     if (source)

@@ -134,10 +134,37 @@ static void set_row(const nci_task *task, nci_piece *piece)
     if (!task->fused->folds)
         return;
     for (int d = task->rank - 1; d >= 0; d--) {
-        if (!is_constant(piece->table[NCI_STREAM_OUT][d], piece->count[d]))
+        bool is_one =
+            piece->stride
+                ? piece->count[d] == 1 || !piece->stride[NCI_STREAM_OUT][d]
+                : is_constant(piece->table[NCI_STREAM_OUT][d],
+                              piece->count[d]);
+        if (!is_one)
             return;
         piece->row *= piece->count[d];
     }
+}
+
+void nci_piece_walk(const nci_task *task, const nci_piece *piece, int stream,
+                    const int64_t *count, nci_walk *walk)
+{
+    if (piece->stride)
+        nci_walk_init_strides(walk, task->rank, count, piece->stride[stream]);
+    else
+        nci_walk_init(walk, task->rank, count, piece->table[stream]);
+    walk->base += piece->base[stream];
+    walk->outer += piece->base[stream];
+}
+
+/* The whole box of a task without tables. */
+static bool even_piece(const nci_task *task, nci_piece *out)
+{
+    out->stride = task->stride;
+    for (int d = 0; d < task->rank; d++)
+        if (!(out->count[d] = task->box.count[d]))
+            return false;
+    set_row(task, out);
+    return true;
 }
 
 bool nci_piece_of(nci_task *task, const nci_box *tile, const nci_box *wanted,
@@ -147,6 +174,8 @@ bool nci_piece_of(nci_task *task, const nci_box *tile, const nci_box *wanted,
     *out = (nci_piece){0};
     for (int s = 0; s < NCI_NSTREAMS; s++)
         out->base[s] = task->base[s];
+    if (task->is_even)
+        return even_piece(task, out);
     if (tile)
         out->base[0] = source_base(task, tile);
     for (int d = 0; d < task->rank; d++) {
@@ -173,7 +202,9 @@ static nci_piece part_of(const nci_piece *piece, int axis, int64_t first,
     nci_piece part = *piece;
     part.count[axis] = count;
     for (int s = 0; s < NCI_NSTREAMS; s++)
-        if (part.table[s][axis])
+        if (part.stride)
+            part.base[s] += first * part.stride[s][axis];
+        else if (part.table[s][axis])
             part.table[s][axis] += first;
     return part;
 }
@@ -286,7 +317,7 @@ static void settle_counts(nci_task *task, const nci_piece *part, nci_acc *acc,
 {
     nci_walk walk;
     int64_t width = task->ncells / task->nrows;
-    nci_walk_init(&walk, task->rank, part->count, part->table[NCI_STREAM_OUT]);
+    nci_piece_walk(task, part, NCI_STREAM_OUT, part->count, &walk);
     memset(touched, 0, (size_t)task->ncells);
     for (int64_t n = nci_piece_size(task, part); n > 0;) {
         nci_run run = nci_walk_next(&walk, n);

@@ -36,8 +36,8 @@ static bool is_dense(const nci_task *task, const nci_piece *piece, int stream,
     int64_t count[NCG_MAX_RANK];
     for (int d = 0; d < task->rank; d++)
         count[d] = d == axis && task->fused->over[d] ? 1 : piece->count[d];
-    nci_walk_init(&walk, task->rank, count, piece->table[stream]);
-    *first = walk.base + piece->base[stream];
+    nci_piece_walk(task, piece, stream, count, &walk);
+    *first = walk.base;
     return walk.rank == 1 && !walk.axis[0].table && walk.axis[0].stride == 1 &&
            walk.axis[0].count == n;
 }
@@ -94,10 +94,9 @@ bool nci_take_strips(nci_task *task, const nci_piece *piece)
         !is_dense(task, piece, NCI_STREAM_OUT, axis, n, &cell))
         return false;
     bool is_void = nci_view_is_void(&task->views[0], task->isa);
-    const int64_t *from = piece->table[0][axis];
-    const int64_t *to = piece->table[NCI_STREAM_OUT][axis];
     for (int64_t i = 0; i < steps; i++)
-        add_strip(task, at + from[i] - from[0], cell + to[i] - to[0], n,
+        add_strip(task, at + nci_piece_offset(piece, 0, axis, i),
+                  cell + nci_piece_offset(piece, NCI_STREAM_OUT, axis, i), n,
                   is_void);
     return true;
 }

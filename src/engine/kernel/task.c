@@ -14,9 +14,27 @@ static bool uses_labels(const nci_fused *f)
     return f->folds && f->label_axis >= 0;
 }
 
+bool nci_task_is_even(const nci_fused *f)
+{
+    if (uses_labels(f))
+        return false;
+    for (int k = 0; k < f->noperands; k++) {
+        const nci_access *access = &f->operands[k];
+        if (access->kind == NCI_OPERAND_SOURCE)
+            return false;
+        for (int a = 0; a < access->rank; a++)
+            if (access->from[a] >= 0 && access->picks[a].index)
+                return false;
+    }
+    return true;
+}
+
 static ncg_status alloc_tables(nci_task *task, ncg_error *err)
 {
     task->width = 0;
+    task->is_even = nci_task_is_even(task->fused);
+    if (task->is_even)
+        return NCG_OK;
     for (int d = 0; d < task->rank; d++)
         task->width += task->box.count[d];
     size_t each = (size_t)task->width * NCI_NSTREAMS;
@@ -42,14 +60,20 @@ void nci_task_fill_operand(nci_task *task, int k, const nci_box *box)
     for (int a = access->rank - 1; a >= 0; a--) {
         int d = access->from[a];
         int64_t start = box ? box->start[a] : 0;
-        if (d < 0)
+        if (d < 0) {
             task->base[k] += (access->picks[a].start - start) * stride;
-        else
+        } else if (task->is_even) {
+            const nci_pick *pick = &access->picks[a];
+            int64_t first = nci_pick_at(pick, task->box.start[d]);
+            task->base[k] += (first - start) * stride;
+            task->stride[k][d] += pick->step * stride;
+        } else {
             for (int64_t i = 0; i < task->box.count[d]; i++)
                 task->table[k][d][i] +=
                     (nci_pick_at(&access->picks[a], task->box.start[d] + i) -
                      start) *
                     stride;
+        }
         if (box)
             stride *= box->count[a];
     }
@@ -76,7 +100,8 @@ static void fill_cells(nci_task *task)
     for (int d = task->rank - 1; d >= 0; d--) {
         if (f->folds && f->over[d])
             continue;
-        for (int64_t i = 0; i < task->box.count[d]; i++)
+        task->stride[NCI_STREAM_OUT][d] = stride;
+        for (int64_t i = 0; !task->is_even && i < task->box.count[d]; i++)
             task->table[NCI_STREAM_OUT][d][i] = i * stride;
         stride *= task->box.count[d];
     }
@@ -107,7 +132,10 @@ static void fill_places(nci_task *task)
     for (int d = task->rank - 1; d >= 0; d--) {
         if (!f->over[d])
             continue;
-        for (int64_t i = 0; i < task->box.count[d]; i++)
+        task->stride[NCI_STREAM_PLACE][d] = stride;
+        if (task->is_even)
+            task->base[NCI_STREAM_PLACE] += task->box.start[d] * stride;
+        for (int64_t i = 0; !task->is_even && i < task->box.count[d]; i++)
             task->table[NCI_STREAM_PLACE][d][i] =
                 (task->box.start[d] + i) * stride;
         stride *= f->shape[d];

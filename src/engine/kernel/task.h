@@ -6,7 +6,8 @@
  * pieces, each a product of one list of positions an axis: what one tile of
  * the source covers, or everything at once. Streams are what a position is
  * mapped to: an element of each operand, a cell of the state (or an element of
- * the output), a position along the reduced axes.
+ * the output), a position along the reduced axes. Where nothing but memory is
+ * read, in even steps, strides stand for the tables.
  */
 #include "engine/kernel/fold.h"
 #include "engine/kernel/kernel.h"
@@ -22,6 +23,7 @@ enum {
 typedef struct nci_piece {
     int64_t count[NCG_MAX_RANK];
     const int64_t *table[NCI_NSTREAMS][NCG_MAX_RANK];
+    const int64_t (*stride)[NCG_MAX_RANK]; /* instead of tables; or NULL */
     int64_t base[NCI_NSTREAMS];
     int64_t row; /* positions along trailing axes that share a cell */
 } nci_piece;
@@ -47,6 +49,8 @@ typedef struct nci_task {
     /* Over the whole box: stream offsets; for a source operand positions in
      * the source, turned into offsets tile by tile. */
     int64_t *table[NCI_NSTREAMS][NCG_MAX_RANK];
+    bool is_even; /* no tables: strides */
+    int64_t stride[NCI_NSTREAMS][NCG_MAX_RANK];
     int64_t base[NCI_NSTREAMS]; /* of axes that are fixed to one position */
     bool is_used[NCI_NSTREAMS];
     int64_t *memory; /* behind `table` */
@@ -79,6 +83,8 @@ ncg_status nci_task_open(nci_task *task, const nci_task_env *env,
 void nci_task_close(nci_task *task);
 /* nci_task_lane_bytes: memory of one thread. */
 int64_t nci_task_lane_bytes(const nci_fused *fused);
+/* nci_task_is_even tells whether a task has strides instead of tables. */
+bool nci_task_is_even(const nci_fused *fused);
 /* nci_task_fill_operand fills the tables of operand k: positions of a source
  * (box NULL), else offsets into an array over `box`. */
 void nci_task_fill_operand(nci_task *task, int k, const nci_box *box);
@@ -95,6 +101,17 @@ int64_t nci_task_operand_bytes(const nci_plan *plan, const nci_layer *layer,
  * a tile (both NULL: the whole box); false where there are none. */
 bool nci_piece_of(nci_task *task, const nci_box *tile, const nci_box *wanted,
                   nci_piece *out);
+/* nci_piece_walk starts a walk over `count` positions of a stream, from the
+ * piece's first; nci_piece_offset tells how far position i of axis d lies
+ * behind the first one. */
+void nci_piece_walk(const nci_task *task, const nci_piece *piece, int stream,
+                    const int64_t *count, nci_walk *walk);
+static inline int64_t nci_piece_offset(const nci_piece *piece, int stream,
+                                       int d, int64_t i)
+{
+    const int64_t *table = piece->table[stream][d];
+    return piece->stride ? i * piece->stride[stream][d] : table[i] - table[0];
+}
 int64_t nci_piece_size(const nci_task *task, const nci_piece *piece);
 /* nci_piece_covers tells whether there would be any. */
 bool nci_piece_covers(const nci_task *task, const nci_box *wanted);

@@ -10,14 +10,9 @@ static bool is_affine(const int64_t *table, int64_t count)
     return true;
 }
 
-static void add_axis(nci_walk *walk, int64_t count, const int64_t *table)
+static void add_axis(nci_walk *walk, nci_walk_axis axis)
 {
-    nci_walk_axis axis = {.count = count, .table = table};
-    if (is_affine(table, count)) {
-        axis.table = NULL;
-        axis.stride = table[1] - table[0];
-        walk->base += table[0];
-    }
+    int64_t count = axis.count;
     nci_walk_axis *last = walk->rank ? &walk->axis[walk->rank - 1] : NULL;
     if (last && !last->table && !axis.table &&
         last->stride == axis.stride * count) {
@@ -26,6 +21,17 @@ static void add_axis(nci_walk *walk, int64_t count, const int64_t *table)
         return;
     }
     walk->axis[walk->rank++] = axis;
+}
+
+static void add_table(nci_walk *walk, int64_t count, const int64_t *table)
+{
+    nci_walk_axis axis = {.count = count, .table = table};
+    if (is_affine(table, count)) {
+        axis.table = NULL;
+        axis.stride = table[1] - table[0];
+        walk->base += table[0];
+    }
+    add_axis(walk, axis);
 }
 
 static int64_t axis_offset(const nci_walk_axis *axis, int64_t at)
@@ -48,8 +54,20 @@ void nci_walk_init(nci_walk *walk, int rank, const int64_t *count,
         if (count[d] == 1)
             walk->base += table[d][0];
         else
-            add_axis(walk, count[d], table[d]);
+            add_table(walk, count[d], table[d]);
     }
+    if (!walk->rank)
+        walk->axis[walk->rank++] = (nci_walk_axis){.count = 1};
+    set_outer(walk);
+}
+
+void nci_walk_init_strides(nci_walk *walk, int rank, const int64_t *count,
+                           const int64_t *stride)
+{
+    *walk = (nci_walk){0};
+    for (int d = 0; d < rank; d++)
+        if (count[d] != 1)
+            add_axis(walk, (nci_walk_axis){count[d], stride[d], NULL});
     if (!walk->rank)
         walk->axis[walk->rank++] = (nci_walk_axis){.count = 1};
     set_outer(walk);

@@ -35,6 +35,10 @@ typedef struct nci_run {
 
 void nci_walk_init(nci_walk *walk, int rank, const int64_t *count,
                    const int64_t *const *table);
+/* nci_walk_init_strides does so where every offset is a multiple of a stride:
+ * without tables. */
+void nci_walk_init_strides(nci_walk *walk, int rank, const int64_t *count,
+                           const int64_t *stride);
 /* nci_walk_next returns the next run of at most `max` positions. */
 nci_run nci_walk_next(nci_walk *walk, int64_t max);
 
