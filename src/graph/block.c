@@ -15,6 +15,17 @@ enum {
 };
 static const int64_t FOLD_MOST = (int64_t)256 << 20;
 
+void nci_plain_pieces(int rank, const int64_t *shape, int64_t item,
+                      int64_t *length)
+{
+    int64_t room = STORE_TARGET / (item < 1 ? 1 : item);
+    for (int d = rank - 1; d >= 0; d--) {
+        length[d] = shape[d] < room ? shape[d] : room;
+        length[d] = length[d] < 1 ? 1 : length[d];
+        room = room / length[d] < 1 ? 1 : room / length[d];
+    }
+}
+
 ncg_status nci_block_axis(const nci_pick *pick, const nci_axis *input,
                           nci_axis *out, ncg_error *err)
 {

@@ -30,4 +30,9 @@ ncg_status nci_block_grid(const nci_grid *fine, int64_t item,
                           const nci_fold_axes *fold, nci_grid *out,
                           ncg_error *err);
 
+/* nci_plain_pieces gives the lengths of the chunks of an array in memory: about
+ * 4 MiB each, whole along the last axes. */
+void nci_plain_pieces(int rank, const int64_t *shape, int64_t item,
+                      int64_t *length);
+
 #endif

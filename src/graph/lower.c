@@ -103,12 +103,10 @@ static const nci_grid *grid_of_operand(const nci_lowering *lw,
     return NULL;
 }
 
-/* Domain axes that no chunked operand spans are cut into pieces like these. */
-enum { PLAIN_PIECE = 1 << 20 };
-
+/* Domain axes that no chunked operand spans are cut into pieces of `plain`. */
 static ncg_status domain_axis(const nci_lowering *lw,
-                              const nci_program *program, int d, nci_axis *out,
-                              ncg_error *err)
+                              const nci_program *program, int d, int64_t plain,
+                              nci_axis *out, ncg_error *err)
 {
     for (int i = 0; i < program->fused.noperands; i++) {
         const nci_access *access = &program->fused.operands[i];
@@ -118,19 +116,25 @@ static ncg_status domain_axis(const nci_lowering *lw,
                 return nci_block_axis(&access->picks[a], &grid->axis[a], out,
                                       err);
     }
-    return nci_axis_regular(program->fused.shape[d], PLAIN_PIECE, out, err);
+    return nci_axis_regular(program->fused.shape[d], plain, out, err);
 }
 
+/* Of what is read chunk by chunk; of arrays in memory where that is all. */
 static int64_t item_bytes(const nci_program *program)
 {
-    size_t most = 1;
+    size_t most = 1, most_plain = 1;
+    bool is_plain = true;
     for (int i = 0; i < program->fused.noperands; i++) {
         const nci_access *access = &program->fused.operands[i];
         size_t size = ncg_dtype_size(access->dtype);
-        if (access->kind != NCI_OPERAND_CONST && size > most)
+        bool is_const = access->kind == NCI_OPERAND_CONST;
+        if (!is_const && size > most)
             most = size;
+        if (is_const && size > most_plain)
+            most_plain = size;
+        is_plain = is_plain && is_const;
     }
-    return (int64_t)most;
+    return (int64_t)(is_plain ? most_plain : most);
 }
 
 static ncg_status fused_grid(const nci_lowering *lw, const nci_program *program,
@@ -138,9 +142,11 @@ static ncg_status fused_grid(const nci_lowering *lw, const nci_program *program,
 {
     nci_grid fine = {.rank = program->fused.rank};
     ncg_status st = NCG_OK;
-    for (int d = 0; !st && d < fine.rank; d++)
-        st = domain_axis(lw, program, d, &fine.axis[d], err);
     const nci_fused *fused = &program->fused;
+    int64_t plain[NCG_MAX_RANK];
+    nci_plain_pieces(fine.rank, fused->shape, item_bytes(program), plain);
+    for (int d = 0; !st && d < fine.rank; d++)
+        st = domain_axis(lw, program, d, plain[d], &fine.axis[d], err);
     nci_fold_axes fold = {fused->over, cell_bytes, fused->label_axis,
                           fused->labels};
     if (!st)

@@ -76,6 +76,18 @@ static ncg_status grid_of_reduce(const nci_node *node, nci_grid *out,
     return st;
 }
 
+static ncg_status grid_of_const(const nci_node *node, nci_grid *out,
+                                ncg_error *err)
+{
+    int64_t length[NCG_MAX_RANK];
+    nci_plain_pieces(node->rank, node->shape,
+                     (int64_t)ncg_dtype_size(node->dtype), length);
+    for (int d = 0; d < node->rank; d++)
+        NCI_TRY(nci_axis_regular(node->shape[d], length[d], &out->axis[d],
+                                 err));
+    return NCG_OK;
+}
+
 static ncg_status fill_grid(const nci_node *node, nci_grid *out, ncg_error *err)
 {
     switch (node->kind) {
@@ -86,9 +98,7 @@ static ncg_status fill_grid(const nci_node *node, nci_grid *out, ncg_error *err)
     case NCI_NODE_REDUCE:
         return grid_of_reduce(node, out, err);
     default:
-        for (int d = 0; d < node->rank; d++)
-            NCI_TRY(one_chunk(node->shape[d], &out->axis[d], err));
-        return NCG_OK;
+        return grid_of_const(node, out, err);
     }
 }
 
