@@ -73,7 +73,7 @@ static bool is_choice_worth(const nci_plan *plan)
         const nci_layer *layer = &plan->layers[l];
         if (layer->nusers > 1 || layer->ninputs > 1)
             return true;
-        if (layer->kind == NCI_LAYER_BLOCK)
+        if (layer->kind == NCI_LAYER_BLOCK || layer->kind == NCI_LAYER_TASKS)
             return true;
     }
     return plan->noutputs > 1;
