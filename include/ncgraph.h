@@ -328,6 +328,7 @@ NCG_API ncg_status ncg_dataset_save(ncg_dataset *ds, const char *path,
 
 typedef struct ncg_plan_info {
     size_t struct_size;
+    /* a variable that a file stores without chunks counts as one chunk */
     int64_t files, storage_chunks, tasks, layers;
     int64_t bytes_disk;    /* compressed bytes to read, all passes; -1 unknown */
     int64_t bytes_decoded; /* after decoding, all passes */
@@ -907,7 +908,10 @@ NCG_API ncg_status ncg_keys_all(ncg_array *array, ncg_keys **out,
 /* ncg_keys_list names single chunks or tasks. */
 NCG_API ncg_status ncg_keys_list(const ncg_key *keys, size_t n, ncg_keys **out,
                                  ncg_error *err);
-/* ncg_keys_join names what any of several names, once. */
+/* ncg_keys_tasks names every task of a list: O(1). */
+NCG_API ncg_status ncg_keys_tasks(const ncg_tasks *tasks, ncg_keys **out,
+                                  ncg_error *err);
+/* ncg_keys_join names what any of several names. */
 NCG_API ncg_status ncg_keys_join(ncg_keys *const *keys, size_t n,
                                  ncg_keys **out, ncg_error *err);
 NCG_API int64_t ncg_keys_count(const ncg_keys *keys);
@@ -975,6 +979,11 @@ NCG_API ncg_status ncg_graph_json(ncg_graph *graph, bool tasks, char **text,
                                   ncg_error *err);
 /* ncg_graph_dot writes the layers in Graphviz's language, likewise. */
 NCG_API ncg_status ncg_graph_dot(ncg_graph *graph, char **text,
+                                 ncg_error *err);
+/* ncg_dot_write writes such a text to a file by the ending of its name: .dot
+ * or .gv as it is, .svg, .png or .pdf drawn by Graphviz.
+ * Errors: EINVAL (ending), EOUTPUT, ENOTFOUND: Graphviz is not installed. */
+NCG_API ncg_status ncg_dot_write(const char *dot, const char *path,
                                  ncg_error *err);
 /* ncg_graph_draw writes a file by the ending of its name: .json, .dot or .gv
  * as text; .svg, .png or .pdf through Graphviz.

@@ -58,7 +58,10 @@ static void count_chunks(const nci_var *var, const nci_box *box,
         chunks *= last - first + 1;
         items *= (last - first + 1) * size;
     }
-    info->storage_chunks += chunks;
+    bool is_whole = var->storage.layout == NCI_LAYOUT_CONTIGUOUS ||
+                    var->storage.layout == NCI_LAYOUT_COMPACT ||
+                    var->storage.layout == NCI_LAYOUT_RECORD;
+    info->storage_chunks += is_whole ? 1 : chunks;
     info->bytes_decoded += items * (int64_t)var->storage.elem_size;
 }
 
