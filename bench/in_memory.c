@@ -157,7 +157,7 @@ static double run(nci_node *node)
     nci_run_stats stats;
     ncg_error err;
     double value = 0;
-    nci_sink sink = {&value, encode, put};
+    nci_sink sink = {.ctx = &value, .encode = encode, .put = put};
     check(nci_node_grid(node, &grid, &err), &err);
     nci_output output = {
         .node = node,

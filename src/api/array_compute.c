@@ -64,7 +64,7 @@ static ncg_status compute_slabs(ncg_array *array, char *data, size_t nbytes,
     NCI_TRY(nci_grid_regular(node->rank, node->shape, chunk, &grid, err));
     copy.grid = &grid;
     nci_output output = output_of(array->node, &grid);
-    nci_sink sink = {&copy, keep_chunk, copy_chunk};
+    nci_sink sink = {.ctx = &copy, .encode = keep_chunk, .put = copy_chunk};
     ncg_status st = nci_context_run(array->ctx, &output, 1, &sink, err);
     nci_grid_fini(&grid);
     return st;
@@ -136,7 +136,7 @@ ncg_status ncg_array_each_chunk(ncg_array *array, ncg_chunk_fn chunk,
     NCI_TRY(nci_node_grid(array->node, &grid, err));
     call_sink call = {array->node, &grid, chunk, payload};
     nci_output output = output_of(array->node, &grid);
-    nci_sink sink = {&call, keep_chunk, call_chunk};
+    nci_sink sink = {.ctx = &call, .encode = keep_chunk, .put = call_chunk};
     ncg_status st = nci_context_run(array->ctx, &output, 1, &sink, err);
     nci_grid_fini(&grid);
     return st;

@@ -3,12 +3,16 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#include "api/handles.h"
+#include "api/graph.h"
+#include "engine/serial.h"
 #include "graph/plan.h"
 
 typedef struct run_progress {
     ncg_context *ctx;
     ncg_progress now;
+    nci_run_control *control; /* NULL: nobody submitted this run */
+    ncg_progress_fn tell;     /* NULL: nobody listens */
+    void *payload;
     int64_t bytes_before;
     struct timespec start;
 } run_progress;
@@ -25,22 +29,33 @@ static void report(void *payload, int64_t tasks_done, int64_t managed)
 {
     run_progress *p = payload;
     nci_io_stats io;
+    if (p->control && atomic_load(&p->ctx->cancel))
+        atomic_store(&p->control->cancel, true);
+    if (!p->tell)
+        return;
     nci_io_get_stats(p->ctx->io, &io);
     p->now.tasks_done = tasks_done;
     p->now.bytes_done = io.bytes_decoded - p->bytes_before;
     p->now.seconds = seconds_since(&p->start);
     p->now.memory = managed;
-    p->ctx->options.progress(&p->now, p->ctx->options.progress_payload);
+    p->tell(&p->now, p->payload);
 }
 
 static void start_progress(run_progress *p, ncg_context *ctx,
-                           const nci_plan *plan)
+                           nci_run_control *control, const nci_plan *plan)
 {
     nci_io_stats io;
     ncg_plan_info info = {.struct_size = sizeof info};
     clock_gettime(CLOCK_MONOTONIC, &p->start);
     p->ctx = ctx;
-    if (!ctx->options.progress)
+    p->control = control;
+    p->tell = ctx->options.progress;
+    p->payload = ctx->options.progress_payload;
+    if (control && control->progress) {
+        p->tell = control->progress;
+        p->payload = control->progress_payload;
+    }
+    if (!p->tell)
         return;
     nci_io_get_stats(ctx->io, &io);
     p->bytes_before = io.bytes_decoded;
@@ -54,23 +69,42 @@ static void count_run(ncg_context *ctx, const nci_run_stats *run)
     pthread_mutex_lock(&ctx->lock);
     ctx->stats.tasks += run->tasks;
     ctx->stats.seconds += run->seconds;
+    ctx->stats.bytes_kept += run->kept;
     if (run->peak > ctx->stats.peak_memory)
         ctx->stats.peak_memory = run->peak;
     pthread_mutex_unlock(&ctx->lock);
 }
 
 static ncg_status run_plan(ncg_context *ctx, const nci_plan *plan,
-                           const nci_sink *sink, ncg_error *err)
+                           const nci_sink *sink, nci_run_control *control,
+                           bool is_serial, ncg_error *err)
 {
     run_progress progress = {0};
-    nci_run_stats run = {0};
-    start_progress(&progress, ctx, plan);
-    ncg_status st = nci_executor_run(
-        ctx->executor, plan, ctx->sources, sink, &ctx->cancel,
-        ctx->options.progress ? report : NULL, &progress, &run, err);
+    nci_run_stats run = {.failed = -1};
+    start_progress(&progress, ctx, control, plan);
+    ncg_status st = (is_serial ? nci_serial_run : nci_executor_run)(
+        ctx->executor, plan, ctx->sources, sink,
+        control ? &control->cancel : &ctx->cancel,
+        control || progress.tell ? report : NULL, &progress, &run, err);
     count_run(ctx, &run);
-    if (!st && ctx->options.progress)
+    if (!st && progress.tell)
         report(&progress, run.tasks, 0);
+    if (control)
+        control->failed = st ? run.failed : -1;
+    return st;
+}
+
+ncg_status nci_context_run_plan(ncg_context *ctx, const nci_plan *plan,
+                                const nci_sink *sink, nci_run_control *control,
+                                bool is_serial, ncg_error *err)
+{
+    pthread_mutex_lock(&ctx->run);
+    ncg_status st =
+        ctx->executor ? run_plan(ctx, plan, sink, control, is_serial, err)
+                      : nci_fail(err, NCG_EINVAL, "the context was destroyed");
+    if (st == NCG_ECANCELED)
+        atomic_store(&ctx->cancel, false); /* it was for this run */
+    pthread_mutex_unlock(&ctx->run);
     return st;
 }
 
@@ -79,13 +113,8 @@ ncg_status nci_context_run(ncg_context *ctx, const nci_output *outputs,
 {
     nci_plan *plan = NULL;
     NCI_TRY(nci_lower(outputs, noutputs, &plan, err));
-    pthread_mutex_lock(&ctx->run);
-    ncg_status st =
-        ctx->executor ? run_plan(ctx, plan, sink, err)
-                      : nci_fail(err, NCG_EINVAL, "the context was destroyed");
-    if (st == NCG_ECANCELED)
-        atomic_store(&ctx->cancel, false); /* it was for this run */
-    pthread_mutex_unlock(&ctx->run);
+    ncg_status st = nci_context_run_plan(ctx, plan, sink, nci_control_get(),
+                                         false, err);
     nci_plan_free(&plan);
     return st;
 }

@@ -158,7 +158,7 @@ static ncg_status write_file(saving *s, const char *path,
         .format = options->format ? options->format : "nc4",
         .deflate = options->deflate < 0 ? 1 : options->deflate,
         .overwrite = options->overwrite};
-    nci_sink sink = {s, encode, put};
+    nci_sink sink = {.ctx = s, .encode = encode, .put = put};
     NCI_TRY(nci_writer_create(path, s->header, &how, &s->writer, err));
     NCI_TRY(write_constants(s, err));
     if (s->noutputs)

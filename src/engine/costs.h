@@ -11,6 +11,7 @@ typedef struct nci_costs {
     const nci_source_table *sources;
     nci_kernel_table *kernels;
     bool encodes; /* the sink encodes chunks */
+    int retries;  /* a task that fails runs so many times more */
 } nci_costs;
 
 int64_t nci_costs_scratch(void *costs, int64_t task, int threads);

@@ -26,6 +26,8 @@ typedef struct nci_sink {
                          nci_buf **out, ncg_error *err);
     ncg_status (*put)(void *ctx, int output, const int64_t *index,
                       const nci_buf *encoded, ncg_error *err);
+    bool is_plain; /* encode takes no memory worth counting */
+    int retries;   /* a task that fails runs so many times more */
 } nci_sink;
 
 typedef struct nci_run_stats {
@@ -33,6 +35,7 @@ typedef struct nci_run_stats {
     int64_t peak;     /* managed bytes, highest; with those kept */
     int64_t kept;     /* of decoded tiles for later passes */
     double seconds;
+    int64_t failed; /* the first task that failed, -1: none */
 } nci_run_stats;
 
 ncg_status nci_executor_create(const nci_executor_options *options,

@@ -18,8 +18,8 @@
 #include "engine/costs.h"
 #include "engine/executor_internal.h"
 #include "engine/kernel/team.h"
-#include "engine/sched/choose.h"
 #include "engine/predict.h"
+#include "engine/sched/choose.h"
 #include "engine/sched/task_map.h"
 #include "engine/tile_cache.h"
 
@@ -45,6 +45,7 @@ typedef struct run {
     ncg_status status;
     bool has_error;
     ncg_error error; /* of the first failure */
+    int64_t failed;  /* its task, -1 */
 } run;
 
 /* ---- actions ----------------------------------------------------------------
@@ -243,6 +244,7 @@ static void keep_error_locked(run *r, const nci_event *event,
     if (r->has_error)
         return;
     r->error = *err;
+    r->failed = event->task;
     r->error.status = event->status;
     r->has_error = true;
     atomic_store(&r->stopping, true);
@@ -409,7 +411,8 @@ static void report(const run *r, double seconds, nci_run_stats *stats)
     nci_sched_stats end;
     nci_sched_get_stats(r->sched, &end);
     int64_t kept = nci_tile_cache_bytes(r->cache);
-    *stats = (nci_run_stats){end.finished, end.peak + kept, kept, seconds};
+    *stats = (nci_run_stats){end.finished, end.peak + kept, kept, seconds,
+                             r->failed};
 }
 
 static double clock_seconds(void)
@@ -432,7 +435,8 @@ ncg_status nci_executor_run_work(
              .plan = plan,
              .sources = sources,
              .work = work,
-             .sink = sink};
+             .sink = sink,
+             .failed = -1};
     pthread_mutex_init(&r.lock, NULL);
     nci_cond_init(&r.ended);
     pthread_mutex_lock(&x->turn);
@@ -455,8 +459,15 @@ static ncg_status kernel_run(void *ctx, const nci_task_env *env, int64_t task,
                              const nci_dep *deps, int64_t ndeps, nci_buf **out,
                              ncg_error *err)
 {
-    (void)ctx;
-    return nci_kernel_run(env, task, deps, ndeps, out, err);
+    const nci_costs *costs = ctx;
+    ncg_status st = nci_kernel_run(env, task, deps, ndeps, out, err);
+    for (int i = 0; st && i < costs->retries; i++) {
+        if (st == NCG_ECANCELED || atomic_load(env->cancelled))
+            break;
+        nci_error_clear(err);
+        st = nci_kernel_run(env, task, deps, ndeps, out, err);
+    }
+    return st;
 }
 
 ncg_status nci_executor_run(
@@ -465,7 +476,8 @@ ncg_status nci_executor_run(
     void (*progress)(void *ctx, int64_t tasks_done, int64_t managed),
     void *progress_ctx, nci_run_stats *stats, ncg_error *err)
 {
-    nci_costs costs = {plan, sources, x->kernels, sink->encode != NULL};
+    nci_costs costs = {plan, sources, x->kernels,
+                       sink->encode && !sink->is_plain, sink->retries};
     nci_prediction memory = {0};
     if (nci_tile_cache_want(plan, sources))
         NCI_TRY(nci_predict(x, plan, sources, &memory, err));

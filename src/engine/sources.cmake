@@ -8,9 +8,10 @@ list(APPEND engine_sources
   run.c
   generate.c
   source.c
-  tile_cache.c
   source_files.c
   source_fill.c
   source_memory.c
-  source_table.c)
+  source_table.c
+  tile_cache.c)
+list(APPEND engine_sources serial.c)
 set_source_files_properties(generate.c PROPERTIES COMPILE_OPTIONS "-O3")

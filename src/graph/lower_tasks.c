@@ -135,8 +135,6 @@ static bool wants_all(const nci_output *output)
 }
 
 /* Tasks may be tiny: their values are stored many at a time. */
-enum { STORE_TASKS = 256 };
-
 ncg_status nci_lower_list(nci_layer *layer, const nci_output *output,
                           ncg_error *err)
 {
@@ -153,6 +151,6 @@ ncg_status nci_lower_list(nci_layer *layer, const nci_output *output,
     layer->inputs[0].is_partial = !output->tasks || !wants_all(output);
     nci_grid_fini(&layer->grid);
     layer->grid = (nci_grid){.rank = 1};
-    return nci_axis_regular(output->nlist, output->tasks ? STORE_TASKS : 1,
+    return nci_axis_regular(output->nlist, output->tasks ? NCI_STORE_TASKS : 1,
                             &layer->grid.axis[0], err);
 }

@@ -189,6 +189,8 @@ typedef struct nci_task_layer {
  * are listed: a task of the layer stores a run of the list, its grid being
  * that of the places in it. */
 
+enum { NCI_STORE_TASKS = 256 }; /* explicit tasks of a run of the list */
+
 typedef struct nci_store_list {
     int64_t *items; /* chunks of `whole`, or tasks; ascending; NULL: no list */
     int64_t count;

@@ -163,7 +163,9 @@ static outcome run_plan(nci_executor *x, const nci_plan *plan, const trial *t)
                   .scratch = t->scratch,
                   .cancel = t->cancel_task >= 0 ? &cancel : NULL,
                   .cancel_task = t->cancel_task};
-    nci_sink sink = {&k, t->without_encode ? NULL : keep_encode, keep_put};
+    nci_sink sink = {.ctx = &k,
+                     .encode = t->without_encode ? NULL : keep_encode,
+                     .put = keep_put};
     nci_work work = {&w, work_run, work_scratch, work_threads, 0};
     o.status = nci_executor_run_work(x, plan, NULL, &work, &sink, &cancel, NULL,
                                      NULL, &o.stats, &o.err);
@@ -333,7 +335,7 @@ static void executor_reports_progress(void **state)
     nci_plan *plan = long_plan(300, 1);
     keep k = {.plan = plan};
     work_ctx w = {.plan = plan, .fail_task = -1, .sleep_us = 2000};
-    nci_sink sink = {&k, keep_encode, keep_put};
+    nci_sink sink = {.ctx = &k, .encode = keep_encode, .put = keep_put};
     nci_work work = {&w, work_run, work_scratch, work_threads, 0};
     seen p = {.caller = pthread_self()};
     nci_run_stats stats;

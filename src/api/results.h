@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_API_RESULTS_H
+#define NCI_API_RESULTS_H
+/* Results while they are made (get.c) and taken apart (collection_own.c). */
+#include "api/graph.h"
+
+ncg_status nci_results_create(ncg_context *ctx, size_t nitems,
+                              ncg_results **out, ncg_error *err);
+/* nci_box_move copies a box between a row-major array like `node` and a piece
+ * of its own. */
+void nci_box_move(const nci_node *node, const nci_box *box, void *whole,
+                  void *part, bool to_whole);
+/* nci_result_place: which item of the list a chunk or task is, -1: none. */
+int64_t nci_result_place(const nci_result *item, int64_t number);
+/* nci_results_node gives the array of a layer as values in memory. */
+ncg_status nci_results_node(const ncg_results *results, nci_token token,
+                            nci_node **out, ncg_error *err);
+
+#endif
