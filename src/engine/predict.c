@@ -10,8 +10,8 @@
 
 #include "base/mem.h"
 #include "engine/costs.h"
-#include "engine/tile_cache.h"
 #include "engine/sched/choose.h"
+#include "engine/tile_cache.h"
 
 typedef struct rehearsal {
     const nci_plan *plan;
@@ -84,7 +84,10 @@ ncg_status nci_predict(const nci_executor *executor, const nci_plan *plan,
                        const nci_source_table *sources, nci_prediction *out,
                        ncg_error *err)
 {
-    nci_costs kernel = {plan, sources, nci_executor_kernels(executor), true};
+    nci_costs kernel = {.plan = plan,
+                        .sources = sources,
+                        .kernels = nci_executor_kernels(executor),
+                        .encodes = true};
     nci_sched_costs costs = {&kernel, nci_costs_scratch, nci_costs_threads};
     rehearsal r = {.plan = plan, .costs = &kernel};
     int threads = nci_executor_threads(executor);
