@@ -190,6 +190,9 @@ typedef struct ncg_stats {
     int64_t bytes_written;
     double seconds;                          /* in computations */
     int64_t bytes_kept; /* decoded chunks that later passes read from memory */
+    int64_t memory_managed; /* managed bytes now, persisted arrays included */
+    int64_t memory_held;    /* of persisted arrays, now */
+    int64_t bytes_spilled;  /* written to the spill directory */
 } ncg_stats;
 /* ncg_context_stats copies the counters since the context was created. */
 NCG_API void ncg_context_stats(const ncg_context *ctx, ncg_stats *out);

@@ -3,9 +3,11 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "api/handles.h"
+#include "api/submit.h"
 #include "base/mem.h"
 #include "io/write/writer.h"
 
@@ -115,6 +117,7 @@ void nci_context_release(ncg_context **slot)
     if (!ctx ||
         atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel) != 1)
         return;
+    nci_queue_free(&ctx->queue);
     nci_source_table_free(&ctx->sources);
     nci_io_destroy(&ctx->io);
     pthread_mutex_destroy(&ctx->run);
@@ -127,6 +130,7 @@ void ncg_context_destroy(ncg_context **slot)
     if (!slot || !*slot)
         return;
     nci_handle_assert(&(*slot)->handle, NCI_HANDLE_CONTEXT, __func__);
+    nci_queue_stop(*slot);
     pthread_mutex_lock(&(*slot)->run);
     nci_executor_destroy(&(*slot)->executor);
     pthread_mutex_unlock(&(*slot)->run);
@@ -172,14 +176,19 @@ void ncg_context_stats(const ncg_context *ctx, ncg_stats *out)
     nci_io_stats io;
     nci_io_get_stats(ctx->io, &io);
     pthread_mutex_lock((pthread_mutex_t *)&ctx->lock);
-    size_t size = out->struct_size;
-    *out = ctx->stats;
-    out->struct_size = size;
+    ncg_stats now = ctx->stats;
     pthread_mutex_unlock((pthread_mutex_t *)&ctx->lock);
-    out->headers_direct = io.headers_direct;
-    out->headers_library = io.headers_library;
-    out->chunks_direct = io.chunks_direct;
-    out->chunks_library = io.chunks_library;
-    out->bytes_disk = io.bytes_disk;
-    out->bytes_decoded = io.bytes_decoded;
+    now.headers_direct = io.headers_direct;
+    now.headers_library = io.headers_library;
+    now.chunks_direct = io.chunks_direct;
+    now.chunks_library = io.chunks_library;
+    now.bytes_disk = io.bytes_disk;
+    now.bytes_decoded = io.bytes_decoded;
+    now.memory_held = nci_source_table_held(ctx->sources);
+    now.memory_managed = now.memory_held;
+    if (ctx->executor)
+        now.memory_managed += nci_executor_managed(ctx->executor);
+    now.struct_size = out->struct_size;
+    memcpy(out, &now,
+           now.struct_size < sizeof now ? now.struct_size : sizeof now);
 }

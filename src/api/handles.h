@@ -26,6 +26,7 @@ struct ncg_context {
     pthread_mutex_t run;  /* one computation at a time */
     pthread_mutex_t lock; /* guards: sources being added, stats */
     ncg_stats stats;      /* what io does not count */
+    struct nci_run_queue *queue; /* of submitted runs; NULL until the first */
 };
 
 struct ncg_dataset {
@@ -51,6 +52,10 @@ void nci_context_note(void *ctx, const char *format, ...)
 /* nci_context_note_text is the same as a callback. */
 void nci_context_note_text(const char *note, void *ctx);
 
+/* nci_context_lower makes a plan; what is persisted takes the place of what it
+ * was computed from. */
+ncg_status nci_context_lower(ncg_context *ctx, const nci_output *outputs,
+                             int noutputs, nci_plan **out, ncg_error *err);
 /* nci_context_run lowers outputs and runs them into `sink`: the one way from
  * arrays to values. Serialised in a context; counts statistics; ECANCELED. */
 ncg_status nci_context_run(ncg_context *ctx, const nci_output *outputs,

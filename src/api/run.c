@@ -112,7 +112,7 @@ ncg_status nci_context_run(ncg_context *ctx, const nci_output *outputs,
                            int noutputs, const nci_sink *sink, ncg_error *err)
 {
     nci_plan *plan = NULL;
-    NCI_TRY(nci_lower(outputs, noutputs, &plan, err));
+    NCI_TRY(nci_context_lower(ctx, outputs, noutputs, &plan, err));
     ncg_status st = nci_context_run_plan(ctx, plan, sink, nci_control_get(),
                                          false, err);
     nci_plan_free(&plan);

@@ -194,7 +194,7 @@ ncg_status nci_save_plan(ncg_dataset *ds, const ncg_save_options *options,
     ncg_status st =
         prepare(&s, ds, "out.nc", options ? options : &save_defaults, err);
     if (!st)
-        st = nci_lower(s.outputs, s.noutputs, out, err);
+        st = nci_context_lower(ds->ctx, s.outputs, s.noutputs, out, err);
     for (int i = 0; i < s.noutputs; i++) {
         nci_box box =
             nci_box_whole(s.outputs[i].node->rank, s.outputs[i].node->shape);

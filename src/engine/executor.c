@@ -78,6 +78,11 @@ int64_t nci_executor_limit(const nci_executor *x)
     return x->limit;
 }
 
+int64_t nci_executor_managed(const nci_executor *x)
+{
+    return atomic_load_explicit(&x->managed, memory_order_relaxed);
+}
+
 ncg_status nci_executor_check(const nci_executor *x, ncg_error *err)
 {
     if (x->pid == getpid())

@@ -28,11 +28,13 @@ typedef struct nci_sink {
                       const nci_buf *encoded, ncg_error *err);
     bool is_plain; /* encode takes no memory worth counting */
     int retries;   /* a task that fails runs so many times more */
+    int64_t keeps; /* bytes of what is put that stay in memory; they and held
+                      chunks are taken off the memory limit of the run */
 } nci_sink;
 
 typedef struct nci_run_stats {
     int64_t tasks;
-    int64_t peak;     /* managed bytes, highest; with those kept */
+    int64_t peak;     /* managed bytes, highest; with those kept and held */
     int64_t kept;     /* of decoded tiles for later passes */
     double seconds;
     int64_t failed; /* the first task that failed, -1: none */
@@ -45,6 +47,8 @@ void nci_executor_destroy(nci_executor **executor);
 nci_kernel_table *nci_executor_kernels(const nci_executor *executor);
 int nci_executor_threads(const nci_executor *executor);
 int64_t nci_executor_limit(const nci_executor *executor);
+/* nci_executor_managed: managed bytes of the run under way; 0 without one. */
+int64_t nci_executor_managed(const nci_executor *executor);
 /* nci_executor_parallel runs body(arg, i) for 0 <= i < n on the pool (dynamic),
  * returns when all are done; first error wins. Not from inside the pool. */
 ncg_status nci_executor_parallel(nci_executor *executor, size_t n,

@@ -22,6 +22,7 @@ struct nci_executor {
     pid_t pid; /* of the process that owns the threads */
     int threads;
     int64_t limit;
+    _Atomic int64_t managed; /* of the run under way, for those who ask */
     pthread_mutex_t turn; /* guards the pool: one run or loop at a time */
     nci_pool *pool;
     nci_lane *lanes;           /* one a thread */

@@ -31,6 +31,7 @@ typedef struct run {
     const nci_source_table *sources;
     const nci_work *work;
     const nci_sink *sink;
+    int64_t limit; /* the executor's, without what is held already */
     nci_tile_cache *cache; /* NULL: no source is read twice */
     _Atomic bool stopping; /* kernels look at it between tiles */
 
@@ -178,7 +179,7 @@ static ncg_status encode(run *r, const nci_layer *layer, int64_t task,
 static void trim_scratch(run *r, nci_lane *lane, int64_t task)
 {
     const int64_t few = INT64_C(32) << 20;
-    int64_t quarter = r->executor->limit / 4;
+    int64_t quarter = r->limit / 4;
     int64_t kept = r->work->scratch(r->work->ctx, task, 1);
     if (kept > (quarter > few ? quarter : few) / r->executor->threads)
         nci_scratch_destroy(&lane->scratch);
@@ -267,6 +268,10 @@ static void report_locked(run *r, nci_event *event, nci_buf **out,
     if (event->kind == NCI_EVENT_TASK_FAILED)
         keep_error_locked(r, event, err);
     nci_sched_handle(r->sched, event, &r->actions, NULL);
+    nci_sched_stats now;
+    nci_sched_get_stats(r->sched, &now);
+    atomic_store_explicit(&r->executor->managed, now.managed,
+                          memory_order_relaxed);
 }
 
 /* Runs tasks until the scheduler has none for this thread. */
@@ -346,16 +351,32 @@ static void watch_locked(run *r, const watch *w)
     }
 }
 
+/* What persisted arrays take, and what the sink will keep of this run. */
+static int64_t held_bytes(const nci_source_table *sources, const nci_sink *sink)
+{
+    return (sources ? nci_source_table_held(sources) : 0) + sink->keeps;
+}
+
 static ncg_status check_budget(const run *r, int64_t peak, ncg_error *err)
 {
-    char need[32], limit[32];
-    if (peak <= r->executor->limit)
+    char need[32], limit[32], held[32];
+    int64_t other = r->executor->limit - r->limit;
+    if (peak <= r->limit)
         return NCG_OK;
+    nci_format_bytes((double)peak, need);
+    nci_format_bytes((double)r->executor->limit, limit);
+    if (other <= 0)
+        return nci_fail(err, NCG_EBUDGET,
+                        "this needs at least %s of memory (%lld bytes), the "
+                        "limit is %s: raise it (--mem)",
+                        need, (long long)peak, limit);
     return nci_fail(err, NCG_EBUDGET,
-                    "this needs at least %s of memory (%lld bytes), the limit "
-                    "is %s: raise it (--mem)",
-                    nci_format_bytes((double)peak, need), (long long)peak,
-                    nci_format_bytes((double)r->executor->limit, limit));
+                    "this needs at least %s of memory (%lld bytes) beside the "
+                    "%s of persisted arrays (%lld bytes), the limit is %s: "
+                    "release some of them, or raise it",
+                    need, (long long)peak,
+                    nci_format_bytes((double)other, held), (long long)other,
+                    limit);
 }
 
 static ncg_status start_sched(run *r, ncg_error *err)
@@ -371,8 +392,7 @@ static ncg_status drive(run *r, const watch *w, ncg_error *err)
 {
     const nci_event joined = {.kind = NCI_EVENT_WORKER_JOINED,
                               .threads = r->executor->threads,
-                              .limit =
-                                  r->executor->limit - r->work->keep};
+                              .limit = r->limit - r->work->keep};
     pthread_mutex_lock(&r->lock);
     ncg_status st = nci_sched_handle(r->sched, &joined, &r->actions, err);
     if (!st) {
@@ -411,8 +431,12 @@ static void report(const run *r, double seconds, nci_run_stats *stats)
     nci_sched_stats end;
     nci_sched_get_stats(r->sched, &end);
     int64_t kept = nci_tile_cache_bytes(r->cache);
-    *stats = (nci_run_stats){end.finished, end.peak + kept, kept, seconds,
-                             r->failed};
+    int64_t held = r->executor->limit - r->limit;
+    *stats = (nci_run_stats){.tasks = end.finished,
+                             .peak = end.peak + kept + held,
+                             .kept = kept,
+                             .seconds = seconds,
+                             .failed = r->failed};
 }
 
 static double clock_seconds(void)
@@ -436,6 +460,7 @@ ncg_status nci_executor_run_work(
              .sources = sources,
              .work = work,
              .sink = sink,
+             .limit = x->limit - held_bytes(sources, sink),
              .failed = -1};
     pthread_mutex_init(&r.lock, NULL);
     nci_cond_init(&r.ended);
@@ -448,6 +473,7 @@ ncg_status nci_executor_run_work(
     if (stats && r.sched)
         report(&r, clock_seconds() - start, stats);
     fini(&r);
+    atomic_store(&x->managed, 0);
     pthread_mutex_unlock(&x->turn);
     return st;
 }
@@ -481,6 +507,8 @@ ncg_status nci_executor_run(
     nci_prediction memory = {0};
     if (nci_tile_cache_want(plan, sources))
         NCI_TRY(nci_predict(x, plan, sources, &memory, err));
+    memory.kept = nci_tile_cache_room(
+        memory.want, x->limit - held_bytes(sources, sink), memory.peak);
     nci_work work = {&costs, kernel_run, nci_costs_scratch, nci_costs_threads,
                      memory.kept};
     return nci_executor_run_work(x, plan, sources, &work, sink, cancel,

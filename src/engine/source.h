@@ -27,6 +27,9 @@ ncg_status nci_source_table_add(nci_source_table *table,
 const nci_source *nci_source_table_get(const nci_source_table *table,
                                        uint32_t id);
 
+/* nci_source_table_held: bytes of all held chunks. */
+int64_t nci_source_table_held(const nci_source_table *table);
+
 /* nci_source_keep sets what keeps a source's tiles, while none is read. */
 void nci_source_keep(const nci_source_table *table, uint32_t id,
                      struct nci_kept *kept);

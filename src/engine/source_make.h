@@ -38,8 +38,6 @@ ncg_status nci_source_from_chunks(nci_source_table *table,
  * NULL where there are none. */
 ncg_status nci_source_table_find(nci_source_table *table, nci_token token,
                                  nci_node **out, ncg_error *err);
-/* nci_source_table_held: bytes of all held chunks. */
-int64_t nci_source_table_held(nci_source_table *table);
 
 /* A function that fills a box (inside one chunk) with the values at its
  * positions, row-major. `name` says what they are ("org.example.field/1"):

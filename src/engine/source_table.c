@@ -270,10 +270,11 @@ ncg_status nci_source_table_find(nci_source_table *table, nci_token token,
     return st;
 }
 
-int64_t nci_source_table_held(nci_source_table *table)
+int64_t nci_source_table_held(const nci_source_table *table)
 {
-    pthread_mutex_lock(&table->lock);
+    pthread_mutex_t *lock = (pthread_mutex_t *)&table->lock;
+    pthread_mutex_lock(lock);
     int64_t held = table->held;
-    pthread_mutex_unlock(&table->lock);
+    pthread_mutex_unlock(lock);
     return held;
 }

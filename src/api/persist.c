@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Results that stay: computed in one run, their chunks become sources of the
+ * engine under the token of what they are. Plans made later find them there,
+ * also in expressions that were built before.
+ */
+#include <string.h>
+
+#include "api/handles.h"
+#include "api/protocol.h"
+#include "base/mem.h"
+#include "engine/source_make.h"
+#include "graph/pass_replace.h"
+#include "graph/plan.h"
+
+/* ---- finding ------------------------------------------------------------- */
+
+static ncg_status find_held(void *arg, const nci_node *node, nci_node **out,
+                            ncg_error *err)
+{
+    ncg_context *ctx = arg;
+    NCI_TRY(nci_source_table_find(ctx->sources, node->token, out, err));
+    if (*out && node->kind == NCI_NODE_SOURCE &&
+        node->source == (*out)->source)
+        nci_node_release(out); /* it is that one */
+    return NCG_OK;
+}
+
+ncg_status nci_context_lower(ncg_context *ctx, const nci_output *outputs,
+                             int noutputs, nci_plan **out, ncg_error *err)
+{
+    if (!nci_source_table_held(ctx->sources))
+        return nci_lower(outputs, noutputs, out, err);
+    int n = 0;
+    ncg_status st = NCG_OK;
+    nci_output *own = nci_alloc(((size_t)noutputs + 1) * sizeof *own);
+    if (!own)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    for (; n < noutputs; n++) {
+        own[n] = outputs[n];
+        own[n].node = NULL;
+        if (!outputs[n].node)
+            continue;
+        st = nci_pass_replace(outputs[n].node, find_held, ctx, &own[n].node,
+                              err);
+        if (st)
+            break;
+    }
+    if (!st)
+        st = nci_lower(own, noutputs, out, err);
+    for (int i = 0; i < n; i++)
+        nci_node_release(&own[i].node);
+    nci_free(own);
+    return st;
+}
+
+/* ---- keeping --------------------------------------------------------------- */
+
+/* One array that is computed, and its chunks as they come. */
+typedef struct keeping {
+    nci_node *node; /* borrowed */
+    size_t at;      /* place among the results */
+    nci_grid grid;
+    nci_buf **chunks;
+    int64_t nchunks;
+} keeping;
+
+typedef struct persisting {
+    ncg_context *ctx;
+    keeping *items;
+    nci_output *outputs;
+    int count;
+    int64_t nbytes; /* of all chunks */
+} persisting;
+
+static ncg_status keep_chunk(void *ctx, int output, const int64_t *index,
+                             const nci_buf *chunk, ncg_error *err)
+{
+    persisting *p = ctx;
+    keeping *k = &p->items[output];
+    (void)err;
+    k->chunks[nci_grid_number(&k->grid, index)] =
+        nci_buf_retain((nci_buf *)chunk);
+    return NCG_OK;
+}
+
+static bool is_in_memory(const nci_node *node)
+{
+    nci_box all = nci_box_whole(node->rank, node->shape);
+    return node->kind == NCI_NODE_CONST || nci_box_is_empty(&all) ||
+           (node->kind == NCI_NODE_SOURCE && node->data &&
+            nci_buf_size(node->data) > 0);
+}
+
+static ncg_status add_item(persisting *p, nci_node *node, size_t at,
+                           ncg_error *err)
+{
+    keeping *k = &p->items[p->count];
+    *k = (keeping){.node = node, .at = at};
+    NCI_TRY(nci_node_grid(node, &k->grid, err));
+    nci_output *output = &p->outputs[p->count++];
+    nci_box all = nci_box_whole(node->rank, node->shape);
+    *output = (nci_output){.node = node,
+                           .dtype = node->dtype,
+                           .has_fill = node->has_missing,
+                           .grid = &k->grid};
+    memcpy(output->fill, node->missing, sizeof node->missing);
+    k->nchunks = nci_grid_nchunks(&k->grid);
+    k->chunks = nci_calloc((size_t)k->nchunks + 1, sizeof *k->chunks);
+    if (!k->chunks)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    p->nbytes += nci_box_size(&all) * (int64_t)ncg_dtype_size(node->dtype);
+    return NCG_OK;
+}
+
+/* What is there already is taken; the same array twice is computed once. */
+static ncg_status find_or_add(persisting *p, nci_node *const *nodes, size_t i,
+                              nci_node **out, ncg_error *err)
+{
+    for (size_t j = 0; j < i; j++)
+        if (nci_token_equal(nodes[j]->token, nodes[i]->token))
+            return NCG_OK;
+    if (is_in_memory(nodes[i])) {
+        *out = nci_node_retain(nodes[i]);
+        return NCG_OK;
+    }
+    NCI_TRY(nci_source_table_find(p->ctx->sources, nodes[i]->token, out, err));
+    return *out ? NCG_OK : add_item(p, nodes[i], i, err);
+}
+
+static ncg_status make_array(persisting *p, const keeping *k, nci_node **out,
+                             ncg_error *err)
+{
+    nci_source_form form = {k->node->name, k->node->dtype, &k->grid,
+                            k->node->has_missing ? k->node->missing : NULL};
+    nci_node *node = NULL;
+    NCI_TRY(nci_source_from_chunks(p->ctx->sources, &form, k->node->token,
+                                   k->chunks, &node, err));
+    node->name = k->node->name;
+    *out = node;
+    return NCG_OK;
+}
+
+static ncg_status run_all(persisting *p, nci_node **out, ncg_error *err)
+{
+    nci_sink sink = {
+        .ctx = p, .put = keep_chunk, .is_plain = true, .keeps = p->nbytes};
+    if (!p->count)
+        return NCG_OK;
+    NCI_TRY(nci_context_run(p->ctx, p->outputs, p->count, &sink, err));
+    for (int i = 0; i < p->count; i++)
+        NCI_TRY(make_array(p, &p->items[i], &out[p->items[i].at], err));
+    return NCG_OK;
+}
+
+static void fini(persisting *p)
+{
+    for (int i = 0; i < p->count; i++) {
+        keeping *k = &p->items[i];
+        for (int64_t c = 0; k->chunks && c < k->nchunks; c++)
+            nci_buf_release(&k->chunks[c]);
+        nci_free(k->chunks);
+        nci_grid_fini(&k->grid);
+    }
+    nci_free(p->items);
+    nci_free(p->outputs);
+}
+
+/* Arrays that are there twice get the same result. */
+static void fill_repeated(nci_node *const *nodes, size_t n, nci_node **out)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; !out[i] && j < i; j++)
+            if (nci_token_equal(nodes[j]->token, nodes[i]->token))
+                out[i] = nci_node_retain(out[j]);
+}
+
+ncg_status nci_context_persist(ncg_context *ctx, nci_node *const *nodes,
+                               size_t n, nci_node **out, ncg_error *err)
+{
+    persisting p = {.ctx = ctx};
+    nci_node **made = nci_calloc(n + 1, sizeof *made);
+    p.items = nci_calloc(n + 1, sizeof *p.items);
+    p.outputs = nci_calloc(n + 1, sizeof *p.outputs);
+    ncg_status st = made && p.items && p.outputs
+                        ? NCG_OK
+                        : nci_fail(err, NCG_ENOMEM, "out of memory");
+    for (size_t i = 0; !st && i < n; i++)
+        st = find_or_add(&p, nodes, i, &made[i], err);
+    if (!st)
+        st = run_all(&p, made, err);
+    if (!st) {
+        fill_repeated(nodes, n, made);
+        memcpy(out, made, n * sizeof *made);
+    }
+    for (size_t i = 0; st && made && i < n; i++)
+        nci_node_release(&made[i]);
+    nci_free(made);
+    fini(&p);
+    return st;
+}
