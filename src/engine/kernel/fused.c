@@ -7,6 +7,7 @@
 
 #include "base/dtype.h"
 #include "base/mem.h"
+#include "engine/kernel/fold_plain.h"
 #include "engine/kernel/task.h"
 #include "engine/kernel/vm.h"
 
@@ -175,6 +176,9 @@ static void fold_values(const nci_task *task, part *p, nci_acc *acc,
     nci_mask mask;
     const void *values = nci_vm_block(&p->vm, task->views, p->operands, n, NULL,
                                       &block.weight);
+    if (nci_acc_plain_row(acc, p->vm.map, c, nci_vm_is_small(f), values, n,
+                          row - at % row, &p->out))
+        return;
     nci_mask_plain(NCG_DTYPE_F32, NULL, &mask);
     if (c == NCI_CLASS_F32 && nci_acc_takes_f32(&f->fold, &p->out) &&
         !task->isa->any_missing_f32(values, n, &mask)) {
@@ -233,13 +237,26 @@ static void run_block(const nci_task *task, part *p, nci_acc *acc,
     fold_block(task, p, acc, lane, &block);
 }
 
+/* Floats of arrays in memory are taken as they lie. */
+static bool uses_vm(const nci_task *task)
+{
+    const nci_fused *f = task->fused;
+    if (f->nsteps)
+        return true;
+    if (!f->folds || !task->is_even || f->weight >= 0 || f->noperands != 1)
+        return false;
+    return f->operands[0].load == nci_class_of(f->operands[0].dtype) &&
+           nci_dtype_is_float(f->operands[0].dtype);
+}
+
 void nci_run_part(const nci_task *task, const nci_piece *piece, nci_acc *acc,
                   const nci_lane *lane)
 {
     part p;
     int64_t total = nci_piece_size(task, piece);
     open_part(task, piece, &p);
-    if (task->fused->nsteps)
+    bool is_program = uses_vm(task);
+    if (is_program)
         nci_vm_open(&p.vm, task->fused, task->isa, p.operands,
                     (uint8_t *)lane->registers, lane->raw);
     bool direct = is_direct(task, &p);
@@ -247,7 +264,7 @@ void nci_run_part(const nci_task *task, const nci_piece *piece, nci_acc *acc,
         int64_t n = block_size(piece->row, at, total);
         if (direct)
             run_direct(task, &p, acc, lane, n);
-        else if (task->fused->nsteps)
+        else if (is_program)
             run_values(task, &p, acc, lane, n, piece->row, at);
         else
             run_block(task, &p, acc, lane, n, piece->row, at);

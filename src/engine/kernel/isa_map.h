@@ -35,6 +35,11 @@ typedef struct nci_isa_map {
     void (*clamp)(const double *x, int64_t n, double low, double high,
                   double *out);
     int64_t (*sum)(const int64_t *x, int64_t n); /* wraps */
+    /* As row_sum and row_squares of isa.h, of floats (F32) or doubles; a NaN
+     * makes the result NaN. */
+    double (*row_sum[NCI_CLASS_F32 + 1])(const void *x, int64_t n);
+    void (*row_squares[NCI_CLASS_F32 + 1])(const void *x, int64_t n, double k,
+                                           double out[2]);
 } nci_isa_map;
 
 extern const nci_isa_map nci_isa_map_base;

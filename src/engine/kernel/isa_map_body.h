@@ -191,6 +191,68 @@ static int64_t sum_int(const int64_t *x, int64_t n)
     return (int64_t)s;
 }
 
+/* ---- rows ---------------------------------------------------------------- */
+
+/* Lanes and their order are those of isa_body.h: element i goes to lane
+ * i mod NCI_LANES. */
+typedef double doubles4 __attribute__((vector_size(32)));
+typedef double f64x4_any __attribute__((vector_size(32), aligned(8)));
+typedef float f32x4_any __attribute__((vector_size(16), aligned(4)));
+
+static inline double meet(double *sum)
+{
+    for (int n = NCI_LANES / 2; n; n /= 2)
+        for (int i = 0; i < n; i++)
+            sum[i] += sum[i + n];
+    return sum[0];
+}
+
+#define ROWS(T, s)                                                             \
+    static inline doubles4 load4_##s(const T *x)                               \
+    {                                                                          \
+        return __builtin_convertvector(                                        \
+            *(const s##x4_any *)(const void *)x, doubles4);                    \
+    }                                                                          \
+    static double row_sum_##s(const void *from, int64_t n)                     \
+    {                                                                          \
+        const T *x = from;                                                     \
+        doubles4 sum[4] = {{0}};                                               \
+        double lane[NCI_LANES];                                                \
+        int64_t i = 0;                                                         \
+        for (; i + NCI_LANES <= n; i += NCI_LANES)                             \
+            for (int v = 0; v < 4; v++)                                        \
+                sum[v] += load4_##s(x + i + 4 * v);                            \
+        memcpy(lane, sum, sizeof lane);                                        \
+        for (int64_t l = 0; i < n; i++, l++)                                   \
+            lane[l] += (double)x[i];                                           \
+        return meet(lane);                                                     \
+    }                                                                          \
+    static void row_squares_##s(const void *from, int64_t n, double k,         \
+                                double out[2])                                 \
+    {                                                                          \
+        const T *x = from;                                                     \
+        doubles4 sum[4] = {{0}}, square[4] = {{0}}, shift = {k, k, k, k};      \
+        double s_lane[NCI_LANES], q_lane[NCI_LANES];                           \
+        int64_t i = 0;                                                         \
+        for (; i + NCI_LANES <= n; i += NCI_LANES)                             \
+            for (int v = 0; v < 4; v++) {                                      \
+                doubles4 d = load4_##s(x + i + 4 * v) - shift;                 \
+                sum[v] += d;                                                   \
+                square[v] += d * d;                                            \
+            }                                                                  \
+        memcpy(s_lane, sum, sizeof s_lane);                                    \
+        memcpy(q_lane, square, sizeof q_lane);                                 \
+        for (int64_t l = 0; i < n; i++, l++) {                                 \
+            double d = (double)x[i] - k;                                       \
+            s_lane[l] += d;                                                    \
+            q_lane[l] += d * d;                                                \
+        }                                                                      \
+        out[0] = meet(s_lane);                                                 \
+        out[1] = meet(q_lane);                                                 \
+    }
+ROWS(double, f64)
+ROWS(float, f32)
+
 /* ---- the table ----------------------------------------------------------- */
 
 #define COMPARISON_ROW(s)                                                      \
@@ -284,4 +346,6 @@ const nci_isa_map NCI_MAP_TABLE = {
     .small_to_f64 = small_to_f64,
     .clamp = clamp,
     .sum = sum_int,
+    .row_sum = {row_sum_f64, row_sum_f32},
+    .row_squares = {row_squares_f64, row_squares_f32},
 };

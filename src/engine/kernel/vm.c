@@ -283,6 +283,12 @@ static ncg_dtype dtype_of_result(const nci_fused *f)
                                     : f->steps[f->result - f->noperands].dtype;
 }
 
+bool nci_vm_is_small(const nci_fused *fused)
+{
+    ncg_dtype dtype = dtype_of_result(fused);
+    return nci_dtype_is_integer(dtype) && !nci_dtype_is_wide(dtype);
+}
+
 const double *nci_vm_doubles(const nci_vm *vm, const void *result, int64_t n,
                              double *temp, bool *any_missing)
 {

@@ -32,6 +32,8 @@ void nci_vm_open(nci_vm *vm, const nci_fused *fused, const nci_isa *isa,
 const void *nci_vm_block(nci_vm *vm, const nci_view *views, nci_walk *walks,
                          int64_t n, void *into, const double **weight);
 nci_class nci_vm_class(const nci_fused *fused);
+/* nci_vm_is_small tells whether the result is integers of at most 32 bits. */
+bool nci_vm_is_small(const nci_fused *fused);
 
 /* nci_vm_doubles gives a result as doubles, in `temp` where it is none;
  * *any_missing tells whether one is NaN. */
