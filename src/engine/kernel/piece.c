@@ -381,12 +381,24 @@ static void run_slabs(const nci_task *task, const nci_piece *piece, slabs *s)
         }
 }
 
+/* What lies in memory is cut along its outermost axis that is long enough, so
+ * that slabs stay in one stretch; tiles along their longest. */
+static int slab_axis(const nci_task *task, const nci_piece *piece,
+                     int64_t slabs_wanted)
+{
+    for (int d = 0; piece->stride && d < task->rank; d++)
+        if (piece->count[d] >= slabs_wanted)
+            return d;
+    return longest_axis(task, piece, false);
+}
+
 static ncg_status fold_slabs(nci_task *task, const nci_piece *piece,
                              ncg_error *err)
 {
-    slabs s = {.axis = longest_axis(task, piece, false)};
+    slabs s = {0};
     int64_t n = nci_piece_size(task, piece) / nci_piece_rules.slab;
     n = n < 1 ? 1 : n < MAX_SLABS ? n : MAX_SLABS;
+    s.axis = slab_axis(task, piece, n);
     s.count = n < piece->count[s.axis] ? n : piece->count[s.axis];
     ncg_status st = slabs_open(task, &s, err);
     if (!st) {
