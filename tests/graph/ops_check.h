@@ -23,7 +23,8 @@ static inline int64_t below(int64_t n)
     return (int64_t)((ops_seed >> 33) % (uint64_t)n);
 }
 
-/* ---- tensors --------------------------------------------------------------- */
+/* ---- tensors ---------------------------------------------------------------
+ */
 
 typedef struct tensor {
     ncg_dtype dtype;
@@ -119,7 +120,8 @@ static inline void t_free(tensor *t)
     t->data = NULL;
 }
 
-/* ---- into a node ------------------------------------------------------------ */
+/* ---- into a node ------------------------------------------------------------
+ */
 
 static inline void random_grid(int rank, const int64_t *shape, nci_grid *out)
 {
@@ -163,17 +165,17 @@ static inline nci_node *t_node(const tensor *t)
     return node;
 }
 
-/* ---- out of a node ------------------------------------------------------------ */
+/* ---- out of a node
+ * ------------------------------------------------------------ */
 
 typedef struct ops_sink {
     tensor *to;
     const nci_grid *grid;
 } ops_sink;
 
-static inline ncg_status ops_encode(void *ctx, int output,
-                                    const int64_t *index, const int64_t *count,
-                                    nci_buf *chunk_take, nci_buf **out,
-                                    ncg_error *err)
+static inline ncg_status ops_encode(void *ctx, int output, const int64_t *index,
+                                    const int64_t *count, nci_buf *chunk_take,
+                                    nci_buf **out, ncg_error *err)
 {
     (void)ctx;
     (void)output;
@@ -228,7 +230,8 @@ static inline ncg_status t_run(nci_node *node, int threads, tensor *out,
     return st;
 }
 
-/* ---- comparing ------------------------------------------------------------------ */
+/* ---- comparing
+ * ------------------------------------------------------------------ */
 
 /* How far apart two values may be, relative; 0: the same bits, any NaN. */
 static inline void t_same(const tensor *got, const tensor *wanted,
@@ -257,8 +260,7 @@ static inline void t_same(const tensor *got, const tensor *wanted,
 }
 
 /* Runs with 1, 2, 4 threads: equal bytes, and what is wanted. Takes all. */
-static inline void t_check_near(nci_node *node, tensor *wanted,
-                                double relative)
+static inline void t_check_near(nci_node *node, tensor *wanted, double relative)
 {
     tensor first = {0};
     ncg_error err;

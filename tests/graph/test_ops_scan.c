@@ -234,8 +234,8 @@ static void failed_allocations_leave_nothing(void **state)
     ncg_error err;
     tensor t = t_random(NCG_DTYPE_F32, 2, (int64_t[]){150, 2});
     nci_node *node = in_short_chunks(&t), *out = NULL;
-    CHECK_ALLOCATIONS(
-        out, nci_ops_scan(node, NCI_SCAN_SUM, 0, true, 0, &out, &err));
+    CHECK_ALLOCATIONS(out,
+                      nci_ops_scan(node, NCI_SCAN_SUM, 0, true, 0, &out, &err));
     CHECK_ALLOCATIONS(
         out, nci_ops_scan(node, NCI_SCAN_BFILL, 0, true, 2, &out, &err));
     nci_node_release(&node);

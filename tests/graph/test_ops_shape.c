@@ -35,7 +35,8 @@ typedef struct plan_of {
     nci_pad_mode mode;
 } plan_of;
 
-/* ---- views ------------------------------------------------------------------- */
+/* ---- views
+ * ------------------------------------------------------------------- */
 
 static void by_order(const int64_t *to, int64_t *from, const void *arg)
 {
@@ -151,7 +152,8 @@ static void diff_subtracts_neighbours(void **state)
     t_free(&t);
 }
 
-/* ---- padding ------------------------------------------------------------------- */
+/* ---- padding
+ * ------------------------------------------------------------------- */
 
 static int64_t mirror(int64_t i, int64_t n, bool twice)
 {
@@ -169,11 +171,12 @@ static void by_pad(const int64_t *to, int64_t *from, const void *arg)
     const plan_of *p = arg;
     for (int d = 0; d < p->from->rank; d++) {
         int64_t n = p->from->shape[d], i = to[d] - p->before[d];
-        from[d] = p->mode == NCI_PAD_EDGE   ? (i < 0 ? 0 : i >= n ? n - 1 : i)
-                  : p->mode == NCI_PAD_WRAP ? (i % n + n) % n
-                                            : mirror(i, n,
-                                                     p->mode ==
-                                                         NCI_PAD_SYMMETRIC);
+        from[d] = p->mode == NCI_PAD_EDGE ? (i < 0    ? 0
+                                             : i >= n ? n - 1
+                                                      : i)
+                  : p->mode == NCI_PAD_WRAP
+                      ? (i % n + n) % n
+                      : mirror(i, n, p->mode == NCI_PAD_SYMMETRIC);
     }
 }
 
@@ -223,7 +226,8 @@ static void pad_adds_positions(void **state)
     }
 }
 
-/* ---- joining ------------------------------------------------------------------- */
+/* ---- joining
+ * ------------------------------------------------------------------- */
 
 static void check_concat(int n, bool stacks)
 {
@@ -243,7 +247,8 @@ static void check_concat(int n, bool stacks)
         nodes[i] = t_node(&parts[i]);
     }
     for (int d = 0; d < first.rank + stacks; d++)
-        shape[d] = d == axis ? total : first.shape[stacks && d > axis ? d - 1 : d];
+        shape[d] =
+            d == axis ? total : first.shape[stacks && d > axis ? d - 1 : d];
     tensor wanted = t_make(first.dtype, first.rank + stacks, shape);
     wanted.has_missing = first.has_missing;
     memcpy(wanted.missing, parts[0].missing, 8);
@@ -335,7 +340,8 @@ static void concat_promotes(void **state)
     t_free(&f);
 }
 
-/* ---- rechunk -------------------------------------------------------------------- */
+/* ---- rechunk
+ * -------------------------------------------------------------------- */
 
 static void rechunk_keeps_values(void **state)
 {
@@ -435,7 +441,8 @@ static void rechunk_checks_chunks(void **state)
     t_free(&t);
 }
 
-/* ---- reshape -------------------------------------------------------------------- */
+/* ---- reshape
+ * -------------------------------------------------------------------- */
 
 /* A random shape of n positions, made of its prime factors. */
 static int random_shape(int64_t n, int64_t *shape)
@@ -512,10 +519,9 @@ static void bad_shapes_are_refused(void **state)
     nci_node *node = t_const(&t), *out = NULL;
     const int64_t bad[][2] = {{4, 2}, {-1, 4}, {-1, -1}, {0, -1}, {-2, -3}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        CHECK_STATUS(NCG_EINVAL,
-                     nci_ops_reshape(node, 2, bad[i], &out, &err));
-    CHECK_STATUS(NCG_EINVAL, nci_ops_broadcast(node, 2, (int64_t[]){3, 3}, &out,
-                                               &err));
+        CHECK_STATUS(NCG_EINVAL, nci_ops_reshape(node, 2, bad[i], &out, &err));
+    CHECK_STATUS(NCG_EINVAL,
+                 nci_ops_broadcast(node, 2, (int64_t[]){3, 3}, &out, &err));
     CHECK_MESSAGE("(2, 3)");
     CHECK_STATUS(NCG_EINVAL,
                  nci_ops_transpose(node, (int[]){0, 0}, &out, &err));
@@ -529,7 +535,8 @@ static void bad_shapes_are_refused(void **state)
     t_free(&t);
 }
 
-/* ---- memory ----------------------------------------------------------------------- */
+/* ---- memory
+ * ----------------------------------------------------------------------- */
 
 static void failed_allocations_leave_nothing(void **state)
 {
@@ -552,13 +559,13 @@ static void failed_allocations_leave_nothing(void **state)
                                            value, &out, &err));
     CHECK_ALLOCATIONS(out, nci_ops_concat(pair, 2, 1, &out, &err));
     CHECK_ALLOCATIONS(out, nci_ops_stack(pair, 2, 1, &out, &err));
-    CHECK_ALLOCATIONS(
-        out, nci_ops_reshape(node, 2, (int64_t[]){8, 30}, &out, &err));
+    CHECK_ALLOCATIONS(out,
+                      nci_ops_reshape(node, 2, (int64_t[]){8, 30}, &out, &err));
     nci_grid_fini(&grid);
     random_grid(3, t.shape, &grid);
     for (int i = 0; i < 2; i++)
-        CHECK_ALLOCATIONS(out, nci_ops_rechunk_within(pair[i], &grid, 100,
-                                                      &out, &err));
+        CHECK_ALLOCATIONS(
+            out, nci_ops_rechunk_within(pair[i], &grid, 100, &out, &err));
     nci_grid_fini(&grid);
     nci_node_release(&node);
     nci_node_release(&plain);

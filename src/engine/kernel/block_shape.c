@@ -15,7 +15,8 @@ static ncg_status run_gathered(const ncg_kernel_call *call, ncg_error *err)
     return NCG_OK;
 }
 
-/* ---- ncg.concat/1 --------------------------------------------------------------- */
+/* ---- ncg.concat/1
+ * --------------------------------------------------------------- */
 
 static int64_t box_size(const ncg_chunk *chunk)
 {
@@ -71,9 +72,8 @@ static ncg_status run_concat(const ncg_kernel_call *call, ncg_error *err)
         const ncg_chunk *in = &call->inputs[i];
         if (!in->data)
             continue;
-        bool same = in->has_missing &&
-                    !memcmp(in->missing, out->missing,
-                            ncg_dtype_size(out->dtype));
+        bool same = in->has_missing && !memcmp(in->missing, out->missing,
+                                               ncg_dtype_size(out->dtype));
         if (!same && !remark(in, out))
             return nci_fail(err, NCG_EMISMATCH,
                             "a value of array %zu is what marks missing "
@@ -83,7 +83,8 @@ static ncg_status run_concat(const ncg_kernel_call *call, ncg_error *err)
     return NCG_OK;
 }
 
-/* ---- ncg.pad/1 -------------------------------------------------------------------- */
+/* ---- ncg.pad/1
+ * -------------------------------------------------------------------- */
 
 /* Repeats the first `size` bytes. */
 static void spread(uint8_t *data, size_t size, size_t nbytes)

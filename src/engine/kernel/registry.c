@@ -56,7 +56,8 @@ static bool is_good_name(const char *name)
 
 static const nci_kernel *find_own(const char *name)
 {
-    static const nci_kernel *const lists[] = {nci_kernels_shape, nci_kernels_scan};
+    static const nci_kernel *const lists[] = {
+        nci_kernels_shape, nci_kernels_scan, nci_kernels_contract};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         for (const nci_kernel *k = lists[i]; k->name; k++)
             if (!strcmp(k->name, name))

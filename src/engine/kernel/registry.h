@@ -25,7 +25,8 @@ typedef struct nci_kernel {
 
 /* Lists of the library's own kernels, one a file, each ends with name NULL. */
 extern const nci_kernel nci_kernels_shape[]; /* block_shape.c */
-extern const nci_kernel nci_kernels_scan[]; /* block_scan.c */
+extern const nci_kernel nci_kernels_scan[];  /* block_scan.c */
+extern const nci_kernel nci_kernels_contract[]; /* block_contract.c */
 
 typedef struct nci_kernel_table nci_kernel_table;
 

@@ -114,8 +114,8 @@ static void NAME(fill)(const scan *s, VALUE *buf, int64_t rows, int64_t width,
         int64_t r = s->is_reverse ? rows - 1 - k : k, position = at + r;
         VALUE *row = buf + r * width;
         for (int64_t j = 0; j < width; j++) {
-            int64_t far = s->is_reverse ? last[j] - position
-                                        : position - last[j];
+            int64_t far =
+                s->is_reverse ? last[j] - position : position - last[j];
             if (!MISSING(row[j])) {
                 acc[j] = row[j];
                 last[j] = position;
@@ -150,8 +150,8 @@ static void NAME(line)(const scan *s, const uint8_t *from, uint8_t *to,
                     NAME(begin)(s, buf + first * w, w, acc + p);
                 if (!has_begun && !done) {
                     memcpy(buf + first * w, acc + p, (size_t)w * sizeof *buf);
-                    NAME(rows)(s, s->is_reverse ? buf : buf + w, rows - 1, w,
-                               acc + p);
+                    NAME(rows)
+                    (s, s->is_reverse ? buf : buf + w, rows - 1, w, acc + p);
                 } else {
                     NAME(rows)(s, buf, rows, w, acc + p);
                 }
@@ -176,9 +176,9 @@ static void NAME(run)(const scan *s, void *memory)
         for (int64_t j = 0; last && j < s->inner; j++)
             last[j] = s->where ? s->where[to + (size_t)j] : NOWHERE;
         bool is_whole = s->mode == NCI_SCAN_APPLY;
-        NAME(line)(s, s->data + at * s->in_size,
-                   is_whole ? s->to + at * s->out_size : NULL, carry != NULL,
-                   acc, last);
+        NAME(line)
+        (s, s->data + at * s->in_size,
+         is_whole ? s->to + at * s->out_size : NULL, carry != NULL, acc, last);
         if (s->mode == NCI_SCAN_TOTAL)
             NAME(store)(s->out, acc, s->inner, s->to + to * s->out_size);
         if (s->mode == NCI_SCAN_WHERE)

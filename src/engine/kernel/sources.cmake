@@ -1,6 +1,7 @@
 list(APPEND engine_kernel_sources
   kernel/kernel.c kernel/task.c kernel/gather.c kernel/piece.c kernel/fused.c
-  kernel/combine.c kernel/block.c kernel/block_shape.c kernel/block_scan.c kernel/registry.c
+  kernel/combine.c kernel/block.c kernel/block_shape.c
+  kernel/block_scan.c kernel/block_contract.c kernel/registry.c
   kernel/store.c kernel/fold.c kernel/fold_scalar.c kernel/fold_plain.c kernel/merge.c
   kernel/strips.c kernel/piece_strips.c
   kernel/view.c kernel/encode.c kernel/walk.c kernel/isa.c kernel/isa_base.c
@@ -20,3 +21,5 @@ endif()
 set_source_files_properties(kernel/isa_avx2.c kernel/isa_map_avx2.c PROPERTIES
   COMPILE_OPTIONS "${avx2_flags}")
 list(APPEND engine_kernel_sources kernel/tasks.c)
+set_source_files_properties(kernel/block_scan.c kernel/block_contract.c
+  PROPERTIES COMPILE_OPTIONS "-O3")

@@ -7,7 +7,8 @@
 #include "base/mem.h"
 #include "graph/block.h"
 
-/* ---- chunks ---------------------------------------------------------------- */
+/* ---- chunks ----------------------------------------------------------------
+ */
 
 int64_t nci_axis_longest(const nci_axis *axis)
 {
@@ -123,7 +124,8 @@ ncg_status nci_ops_work_grid(const nci_node *node, nci_grid *out,
     return st;
 }
 
-/* ---- reaches ---------------------------------------------------------------- */
+/* ---- reaches ----------------------------------------------------------------
+ */
 
 nci_reach *nci_reach_array(int ninputs, ncg_error *err)
 {
@@ -174,7 +176,8 @@ ncg_status nci_reach_same_box(const nci_grid *ours, nci_reach *reach,
     return NCG_OK;
 }
 
-/* ---- small things -------------------------------------------------------------- */
+/* ---- small things
+ * -------------------------------------------------------------- */
 
 char *nci_shape_text(int rank, const int64_t *shape, char *out)
 {

@@ -52,8 +52,7 @@ ncg_status nci_ops_check_numeric(const nci_node *node, const char *what,
 ncg_status nci_ops_cast(nci_node *node, ncg_dtype dtype, nci_node **out,
                         ncg_error *err);
 /* nci_ops_slice takes `count` positions from `start` of one axis. */
-ncg_status nci_ops_slice(nci_node *node, int axis, int64_t start,
-                         int64_t count, int64_t step, nci_node **out,
-                         ncg_error *err);
+ncg_status nci_ops_slice(nci_node *node, int axis, int64_t start, int64_t count,
+                         int64_t step, nci_node **out, ncg_error *err);
 
 #endif

@@ -110,7 +110,8 @@ ncg_status nci_ops_rechunk(nci_node *input, const nci_grid *grid,
     return NCG_OK;
 }
 
-/* ---- what one stage keeps ------------------------------------------------------- */
+/* ---- what one stage keeps
+ * ------------------------------------------------------- */
 
 static int64_t box_size(const nci_box *box)
 {
@@ -129,8 +130,7 @@ static void users_of(const nci_grid *from, int64_t chunk, const nci_grid *to,
     int64_t low[NCG_MAX_RANK], high[NCG_MAX_RANK];
     for (int d = 0; d < box.rank; d++) {
         low[d] = nci_axis_find(&to->axis[d], box.start[d]);
-        high[d] =
-            nci_axis_find(&to->axis[d], box.start[d] + box.count[d] - 1);
+        high[d] = nci_axis_find(&to->axis[d], box.start[d] + box.count[d] - 1);
     }
     *first = nci_grid_number(to, low);
     *last = nci_grid_number(to, high);
@@ -163,7 +163,8 @@ static ncg_status most_live(const nci_grid *from, const nci_grid *to,
     return NCG_OK;
 }
 
-/* ---- slabs ---------------------------------------------------------------------- */
+/* ---- slabs
+ * ---------------------------------------------------------------------- */
 
 typedef struct slabs {
     const nci_grid *grid;
@@ -208,7 +209,8 @@ static int64_t slab_edge(const slabs *s, int d, int64_t g)
     return s->grid->axis[d].edge[chunk < n ? chunk : n];
 }
 
-/* ---- reading again ---------------------------------------------------------------- */
+/* ---- reading again
+ * ---------------------------------------------------------------- */
 
 static bool can_be_read_again(const nci_node *node)
 {
@@ -249,8 +251,8 @@ static ncg_status reach_slab(const slabs *s, const int64_t *index,
     return NCG_OK;
 }
 
-static ncg_status read_by_slabs(nci_node *input, const slabs *s,
-                                nci_node **out, ncg_error *err)
+static ncg_status read_by_slabs(nci_node *input, const slabs *s, nci_node **out,
+                                ncg_error *err)
 {
     int n = (int)s->count;
     int64_t index[NCG_MAX_RANK];
@@ -275,7 +277,8 @@ static ncg_status read_by_slabs(nci_node *input, const slabs *s,
     return st;
 }
 
-/* ---- cutting first ---------------------------------------------------------------- */
+/* ---- cutting first
+ * ---------------------------------------------------------------- */
 
 /* The chunks of `from`, cut where slabs end. */
 static ncg_status cut_axis(const nci_axis *from, const slabs *s, int d,
@@ -316,7 +319,8 @@ static ncg_status cut_by_slabs(nci_node *input, const nci_grid *from,
     return st;
 }
 
-/* ---- which way ------------------------------------------------------------------- */
+/* ---- which way
+ * ------------------------------------------------------------------- */
 
 static ncg_status grid_of_tasks(const nci_node *node, nci_grid *out,
                                 ncg_error *err)
@@ -326,8 +330,7 @@ static ncg_status grid_of_tasks(const nci_node *node, nci_grid *out,
 }
 
 ncg_status nci_ops_rechunk_within(nci_node *input, const nci_grid *grid,
-                                  int64_t limit, nci_node **out,
-                                  ncg_error *err)
+                                  int64_t limit, nci_node **out, ncg_error *err)
 {
     nci_node *same;
     NCI_TRY(as_it_is(input, grid, &same, err));

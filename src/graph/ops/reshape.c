@@ -26,7 +26,8 @@ typedef struct shape {
     int64_t size[NCG_MAX_RANK];
 } shape;
 
-/* ---- groups -------------------------------------------------------------------- */
+/* ---- groups
+ * -------------------------------------------------------------------- */
 
 static ncg_status find_wildcard(const nci_node *input, int rank,
                                 const int64_t *wanted, shape *out,
@@ -56,7 +57,8 @@ static ncg_status find_wildcard(const nci_node *input, int rank,
         known = all;
     }
     if (!fits || nunknown > 1 || known != all || (nunknown && known == 0))
-        return nci_fail(err, NCG_EINVAL, "reshape: %.150s does not become "
+        return nci_fail(err, NCG_EINVAL,
+                        "reshape: %.150s does not become "
                         "%.150s",
                         nci_shape_text(input->rank, input->shape, a),
                         nci_shape_text(rank, wanted, b));
@@ -92,7 +94,8 @@ static int find_groups(const shape *in, const shape *out, group *groups)
     return n;
 }
 
-/* ---- merging --------------------------------------------------------------------- */
+/* ---- merging
+ * --------------------------------------------------------------------- */
 
 /* The chunk of each axis of the input from which chunks of the result are
  * made: within a group 1 before some axis, whole after it. */
@@ -235,7 +238,8 @@ static ncg_status merge(nci_node *node, const group *groups, int n,
     return st;
 }
 
-/* ---- splitting ------------------------------------------------------------------- */
+/* ---- splitting
+ * ------------------------------------------------------------------- */
 
 static int64_t inner_of(const shape *s, group g)
 {
@@ -349,8 +353,8 @@ static ncg_status split(nci_node *node, const shape *to, const group *groups,
     if (!reach)
         return NCG_ENOMEM;
     ncg_status st = nci_ops_work_grid(node, &grid, err);
-    if (!st && split_chunks(node, &grid, to, groups, n, chunk) >
-                   2.0 * NCI_WORK_MOST) {
+    if (!st &&
+        split_chunks(node, &grid, to, groups, n, chunk) > 2.0 * NCI_WORK_MOST) {
         st = split_rows(node, to, groups, n, longest_rows(to, groups, n), out,
                         err);
         goto done;
@@ -367,7 +371,8 @@ done:
     return st;
 }
 
-/* ---- the whole ---------------------------------------------------------------------- */
+/* ---- the whole
+ * ---------------------------------------------------------------------- */
 
 /* An array without values. */
 static ncg_status empty(const nci_node *input, const shape *s, nci_node **out,

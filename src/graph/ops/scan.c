@@ -19,10 +19,10 @@
 #include "graph/ops/blocks.h"
 
 enum {
-    MOST_TOTALS = 64,         /* positions of a chunk of totals */
-    CHUNK_TARGET = 8 << 20,   /* bytes of a chunk */
-    SOURCE_SHARE = 64 << 20,  /* bytes of chunks that one of ours gathers */
-    FEWEST_POSITIONS = 8      /* along the axis, in a chunk */
+    MOST_TOTALS = 64,        /* positions of a chunk of totals */
+    CHUNK_TARGET = 8 << 20,  /* bytes of a chunk */
+    SOURCE_SHARE = 64 << 20, /* bytes of chunks that one of ours gathers */
+    FEWEST_POSITIONS = 8     /* along the axis, in a chunk */
 };
 
 typedef struct scanning {
@@ -33,7 +33,8 @@ typedef struct scanning {
     ncg_dtype total, result; /* dtypes */
 } scanning;
 
-/* ---- chunks --------------------------------------------------------------------- */
+/* ---- chunks
+ * --------------------------------------------------------------------- */
 
 /* Totals take as much room as a position along the axis: chunks that are short
  * along it are made longer and, along the other axes, smaller. */
@@ -72,8 +73,8 @@ static ncg_status scan_grid(const nci_node *input, int axis, nci_grid *out,
 {
     nci_grid grid = {0};
     NCI_TRY(nci_ops_work_grid(input, &grid, err));
-    ncg_status st = lengthen(&grid, axis,
-                             (int64_t)ncg_dtype_size(input->dtype), err);
+    ncg_status st =
+        lengthen(&grid, axis, (int64_t)ncg_dtype_size(input->dtype), err);
     if (st)
         nci_grid_fini(&grid);
     else
@@ -81,7 +82,8 @@ static ncg_status scan_grid(const nci_node *input, int axis, nci_grid *out,
     return st;
 }
 
-/* ---- nodes ------------------------------------------------------------------------ */
+/* ---- nodes
+ * ------------------------------------------------------------------------ */
 
 static ncg_status make_block(const scanning *s, nci_scan_mode mode,
                              nci_node *const *inputs, int ninputs,
@@ -233,7 +235,8 @@ static ncg_status scan_chunks(const scanning *s, nci_node *input,
     return st;
 }
 
-/* ---- the operation ------------------------------------------------------------------ */
+/* ---- the operation
+ * ------------------------------------------------------------------ */
 
 static bool fills(nci_scan_op op)
 {
@@ -267,8 +270,7 @@ static ncg_status check_scan(const nci_node *input, nci_scan_op op, int axis,
     if ((unsigned)op > NCI_SCAN_BFILL)
         return nci_fail(err, NCG_EINVAL, "scan: unknown operation %d", (int)op);
     if (limit < 0 || (limit && !fills(op)))
-        return nci_fail(err, NCG_EINVAL, "scan: limit %lld",
-                        (long long)limit);
+        return nci_fail(err, NCG_EINVAL, "scan: limit %lld", (long long)limit);
     return NCG_OK;
 }
 

@@ -12,7 +12,8 @@
  * input has a list of all chunks along the axis. */
 enum { MOST_INPUTS = 64 };
 
-/* ---- what fits together -------------------------------------------------------- */
+/* ---- what fits together
+ * -------------------------------------------------------- */
 
 static ncg_status check_shapes(nci_node *const *inputs, int n, int axis,
                                ncg_error *err)
@@ -48,12 +49,24 @@ static void parts_fini(parts *p)
     nci_free(p->nodes);
 }
 
-static ncg_status parts_of(nci_node *const *inputs, int n, int axis,
-                           parts *out, ncg_error *err)
+/* Floats first, as NumPy does: i2, u2 and f4 meet in f4, though i2 and u2 alone
+ * do so in i4. */
+static ncg_dtype meeting_dtype(nci_node *const *inputs, int n)
 {
-    ncg_dtype dtype = inputs[0]->dtype;
-    for (int i = 1; i < n; i++)
-        dtype = nci_dtype_promote(dtype, inputs[i]->dtype);
+    ncg_dtype dtype = NCG_DTYPE_NONE;
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < n; i++) {
+            ncg_dtype one = inputs[i]->dtype;
+            if (nci_dtype_is_float(one) == (pass == 0))
+                dtype = dtype ? nci_dtype_promote(dtype, one) : one;
+        }
+    return dtype;
+}
+
+static ncg_status parts_of(nci_node *const *inputs, int n, int axis, parts *out,
+                           ncg_error *err)
+{
+    ncg_dtype dtype = meeting_dtype(inputs, n);
     *out = (parts){.nodes = nci_calloc((size_t)n, sizeof *out->nodes)};
     if (!out->nodes)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
@@ -67,7 +80,8 @@ static ncg_status parts_of(nci_node *const *inputs, int n, int axis,
     return NCG_OK;
 }
 
-/* ---- the node ------------------------------------------------------------------ */
+/* ---- the node
+ * ------------------------------------------------------------------ */
 
 static int64_t size_of(const nci_node *node)
 {
@@ -85,8 +99,8 @@ static ncg_status joined_grid(const parts *p, int axis, nci_grid *out,
     nci_grid *grids = nci_calloc((size_t)p->n, sizeof *grids);
     const nci_axis **axes = nci_calloc((size_t)p->n, sizeof *axes);
     int largest = 0;
-    ncg_status st = grids && axes ? NCG_OK
-                                  : nci_fail(err, NCG_ENOMEM, "out of memory");
+    ncg_status st =
+        grids && axes ? NCG_OK : nci_fail(err, NCG_ENOMEM, "out of memory");
     for (int i = 0; !st && i < p->n; i++) {
         st = nci_ops_work_grid(p->nodes[i], &grids[i], err);
         if (st)
@@ -136,8 +150,7 @@ static void set_missing(const parts *p, nci_block_spec *spec)
     }
 }
 
-static ncg_status join(const parts *p, int axis, nci_node **out,
-                       ncg_error *err)
+static ncg_status join(const parts *p, int axis, nci_node **out, ncg_error *err)
 {
     nci_grid grid = {0};
     int64_t start = 0;
@@ -205,7 +218,8 @@ ncg_status nci_ops_concat(nci_node *const *inputs, int n, int axis,
     return st;
 }
 
-/* ---- a new axis ------------------------------------------------------------------ */
+/* ---- a new axis
+ * ------------------------------------------------------------------ */
 
 static ncg_status with_axis(nci_node *input, int axis, nci_node **out,
                             ncg_error *err)

@@ -1,3 +1,3 @@
 # Operations on whole arrays, made of nodes.
 target_sources(ncg_graph PRIVATE
-  ops/blocks.c ops/reshape.c ops/rechunk.c ops/scan.c ops/shape.c ops/view.c)
+  ops/blocks.c ops/contract.c ops/reshape.c ops/rechunk.c ops/scan.c ops/shape.c ops/view.c)

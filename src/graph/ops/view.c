@@ -9,7 +9,8 @@
 #include "base/mem.h"
 #include "graph/ops/blocks.h"
 
-/* ---- axes ------------------------------------------------------------------- */
+/* ---- axes -------------------------------------------------------------------
+ */
 
 static ncg_status check_view(const nci_node *input, int rank,
                              const int64_t *shape, const int *axis,
@@ -32,10 +33,9 @@ static ncg_status check_view(const nci_node *input, int rank,
                             axis[d], input->rank);
         seen |= 1u << axis[d];
         if (input->shape[axis[d]] != shape[d])
-            return nci_fail(err, NCG_EINVAL,
-                            "axis %d has %lld positions, not %lld", axis[d],
-                            (long long)input->shape[axis[d]],
-                            (long long)shape[d]);
+            return nci_fail(
+                err, NCG_EINVAL, "axis %d has %lld positions, not %lld",
+                axis[d], (long long)input->shape[axis[d]], (long long)shape[d]);
     }
     for (int a = 0; a < input->rank; a++)
         if (!(seen & 1u << a) && input->shape[a] != 1)
@@ -82,13 +82,15 @@ ncg_status nci_ops_transpose(nci_node *input, const int *order, nci_node **out,
     return nci_ops_view(input, input->rank, shape, order, out, err);
 }
 
-/* ---- broadcasting --------------------------------------------------------------- */
+/* ---- broadcasting
+ * --------------------------------------------------------------- */
 
 static ncg_status cannot_meet(const nci_node *node, int rank,
                               const int64_t *shape, ncg_error *err)
 {
     char a[NCI_SHAPE_TEXT], b[NCI_SHAPE_TEXT];
-    return nci_fail(err, NCG_EINVAL, "shapes %.150s and %.150s do not "
+    return nci_fail(err, NCG_EINVAL,
+                    "shapes %.150s and %.150s do not "
                     "broadcast",
                     nci_shape_text(node->rank, node->shape, a),
                     nci_shape_text(rank, shape, b));
@@ -150,8 +152,7 @@ ncg_status nci_ops_map(nci_map_op op, ncg_dtype dtype, nci_node *const *inputs,
         return nci_fail(err, NCG_EINVAL, "%d inputs of operation %d", n,
                         (int)op);
     if (op == NCI_MAP_CAST && !nci_dtype_is_numeric(dtype))
-        return nci_fail(err, NCG_EINVAL, "cast to %s",
-                        ncg_dtype_name(dtype));
+        return nci_fail(err, NCG_EINVAL, "cast to %s", ncg_dtype_name(dtype));
     ncg_status st = nci_ops_broadcast_shape(inputs, n, &rank, shape, err);
     if (st)
         return nci_error_wrap(err, "%s", nci_map_op_name(op));
@@ -162,7 +163,8 @@ ncg_status nci_ops_map(nci_map_op op, ncg_dtype dtype, nci_node *const *inputs,
     return nci_node_map(op, dtype, rank, shape, operands, n, out, err);
 }
 
-/* ---- positions ------------------------------------------------------------------- */
+/* ---- positions
+ * ------------------------------------------------------------------- */
 
 /* Takes index[count] of one axis; takes the list, too. */
 static ncg_status take_list(nci_node *input, int axis, int64_t *index_take,
@@ -253,7 +255,8 @@ ncg_status nci_ops_diff(nci_node *input, int axis, int n, nci_node **out,
     return st;
 }
 
-/* ---- padding ----------------------------------------------------------------------- */
+/* ---- padding
+ * ----------------------------------------------------------------------- */
 
 /* The position of an axis of size n that is seen at `i`, which may lie outside
  * of it on either side. */
@@ -339,8 +342,8 @@ static ncg_status pad_constant(nci_node *input, const int64_t *before,
         st = padded_axis(&inner.axis[d], before[d], after[d], &grid.axis[d],
                          err);
         if (!st)
-            st = nci_reach_follow(d, &grid.axis[d], 1, 1, before[d],
-                                  -before[d], input->shape[d], &reach[d], err);
+            st = nci_reach_follow(d, &grid.axis[d], 1, 1, before[d], -before[d],
+                                  input->shape[d], &reach[d], err);
     }
     nci_block_spec spec = {.kernel = "ncg.pad/1",
                            .params = params,
