@@ -7,7 +7,6 @@
 
 #include "base/mem.h"
 #include "graph/collect.h"
-#include "graph/pass_slice.h"
 
 /* ---- life ------------------------------------------------------------------ */
 
@@ -163,6 +162,8 @@ static ncg_status raise_inner(ncg_graph *graph, const ncg_graph *from,
     return NCG_OK;
 }
 
+/* Lowering pushes selections down and fuses; here what nobody needs is left
+ * out, and the arrays stay known by their tokens. */
 ncg_status ncg_graph_optimize(ncg_graph *from, const ncg_keys *keys,
                               ncg_graph **out, ncg_error *err)
 {
@@ -173,14 +174,6 @@ ncg_status ncg_graph_optimize(ncg_graph *from, const ncg_keys *keys,
     ncg_status st = add_graph(graph, from, keys, err);
     if (!st)
         st = raise_inner(graph, from, keys, err);
-    for (size_t i = 0; !st && i < graph->nroots; i++) {
-        nci_node *sliced = NULL;
-        st = nci_pass_slice(graph->roots[i].node, &sliced, err);
-        if (st)
-            break;
-        nci_node_release(&graph->roots[i].node);
-        graph->roots[i].node = sliced;
-    }
     graph->is_optimized = true;
     return finish(st, graph, out);
 }

@@ -385,6 +385,48 @@ static void single_keys_are_computed(void **state)
     ncg_context_destroy(&ctx);
 }
 
+/* What is persisted is not read again, by whatever it is asked for. */
+static void collections_are_persisted(void **state)
+{
+    (void)state;
+    ncg_context *ctx = new_context(2);
+    ncg_dataset *ds = open_all(ctx);
+    ncg_array *x = tas(ctx), *mean = reduced(x, NCG_OP_MEAN);
+    pair *p = pair_create(x, mean, 2);
+    ncg_collection c[] = {pair_collection(p), ncg_array_collection(mean),
+                          ncg_dataset_collection(ds)};
+    ncg_collection kept[3] = {{NULL, NULL}};
+    void *before[3], *after[3];
+    ncg_error err;
+    CHECK_OK(ncg_compute(ctx, c, 3, NULL, before, &err));
+    CHECK_OK(ncg_persist(ctx, c, 3, kept, &err));
+    int64_t read = chunks_read(ctx);
+    CHECK_OK(ncg_compute(ctx, kept, 3, NULL, after, &err));
+    assert_int_equal(chunks_read(ctx), read);
+    pair_result *a = before[0], *b = after[0];
+    assert_true(a->sum_a == b->sum_a && a->sum_b == b->sum_b);
+    assert_memory_equal(ncg_array_data(before[1]), ncg_array_data(after[1]),
+                        (size_t)ncg_array_size(mean) * sizeof(float));
+    for (int i = 0; i < 3; i++) {
+        assert_ptr_equal(kept[i].type, c[i].type);
+        c[i].type->release_result(before[i]);
+        c[i].type->release_result(after[i]);
+        ncg_collection_release(&kept[i]);
+        ncg_collection_release(&kept[i]); /* does nothing more */
+    }
+    ncg_collection_type plain = pair_type;
+    plain.postpersist = NULL;
+    ncg_collection cannot = {&plain, p};
+    CHECK_STATUS(NCG_EUNSUPPORTED,
+                 ncg_persist(ctx, &cannot, 1, kept, &err));
+    CHECK_MESSAGE("pair");
+    pair_release(p);
+    ncg_array_release(&mean);
+    ncg_array_release(&x);
+    ncg_dataset_release(&ds);
+    ncg_context_destroy(&ctx);
+}
+
 /* ---- looking ---------------------------------------------------------------------- */
 
 static void tokens_follow_content(void **state)
@@ -447,6 +489,7 @@ int main(int argc, char **argv)
         NCG_TEST(schedulers_are_interchangeable),
         NCG_TEST(dataset_computes_to_memory),
         NCG_TEST(single_keys_are_computed),
+        NCG_TEST(collections_are_persisted),
         NCG_TEST(tokens_follow_content),
         NCG_TEST(incomplete_types_are_refused)};
     if (argc > 1)
