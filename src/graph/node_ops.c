@@ -279,17 +279,57 @@ static ncg_status check_reduce(const nci_node *input, const nci_reduce *reduce,
     return NCG_OK;
 }
 
+/* Whether results are among the input's values, none of which is what marks
+ * missing ones: a sum or a position may well be equal to it. */
+static bool picks_a_value(ncg_op op)
+{
+    return op == NCG_OP_MIN || op == NCG_OP_MAX || op == NCG_OP_FIRST ||
+           op == NCG_OP_LAST;
+}
+
+/* How many positions the smallest group has; 0 where some group has none. */
+static ncg_status fewest_values(const nci_reduce *r, const nci_node *input,
+                                int64_t *out, ncg_error *err)
+{
+    int64_t n = 1, fewest = INT64_MAX;
+    for (int d = 0; d < input->rank; d++)
+        if (r->over[d] && d != r->label_axis)
+            n *= input->shape[d];
+    *out = n;
+    if (r->label_axis < 0)
+        return NCG_OK;
+    int64_t *count = nci_calloc((size_t)r->nlabels + 1, sizeof *count);
+    if (!count)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    for (int64_t i = 0; i < input->shape[r->label_axis]; i++)
+        if (r->labels[i] >= 0)
+            count[r->labels[i]]++;
+    for (int32_t g = 0; g < r->nlabels; g++)
+        fewest = count[g] < fewest ? count[g] : fewest;
+    nci_free(count);
+    *out = fewest * n;
+    return NCG_OK;
+}
+
 /* Results of integer dtype need a value that says "missing": the input's own
- * for those that keep its dtype, NetCDF's default fill for the others. */
-static void set_reduced_missing(nci_node *node, const nci_node *input)
+ * for those that are among its values, NetCDF's default fill for the others. */
+static ncg_status set_reduced_missing(nci_node *node, const nci_node *input,
+                                      ncg_error *err)
 {
     bool counts = node->reduce.op == NCG_OP_COUNT;
     if (!nci_dtype_is_integer(node->dtype) ||
         (counts && node->reduce.min_count <= 1))
-        return; /* no count is missing unless fewer than min_count are */
-    if (node->dtype == input->dtype && input->has_missing) {
+        return NCG_OK; /* no count is missing unless fewer than min_count are */
+    int64_t least = node->reduce.min_count > 1 ? node->reduce.min_count : 1;
+    int64_t fewest = 0;
+    if (node->dtype != NCG_DTYPE_BOOL && !nci_dtype_is_float(input->dtype) &&
+        !input->has_missing)
+        NCI_TRY(fewest_values(&node->reduce, input, &fewest, err));
+    if (fewest >= least)
+        return NCG_OK; /* all values are there, and enough of them */
+    if (picks_a_value(node->reduce.op) && input->has_missing) {
         nci_node_set_missing(node, input);
-        return;
+        return NCG_OK;
     }
     node->has_missing = true;
     if (node->dtype == NCG_DTYPE_I64)
@@ -301,6 +341,7 @@ static void set_reduced_missing(nci_node *node, const nci_node *input)
     else
         nci_dtype_put(node->dtype, node->missing,
                       nci_dtype_default_fill(node->dtype));
+    return NCG_OK;
 }
 
 static void hash_reduce(const nci_node *node, int rank, nci_hash *hash)
@@ -367,7 +408,9 @@ ncg_status nci_node_reduce(nci_node *input, const nci_reduce *reduce,
         node->ninputs = 2;
     }
     node->name = input->name;
-    set_reduced_missing(node, input);
+    st = set_reduced_missing(node, input, err);
+    if (st)
+        goto done;
     nci_hash hash;
     nci_node_hash_common(node, &hash);
     if (weights)
