@@ -7,6 +7,7 @@
 
 #include "base/dtype.h"
 #include "base/mem.h"
+#include "engine/kernel/copy_even.h"
 #include "engine/kernel/fold_plain.h"
 #include "engine/kernel/task.h"
 #include "engine/kernel/vm.h"
@@ -337,6 +338,27 @@ static nci_box source_box(const nci_task *task)
     return box;
 }
 
+/* Values that only change their places: copied, whatever they are. */
+static bool is_copy(const nci_task *task)
+{
+    const nci_fused *f = task->fused;
+    const nci_access *access = &f->operands[0];
+    size_t size = ncg_dtype_size(f->out);
+    return task->is_even && !f->folds && !f->nsteps && f->noperands == 1 &&
+           f->out == access->dtype && size <= 8 &&
+           f->has_missing == access->has_missing &&
+           (!f->has_missing || !memcmp(f->missing, access->missing, size));
+}
+
+static void run_copy(nci_task *task)
+{
+    size_t size = ncg_dtype_size(task->fused->out);
+    nci_copy_even(task->data,
+                  task->views[0].data + task->base[0] * (int64_t)size, size,
+                  task->rank, task->box.count, task->stride[0]);
+    task->done = task->expected;
+}
+
 static ncg_status run_tiles(nci_task *task, ncg_error *err)
 {
     const nci_fused *f = task->fused;
@@ -345,6 +367,10 @@ static ncg_status run_tiles(nci_task *task, ncg_error *err)
     if (!f->noperands || f->operands[0].kind != NCI_OPERAND_SOURCE) {
         nci_piece piece;
         NCI_TRY(check_cancelled(task->env, err));
+        if (is_copy(task)) {
+            run_copy(task);
+            return NCG_OK;
+        }
         return nci_piece_of(task, NULL, NULL, &piece)
                    ? nci_run_piece(task, &piece, err)
                    : NCG_OK;
