@@ -3,7 +3,7 @@
  * chunks, dtypes and shapes. */
 #include "ops_check.h"
 
-#include "engine/sched/sched.h"
+#include "engine/sched/choose.h"
 
 enum { ROUNDS = 60 };
 
@@ -390,7 +390,7 @@ static int64_t peak_of(nci_node *node, const nci_grid *grid)
     nci_output output = {.node = node, .dtype = node->dtype, .grid = grid};
     nci_sched_costs costs = {NULL, no_scratch, one_thread};
     CHECK_OK(nci_lower(&output, 1, &plan, &err));
-    CHECK_OK(nci_sched_peak(plan, &costs, &peak, &err));
+    CHECK_OK(nci_sched_peak(plan, &costs, NULL, &peak, &err));
     nci_plan_free(&plan);
     return peak;
 }
