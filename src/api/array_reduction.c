@@ -64,14 +64,14 @@ static ncg_status reach_same(level *l, int d, const nci_axis *axis,
 
 static ncg_status add_numbers(level *l, ncg_error *err)
 {
-    l->grid.rank = l->rank + 1;
     return nci_axis_regular(l->options->length, l->options->length,
                             &l->grid.axis[l->rank], err);
 }
 
-static void start_level(level *l)
+static void start_level(level *l, int rank)
 {
     memset(&l->grid, 0, sizeof l->grid);
+    l->grid.rank = rank;
     for (int a = 0; a < NCG_MAX_RANK; a++)
         l->reach[a] = (nci_reach){.from = -1};
 }
@@ -80,7 +80,7 @@ static ncg_status chunks_to_states(level *l, nci_node *input, nci_node **out,
                                    ncg_error *err)
 {
     nci_grid grid = {0};
-    start_level(l);
+    start_level(l, l->rank + 1);
     ncg_status st = nci_node_grid(input, &grid, err);
     for (int d = 0; !st && d < l->rank; d++)
         st = l->over[d] ? reach_edges(l, d, grid.axis[d].nchunks,
@@ -124,7 +124,7 @@ static ncg_status combine_axis(level *l, int d, const nci_node *states,
 static ncg_status combine_once(level *l, nci_node *states, int64_t every,
                                nci_node **out, ncg_error *err)
 {
-    start_level(l);
+    start_level(l, l->rank + 1);
     ncg_status st = NCG_OK;
     for (int d = 0; !st && d < l->rank; d++)
         st = l->over[d] ? combine_axis(l, d, states, every, err)
@@ -160,17 +160,18 @@ static ncg_status run_finish(level *l, nci_node *states, ncg_dtype dtype,
 {
     ncg_status st = NCG_OK;
     int rank = 0;
-    start_level(l);
+    start_level(l, 0);
     for (int d = 0; !st && d < l->rank; d++) {
         const nci_axis *axis = &states->grid.axis[d];
         if (l->over[d] && !l->options->keepdims)
             continue;
+        l->grid.rank = rank + 1;
         st = nci_axis_from_edges(axis->edge, axis->nchunks,
                                  &l->grid.axis[rank], err);
         if (!st)
             st = nci_reach_follow(rank, axis, 1, 1, 0, 0, nci_axis_size(axis),
                                   &l->reach[d], err);
-        l->grid.rank = ++rank;
+        rank++;
     }
     if (!st)
         st = make_node(l, l->options->finish, dtype, states, out, err);
