@@ -310,7 +310,8 @@ int main(int argc, char **argv)
     omp_set_num_threads(bench.threads);
     size_t size = ncg_dtype_size(bench.dtype);
     bench.side = (int64_t)sqrt((double)(mib << 20) / (double)size);
-    nci_executor_options options = {bench.threads, mib << 22};
+    nci_executor_options options = {.threads = bench.threads,
+                                    .memory_limit = mib << 22};
     check(nci_executor_create(&options, &bench.executor, &err), &err);
     check(nci_source_table_create(&bench.sources, &err), &err);
     bench.a = make_array(1);

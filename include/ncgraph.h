@@ -159,9 +159,13 @@ typedef struct ncg_context_options {
     void *note_payload;
     bool no_checksum;     /* do not verify fletcher32 */
     bool force_library;   /* read everything through NetCDF-C (for tests) */
+    const char *spill_directory; /* a local disk, for chunks of computations
+                             that need more than memory_limit; copied.
+                             NULL: $TMPDIR or /tmp */
 } ncg_context_options;
 #define NCG_CONTEXT_OPTIONS_INIT                                               \
-    {sizeof(ncg_context_options), 0, 0, NULL, NULL, NULL, NULL, false, false}
+    {sizeof(ncg_context_options), 0, 0, NULL, NULL, NULL, NULL, false, false,  \
+     NULL}
 
 /* ncg_context_create starts an engine in this process.
  * Errors: EINVAL (threads or limit negative), ENOMEM. */
@@ -501,8 +505,10 @@ NCG_API ncg_status ncg_array_compute(ncg_array *array, void *data,
  * name: add subtract multiply divide power minimum arctan2 equal less
  * logical_and where negative absolute sqrt exp sin isnan and so on
  * (ncg_map_op_name lists them). Shapes broadcast and dtypes are promoted as in
- * NumPy 2, except that there is no 16-bit float: f4 takes its place. Integers
- * with a missing value take part as floating-point numbers, missing as NaN.
+ * NumPy 2, except that there is no 16-bit float: f4 takes its place; that rint
+ * keeps integers, square and sign keep truth values, and reciprocal does not
+ * keep integers. Integers with a missing value take part as floating-point
+ * numbers, missing as NaN.
  * Errors: EINVAL: unknown operation (with a suggestion), wrong number of
  * inputs, shapes that do not broadcast, inputs of two contexts. */
 NCG_API ncg_status ncg_array_map(const char *op, ncg_array *const *inputs,

@@ -67,9 +67,11 @@ static ncg_status start_engine(ncg_context *ctx, ncg_error *err)
 {
     nci_io_options io = {ctx->options.no_checksum, ctx->options.force_library};
     nci_executor_options executor = {ctx->options.threads,
-                                     ctx->options.memory_limit};
+                                     ctx->options.memory_limit,
+                                     ctx->options.spill_directory};
     NCI_TRY(nci_io_create(&io, &ctx->io, err));
     NCI_TRY(nci_source_table_create(&ctx->sources, err));
+    ctx->options.spill_directory = NULL; /* the executor has a copy */
     return nci_executor_create(&executor, &ctx->executor, err);
 }
 

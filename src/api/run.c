@@ -70,6 +70,7 @@ static void count_run(ncg_context *ctx, const nci_run_stats *run)
     ctx->stats.tasks += run->tasks;
     ctx->stats.seconds += run->seconds;
     ctx->stats.bytes_kept += run->kept;
+    ctx->stats.bytes_spilled += run->spilled;
     if (run->peak > ctx->stats.peak_memory)
         ctx->stats.peak_memory = run->peak;
     pthread_mutex_unlock(&ctx->lock);

@@ -30,7 +30,9 @@ ncg_status nci_executor_create(const nci_executor_options *options,
     pthread_mutex_init(&x->turn, NULL);
     ncg_status st = NCG_OK;
     x->lanes = nci_calloc(threads, sizeof *x->lanes);
-    if (!x->lanes)
+    if (options->spill_directory)
+        x->spill_directory = nci_strdup(options->spill_directory);
+    if (!x->lanes || (options->spill_directory && !x->spill_directory))
         st = nci_fail(err, NCG_ENOMEM, "out of memory");
     if (!st)
         st = nci_kernel_table_create(&x->kernels, err);
@@ -58,6 +60,7 @@ void nci_executor_destroy(nci_executor **slot)
         nci_free(x->lanes[i].drops);
     }
     nci_free(x->lanes);
+    nci_free(x->spill_directory);
     nci_kernel_table_free(&x->kernels);
     pthread_mutex_destroy(&x->turn);
     nci_free(x);

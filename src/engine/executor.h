@@ -14,6 +14,7 @@ typedef struct nci_executor nci_executor; /* the pool; lives in a context */
 typedef struct nci_executor_options {
     int threads;          /* > 0 */
     int64_t memory_limit; /* > 0 */
+    const char *spill_directory; /* copied; NULL: $TMPDIR or /tmp */
 } nci_executor_options;
 
 /* What becomes of the chunks of STORE layers. encode: any thread, no lock
@@ -36,6 +37,7 @@ typedef struct nci_run_stats {
     int64_t tasks;
     int64_t peak;     /* managed bytes, highest; with those kept and held */
     int64_t kept;     /* of decoded tiles for later passes */
+    int64_t spilled;  /* written to disk for want of memory */
     double seconds;
     int64_t failed; /* the first task that failed, -1: none */
 } nci_run_stats;

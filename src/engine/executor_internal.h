@@ -22,6 +22,7 @@ struct nci_executor {
     pid_t pid; /* of the process that owns the threads */
     int threads;
     int64_t limit;
+    char *spill_directory; /* NULL: the system's */
     _Atomic int64_t managed; /* of the run under way, for those who ask */
     pthread_mutex_t turn; /* guards the pool: one run or loop at a time */
     nci_pool *pool;
@@ -41,6 +42,10 @@ typedef struct nci_work {
     int64_t keep; /* bytes of the limit for decoded tiles (tile_cache.h) */
 } nci_work;
 
+/* nci_executor_held: bytes of the memory limit that a run cannot use: those of
+ * persisted arrays, and what the sink will keep. */
+int64_t nci_executor_held(const nci_source_table *sources,
+                          const nci_sink *sink);
 /* nci_executor_check refuses after fork: EINVAL. */
 ncg_status nci_executor_check(const nci_executor *executor, ncg_error *err);
 

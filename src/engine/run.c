@@ -15,12 +15,11 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "engine/costs.h"
 #include "engine/executor_internal.h"
 #include "engine/kernel/team.h"
-#include "engine/predict.h"
 #include "engine/sched/choose.h"
 #include "engine/sched/task_map.h"
+#include "engine/spill_file.h"
 #include "engine/tile_cache.h"
 
 enum { POLL_MS = 50 }; /* how often the caller looks at `cancel` */
@@ -33,6 +32,7 @@ typedef struct run {
     const nci_sink *sink;
     int64_t limit; /* the executor's, without what is held already */
     nci_tile_cache *cache; /* NULL: no source is read twice */
+    nci_spill_file *spill; /* NULL: everything stays in memory */
     _Atomic bool stopping; /* kernels look at it between tiles */
 
     pthread_mutex_t lock; /* guards what follows */
@@ -41,6 +41,7 @@ typedef struct run {
     nci_sched *sched;
     nci_actions actions;
     nci_task_map store; /* task -> what it left */
+    nci_task_map disk;  /* task -> its copy on disk */
     int active;         /* jobs queued or on a thread */
     bool over;
     ncg_status status;
@@ -64,6 +65,13 @@ static void drop_locked(run *r, nci_lane *lane, int64_t task)
         lane->drops[lane->ndrops++] = buf;
     else
         nci_buf_release(&buf);
+}
+
+static void drop_copy_locked(run *r, int64_t task)
+{
+    nci_extent *copy = nci_task_map_remove(&r->disk, task);
+    if (copy)
+        nci_spill_file_drop(r->spill, &copy);
 }
 
 static void drop_all(nci_lane *lane)
@@ -102,6 +110,8 @@ static bool apply_locked(run *r, int thread, nci_lane *lane, nci_action *mine)
         switch (action->kind) {
         case NCI_ACTION_RUN:
         case NCI_ACTION_PUT:
+        case NCI_ACTION_SPILL:
+        case NCI_ACTION_LOAD:
             if (mine && !has_mine) {
                 *mine = *action;
                 has_mine = true;
@@ -110,6 +120,10 @@ static bool apply_locked(run *r, int thread, nci_lane *lane, nci_action *mine)
             }
             break;
         case NCI_ACTION_RELEASE:
+            drop_locked(r, lane, action->task);
+            drop_copy_locked(r, action->task);
+            break;
+        case NCI_ACTION_FORGET:
             drop_locked(r, lane, action->task);
             break;
         case NCI_ACTION_DONE:
@@ -145,16 +159,26 @@ static void gather_dep(void *ctx, int input, int64_t task)
         (nci_dep){input, task, nci_task_map_get(&g->run->store, task)};
 }
 
-/* Finds what the action works on: the inputs of a task, a stored chunk. */
+/* What an action works on beside the inputs of a task. */
+typedef struct subject {
+    nci_buf *chunk;   /* PUT, SPILL: owned */
+    nci_extent *copy; /* LOAD: borrowed; SPILL: made by it */
+} subject;
+
 static void prepare_locked(run *r, nci_lane *lane, const nci_action *action,
-                           nci_buf **stored)
+                           subject *what)
 {
     gather_ctx g = {r, lane};
     lane->ndeps = 0;
     lane->failed = false;
-    *stored = NULL;
+    *what = (subject){0};
     if (action->kind == NCI_ACTION_PUT)
-        *stored = nci_task_map_remove(&r->store, action->task);
+        what->chunk = nci_task_map_remove(&r->store, action->task);
+    else if (action->kind == NCI_ACTION_SPILL)
+        what->chunk =
+            nci_buf_retain(nci_task_map_get(&r->store, action->task));
+    else if (action->kind == NCI_ACTION_LOAD)
+        what->copy = nci_task_map_get(&r->disk, action->task);
     else
         nci_plan_deps(r->plan, action->task, gather_dep, &g);
 }
@@ -217,26 +241,50 @@ static ncg_status put_chunk(run *r, const nci_action *action,
     return r->sink->put(r->sink->ctx, layer->store.output, index, stored, err);
 }
 
+static ncg_status work_off(run *r, nci_lane *lane, const nci_action *action,
+                           subject *what, nci_buf **out, nci_event *event,
+                           ncg_error *err)
+{
+    switch (action->kind) {
+    case NCI_ACTION_PUT:
+        event->kind = NCI_EVENT_PUT_DONE;
+        return put_chunk(r, action, what->chunk, err);
+    case NCI_ACTION_SPILL:
+        event->kind = NCI_EVENT_SPILLED;
+        return nci_spill_file_write(r->spill, what->chunk, &what->copy, err);
+    case NCI_ACTION_LOAD:
+        event->kind = NCI_EVENT_LOADED;
+        return nci_spill_file_read(r->spill, what->copy, out, err);
+    default:
+        event->kind = NCI_EVENT_TASK_DONE;
+        return run_task(r, lane, action, out, err);
+    }
+}
+
+/* Of a task or put, or of a transfer. */
+static void set_failed(nci_event *event, ncg_status status)
+{
+    bool is_task = event->kind == NCI_EVENT_TASK_DONE ||
+                   event->kind == NCI_EVENT_PUT_DONE;
+    event->kind = is_task ? NCI_EVENT_TASK_FAILED : NCI_EVENT_SPILL_FAILED;
+    event->status = status;
+}
+
 /* Does the work of an action; *event tells how it ended. The output moves into
  * *out, what was put is let go. */
 static void execute(run *r, nci_lane *lane, const nci_action *action,
-                    nci_buf *stored, nci_buf **out, nci_event *event,
+                    subject *what, nci_buf **out, nci_event *event,
                     ncg_error *err)
 {
-    bool is_put = action->kind == NCI_ACTION_PUT;
-    *event =
-        (nci_event){.kind = is_put ? NCI_EVENT_PUT_DONE : NCI_EVENT_TASK_DONE,
-                    .task = action->task,
-                    .attempt = action->attempt};
+    *event = (nci_event){.task = action->task, .attempt = action->attempt};
     nci_error_clear(err);
-    event->status = is_put ? put_chunk(r, action, stored, err)
-                           : run_task(r, lane, action, out, err);
-    if (event->status) {
-        event->kind = NCI_EVENT_TASK_FAILED;
+    ncg_status st = work_off(r, lane, action, what, out, event, err);
+    if (st) {
+        set_failed(event, st);
         nci_buf_release(out);
     }
     event->bytes = (int64_t)nci_buf_size(*out);
-    nci_buf_release(&stored);
+    nci_buf_release(&what->chunk);
 }
 
 static void keep_error_locked(run *r, const nci_event *event,
@@ -251,21 +299,35 @@ static void keep_error_locked(run *r, const nci_event *event,
     atomic_store(&r->stopping, true);
 }
 
-static void report_locked(run *r, nci_event *event, nci_buf **out,
-                          ncg_error *err)
+/* Puts something under the task's number; false without memory. */
+static bool keep_locked(nci_task_map *map, int64_t task, void *value)
 {
-    if (event->kind == NCI_EVENT_TASK_DONE) {
+    if (!nci_task_map_reserve(map))
+        return false;
+    nci_task_map_put(map, task, value);
+    return true;
+}
+
+static void report_locked(run *r, nci_event *event, subject *what,
+                          nci_buf **out, ncg_error *err)
+{
+    bool is_kept = true;
+    if (event->kind == NCI_EVENT_TASK_DONE)
         nci_tile_cache_task_done(r->cache,
                                  nci_plan_layer(r->plan, event->task));
-        if (nci_task_map_reserve(&r->store)) {
-            nci_task_map_put(&r->store, event->task, *out);
+    if (event->kind == NCI_EVENT_SPILLED) {
+        is_kept = keep_locked(&r->disk, event->task, what->copy);
+        if (!is_kept)
+            nci_spill_file_drop(r->spill, &what->copy);
+    } else if (event->kind == NCI_EVENT_TASK_DONE ||
+               event->kind == NCI_EVENT_LOADED) {
+        is_kept = keep_locked(&r->store, event->task, *out);
+        if (is_kept)
             *out = NULL;
-        } else {
-            event->kind = NCI_EVENT_TASK_FAILED;
-            event->status = nci_fail(err, NCG_ENOMEM, "out of memory");
-        }
     }
-    if (event->kind == NCI_EVENT_TASK_FAILED)
+    if (!is_kept)
+        set_failed(event, nci_fail(err, NCG_ENOMEM, "out of memory"));
+    if (event->status)
         keep_error_locked(r, event, err);
     nci_sched_handle(r->sched, event, &r->actions, NULL);
     nci_sched_stats now;
@@ -283,20 +345,21 @@ static void run_job(const nci_job *job, int thread)
                          .task = job->task,
                          .attempt = job->attempt,
                          .threads = job->threads};
-    nci_buf *stored = NULL, *out = NULL;
+    nci_buf *out = NULL;
+    subject what;
     nci_event event;
     ncg_error err;
     bool go_on = true;
     pthread_mutex_lock(&r->lock);
-    prepare_locked(r, lane, &action, &stored);
+    prepare_locked(r, lane, &action, &what);
     pthread_mutex_unlock(&r->lock);
     while (go_on) {
-        execute(r, lane, &action, stored, &out, &event, &err);
+        execute(r, lane, &action, &what, &out, &event, &err);
         pthread_mutex_lock(&r->lock);
-        report_locked(r, &event, &out, &err);
+        report_locked(r, &event, &what, &out, &err);
         go_on = apply_locked(r, thread, lane, &action);
         if (go_on)
-            prepare_locked(r, lane, &action, &stored);
+            prepare_locked(r, lane, &action, &what);
         pthread_mutex_unlock(&r->lock);
         nci_buf_release(&out);
         drop_all(lane);
@@ -352,7 +415,7 @@ static void watch_locked(run *r, const watch *w)
 }
 
 /* What persisted arrays take, and what the sink will keep of this run. */
-static int64_t held_bytes(const nci_source_table *sources, const nci_sink *sink)
+int64_t nci_executor_held(const nci_source_table *sources, const nci_sink *sink)
 {
     return (sources ? nci_source_table_held(sources) : 0) + sink->keeps;
 }
@@ -379,12 +442,25 @@ static ncg_status check_budget(const run *r, int64_t peak, ncg_error *err)
                     limit);
 }
 
+/* Where the plan needs more than there is, its chunks go to disk and back, as
+ * long as each task fits. */
+static ncg_status allow_spill(run *r, const nci_sched_costs *costs,
+                              ncg_error *err)
+{
+    int64_t floor = 0;
+    NCI_TRY(nci_sched_floor(r->plan, costs, &floor, err));
+    NCI_TRY(check_budget(r, floor, err));
+    NCI_TRY(nci_spill_file_create(r->executor->spill_directory, &r->spill,
+                                  err));
+    return nci_sched_allow_spill(r->sched, floor, err);
+}
+
 static ncg_status start_sched(run *r, ncg_error *err)
 {
     nci_sched_costs costs = {r->work->ctx, r->work->scratch, r->work->threads};
     NCI_TRY(nci_sched_choose(r->plan, &costs, &r->choice, err));
-    NCI_TRY(check_budget(r, r->choice.peak, err));
-    return nci_sched_create(r->plan, &costs, &r->choice, &r->sched, err);
+    NCI_TRY(nci_sched_create(r->plan, &costs, &r->choice, &r->sched, err));
+    return r->choice.peak > r->limit ? allow_spill(r, &costs, err) : NCG_OK;
 }
 
 /* Hands the plan to the threads and waits. */
@@ -418,6 +494,12 @@ static void fini(run *r)
         nci_buf_release(&buf);
     }
     nci_task_map_fini(&r->store);
+    for (size_t i = 0; i < r->disk.capacity; i++) {
+        nci_extent *copy = r->disk.slots[i].value;
+        nci_spill_file_drop(r->spill, &copy);
+    }
+    nci_task_map_fini(&r->disk);
+    nci_spill_file_free(&r->spill);
     nci_tile_cache_free(&r->cache);
     nci_free(r->actions.items);
     nci_sched_free(&r->sched);
@@ -435,6 +517,7 @@ static void report(const run *r, double seconds, nci_run_stats *stats)
     *stats = (nci_run_stats){.tasks = end.finished,
                              .peak = end.peak + kept + held,
                              .kept = kept,
+                             .spilled = end.spilled,
                              .seconds = seconds,
                              .failed = r->failed};
 }
@@ -460,7 +543,7 @@ ncg_status nci_executor_run_work(
              .sources = sources,
              .work = work,
              .sink = sink,
-             .limit = x->limit - held_bytes(sources, sink),
+             .limit = x->limit - nci_executor_held(sources, sink),
              .failed = -1};
     pthread_mutex_init(&r.lock, NULL);
     nci_cond_init(&r.ended);
@@ -476,41 +559,4 @@ ncg_status nci_executor_run_work(
     atomic_store(&x->managed, 0);
     pthread_mutex_unlock(&x->turn);
     return st;
-}
-
-/* ---- with the real kernels
- * --------------------------------------------------- */
-
-static ncg_status kernel_run(void *ctx, const nci_task_env *env, int64_t task,
-                             const nci_dep *deps, int64_t ndeps, nci_buf **out,
-                             ncg_error *err)
-{
-    const nci_costs *costs = ctx;
-    ncg_status st = nci_kernel_run(env, task, deps, ndeps, out, err);
-    for (int i = 0; st && i < costs->retries; i++) {
-        if (st == NCG_ECANCELED || atomic_load(env->cancelled))
-            break;
-        nci_error_clear(err);
-        st = nci_kernel_run(env, task, deps, ndeps, out, err);
-    }
-    return st;
-}
-
-ncg_status nci_executor_run(
-    nci_executor *x, const nci_plan *plan, const nci_source_table *sources,
-    const nci_sink *sink, const _Atomic bool *cancel,
-    void (*progress)(void *ctx, int64_t tasks_done, int64_t managed),
-    void *progress_ctx, nci_run_stats *stats, ncg_error *err)
-{
-    nci_costs costs = {plan, sources, x->kernels,
-                       sink->encode && !sink->is_plain, sink->retries};
-    nci_prediction memory = {0};
-    if (nci_tile_cache_want(plan, sources))
-        NCI_TRY(nci_predict(x, plan, sources, &memory, err));
-    memory.kept = nci_tile_cache_room(
-        memory.want, x->limit - held_bytes(sources, sink), memory.peak);
-    nci_work work = {&costs, kernel_run, nci_costs_scratch, nci_costs_threads,
-                     memory.kept};
-    return nci_executor_run_work(x, plan, sources, &work, sink, cancel,
-                                 progress, progress_ctx, stats, err);
 }

@@ -6,8 +6,10 @@ list(APPEND engine_sources
   pool.c
   predict.c
   run.c
+  run_plan.c
   generate.c
   source.c
+  spill_file.c
   source_files.c
   source_fill.c
   source_memory.c

@@ -26,6 +26,8 @@ typedef struct sim {
     int njobs, cores;
     double now;
     uint8_t *held; /* 1: its output is in memory */
+    uint8_t *disk; /* 1: there is a copy of it on disk */
+    int64_t on_disk; /* bytes */
     uint8_t *ran;
     nci_sched_choice choice;
     int64_t *puts; /* STORE tasks in the order of the tasks */
@@ -75,6 +77,10 @@ static void start_job(sim *s, const nci_action *action)
     if (action->kind == NCI_ACTION_RUN) {
         assert_false(s->ran[action->task]);
         nci_plan_deps(s->plan, action->task, check_input, s);
+    } else if (action->kind == NCI_ACTION_SPILL) {
+        assert_true(s->held[action->task] && !s->disk[action->task]);
+    } else if (action->kind == NCI_ACTION_LOAD) {
+        assert_true(!s->held[action->task] && s->disk[action->task]);
     } else {
         assert_true(s->held[action->task]);
         assert_int_equal(layer->kind, NCI_LAYER_STORE);
@@ -100,10 +106,19 @@ static void apply(sim *s)
         switch (action->kind) {
         case NCI_ACTION_RUN:
         case NCI_ACTION_PUT:
+        case NCI_ACTION_SPILL:
+        case NCI_ACTION_LOAD:
             start_job(s, action);
             break;
         case NCI_ACTION_RELEASE:
             assert_true(s->held[action->task]);
+            s->held[action->task] = 0;
+            if (s->disk[action->task])
+                s->on_disk -= nci_plan_bytes(s->plan, action->task);
+            s->disk[action->task] = 0;
+            break;
+        case NCI_ACTION_FORGET:
+            assert_true(s->held[action->task] && s->disk[action->task]);
             s->held[action->task] = 0;
             break;
         case NCI_ACTION_DONE:
@@ -133,6 +148,7 @@ static void tell(sim *s, const nci_event *event)
     assert_int_equal(stats.threads, s->cores);
     assert_int_equal(stats.running, s->njobs);
     s->result->managed_peak = stats.peak;
+    s->result->spilled = stats.spilled;
     s->events++;
 }
 
@@ -150,8 +166,35 @@ static sim_job next_job(sim *s)
     return job;
 }
 
+/* A write or a read of the disk ends; the disk may be full. */
+static nci_event end_transfer(sim *s, const sim_job *job)
+{
+    int64_t task = job->action.task, bytes = nci_plan_bytes(s->plan, task);
+    bool is_spill = job->action.kind == NCI_ACTION_SPILL;
+    nci_event event = {.kind =
+                           is_spill ? NCI_EVENT_SPILLED : NCI_EVENT_LOADED,
+                       .task = task,
+                       .attempt = job->action.attempt};
+    s->ended++;
+    if (!is_spill) {
+        s->held[task] = 1;
+        s->result->loaded++;
+    } else if (s->options->disk && s->on_disk + bytes > s->options->disk) {
+        event.kind = NCI_EVENT_SPILL_FAILED;
+        event.status = NCG_EOUTPUT;
+        s->stopped = true;
+    } else {
+        s->disk[task] = 1;
+        s->on_disk += bytes;
+    }
+    return event;
+}
+
 static nci_event end_job(sim *s, const sim_job *job)
 {
+    if (job->action.kind == NCI_ACTION_SPILL ||
+        job->action.kind == NCI_ACTION_LOAD)
+        return end_transfer(s, job);
     const nci_layer *layer = nci_plan_layer(s->plan, job->action.task);
     bool is_put = job->action.kind == NCI_ACTION_PUT;
     nci_event event = {.kind =
@@ -228,6 +271,16 @@ static void start(sim *s)
     CHECK_OK(nci_sched_create(s->plan, &costs, &s->choice, &s->sched, &err));
     s->result->peak = peak;
     s->result->limit = peak + (int64_t)(o->room * (double)all);
+    if (o->spills) {
+        int64_t floor = 0;
+        CHECK_OK(nci_sched_floor(s->plan, &costs, &floor, &err));
+        CHECK_OK(nci_sched_allow_spill(s->sched, floor, &err));
+        s->result->floor = floor;
+        s->result->limit = floor;
+        if (peak > floor)
+            s->result->limit += (int64_t)(o->room * (double)(peak - floor));
+        peak = floor;
+    }
     joined.limit = s->result->limit;
     if (peak > 1) {
         nci_event small = joined;
@@ -251,6 +304,7 @@ void sim_run(const nci_plan *plan, const sim_options *options,
         s.old[i] = (nci_event){.kind = NCI_EVENT_TASK_DONE, .task = i};
     s.jobs = calloc((size_t)options->threads, sizeof *s.jobs);
     s.held = calloc(ntasks, 1);
+    s.disk = calloc(ntasks, 1);
     s.ran = calloc(ntasks, 1);
     s.puts = calloc(ntasks, sizeof *s.puts);
     start(&s);
@@ -259,7 +313,7 @@ void sim_run(const nci_plan *plan, const sim_options *options,
     result->time = s.now;
     if (!result->status) {
         for (int64_t t = 0; t < plan->ntasks; t++)
-            assert_false(s.held[t]);
+            assert_false(s.held[t] || s.disk[t]);
         int64_t nputs = 0;
         for (int i = 0; i < plan->noutputs; i++)
             nputs += plan->layers[plan->outputs[i]].ntasks;
@@ -270,6 +324,7 @@ void sim_run(const nci_plan *plan, const sim_options *options,
     nci_free(s.actions.items);
     free(s.jobs);
     free(s.held);
+    free(s.disk);
     free(s.ran);
     free(s.puts);
 }

@@ -17,12 +17,15 @@ typedef struct sim_options {
     int64_t cancel_at; /* cancel before the n-th event; 0 */
     int stale_every;   /* repeat old events now and then; 0: never */
     bool is_checked;   /* nci_sched_check after each event */
+    bool spills;       /* limit = floor + room * (peak - floor) */
+    int64_t disk;      /* bytes that fit on the disk; 0: any number */
 } sim_options;
 
 typedef struct sim_result {
     ncg_status status;
     int64_t ran, put; /* tasks that ran to their end, puts */
     int64_t peak, limit, managed_peak;
+    int64_t floor, spilled, loaded; /* bytes; outputs read back */
     double time; /* virtual */
     double busy; /* core-time used, virtual */
 } sim_result;

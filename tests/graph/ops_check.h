@@ -202,7 +202,8 @@ static inline ncg_status ops_put(void *ctx, int output, const int64_t *index,
 static inline ncg_status t_run(nci_node *node, int threads, tensor *out,
                                ncg_error *err)
 {
-    nci_executor_options options = {threads, OPS_LIMIT};
+    nci_executor_options options = {.threads = threads,
+                                    .memory_limit = OPS_LIMIT};
     nci_executor *executor = NULL;
     nci_source_table *table = NULL;
     nci_plan *plan = NULL;

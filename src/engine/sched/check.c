@@ -38,6 +38,41 @@ static void count_left(void *ctx, int input, int64_t task)
         l->left += r->state < NCI_TASK_MEMORY;
 }
 
+static void count_pins(void *ctx, int input, int64_t task)
+{
+    links *l = ctx;
+    const nci_record *r = nci_records_find(&l->sched->records, task);
+    (void)input;
+    l->left += r && (r->state == NCI_TASK_ADMITTED ||
+                     r->state == NCI_TASK_RUNNING);
+}
+
+static void count_coming(void *ctx, int input, int64_t task)
+{
+    links *l = ctx;
+    const nci_record *r = nci_records_find(&l->sched->records, task);
+    (void)input;
+    l->missing += r->place > NCI_PLACE_SPILLING;
+}
+
+static const char *check_place(const nci_sched *s, const nci_record *r)
+{
+    links l = {.sched = s};
+    nci_plan_dependents(s->plan, r->task, count_pins, &l);
+    if (r->state == NCI_TASK_MEMORY && l.left != r->pins)
+        return "the count of users under way is wrong";
+    if (r->place == NCI_PLACE_DISK && (r->held || r->pins))
+        return "an output on disk holds memory or is in use";
+    if (r->place != NCI_PLACE_DISK && r->state == NCI_TASK_MEMORY &&
+        r->held != r->bytes)
+        return "an output in memory does not hold its bytes";
+    if (r->place == NCI_PLACE_DISK && !r->on_disk)
+        return "an output on disk has no copy there";
+    if (r->state == NCI_TASK_RUNNING)
+        nci_plan_deps(s->plan, r->task, count_coming, &l);
+    return l.missing ? "a task runs without its inputs in memory" : NULL;
+}
+
 static const char *check_record(const nci_sched *s, const nci_record *r,
                                 sums *sum)
 {
@@ -60,9 +95,11 @@ static const char *check_record(const nci_sched *s, const nci_record *r,
     nci_plan_dependents(s->plan, r->task, count_left, &l);
     if (l.left != r->left)
         return "the count of users is wrong";
-    if (r->state == NCI_TASK_MEMORY && !r->left)
+    if (r->state == NCI_TASK_MEMORY && !r->left && !r->is_dropped)
         return "an output without users is held";
     bool is_busy = r->state == NCI_TASK_RUNNING || r->state == NCI_TASK_PUTTING;
+    if (s->rank)
+        return check_place(s, r);
     if (is_busy != (r->threads > 0))
         return "the cores of a task do not fit its state";
     if (r->state <= NCI_TASK_READY && r->held)

@@ -65,6 +65,7 @@ void nci_sched_free(nci_sched **slot)
     nci_heap_fini(&s->ready);
     nci_free(s->needed);
     nci_free(s->window);
+    nci_free(s->rank);
     nci_free(s);
 }
 
@@ -77,6 +78,7 @@ void nci_sched_get_stats(const nci_sched *s, nci_sched_stats *out)
         .finished = s->finished,
         .running = s->running,
         .threads = s->threads - s->idle,
+        .spilled = s->spilled,
     };
 }
 
@@ -85,7 +87,7 @@ void nci_sched_get_stats(const nci_sched *s, nci_sched_stats *out)
 
 /* Appends an action; all but the last one of a run leave one place free, so
  * that the last one never needs memory. False: there was none. */
-static bool emit(nci_actions *actions, nci_action action)
+bool nci_sched_emit(nci_actions *actions, nci_action action)
 {
     bool is_last =
         action.kind == NCI_ACTION_DONE || action.kind == NCI_ACTION_FAILED;
@@ -98,7 +100,7 @@ static bool emit(nci_actions *actions, nci_action action)
     return true;
 }
 
-static void fail(nci_sched *s, ncg_status status)
+void nci_sched_fail(nci_sched *s, ncg_status status)
 {
     if (!s->failure)
         s->failure = status;
@@ -116,7 +118,7 @@ int64_t nci_sched_share_ahead(const nci_sched *s, const nci_record *r)
     return 0;
 }
 
-static void set_held(nci_sched *s, nci_record *r, int64_t held)
+void nci_sched_set_held(nci_sched *s, nci_record *r, int64_t held)
 {
     s->ahead -= nci_sched_share_ahead(s, r);
     s->managed += held - r->held;
@@ -142,9 +144,9 @@ static void advance(nci_sched *s)
     }
 }
 
-static void release(nci_sched *s, nci_record *r)
+void nci_sched_release(nci_sched *s, nci_record *r)
 {
-    set_held(s, r, 0);
+    nci_sched_set_held(s, r, 0);
     if (r->order >= s->low)
         *nci_sched_window(s, r->order) = NULL;
     nci_records_remove(&s->records, r);
@@ -211,13 +213,22 @@ static nci_record *add_record(nci_sched *s, int64_t task)
         queue_put(s, r);
     r->need = r->bytes + s->costs.scratch(s->costs.ctx, task, 1);
     r->left = nci_needed_dependents(s->plan, s->needed, task);
+    r->next_use = -1;
     return r;
 }
 
-/* Takes the next task of the walk; false at its end or without memory. */
-static bool pull(nci_sched *s)
+static bool may_pull(const nci_sched *s)
+{
+    return !s->failure && !s->walked && s->nwaiting < MAX_WAITING &&
+           s->pulled - s->low < MAX_WINDOW;
+}
+
+/* False also without memory. */
+bool nci_sched_pull(nci_sched *s)
 {
     int64_t task = -1;
+    if (!may_pull(s))
+        return false;
     ncg_status st = nci_order_next(&s->order, &task, NULL);
     nci_record *r = NULL;
     if (!st && task < 0) {
@@ -227,7 +238,7 @@ static bool pull(nci_sched *s)
     if (!st)
         r = add_record(s, task);
     if (!r) {
-        fail(s, NCG_ENOMEM);
+        nci_sched_fail(s, NCG_ENOMEM);
         return false;
     }
     count_ctx c = {s, 0};
@@ -278,15 +289,15 @@ static void assign(nci_sched *s, nci_record *r, int threads, int64_t need,
                       .task = r->task,
                       .attempt = r->attempt + 1,
                       .threads = threads};
-    if (!emit(actions, run)) {
-        fail(s, NCG_ENOMEM);
+    if (!nci_sched_emit(actions, run)) {
+        nci_sched_fail(s, NCG_ENOMEM);
         return;
     }
     nci_heap_pop(&s->ready);
     r->state = NCI_TASK_RUNNING;
     r->attempt++;
     r->threads = threads;
-    set_held(s, r, need);
+    nci_sched_set_held(s, r, need);
     s->idle -= threads;
     s->running++;
 }
@@ -310,21 +321,21 @@ static bool start_next(nci_sched *s, nci_actions *actions)
     return true;
 }
 
-static bool may_put(const nci_sched *s)
+bool nci_sched_may_put(const nci_sched *s)
 {
     return s->put_first && !s->putting &&
            s->put_first->state == NCI_TASK_STORED;
 }
 
-static void start_put(nci_sched *s, nci_actions *actions)
+void nci_sched_start_put(nci_sched *s, nci_actions *actions)
 {
     nci_record *r = s->put_first;
     nci_action put = {.kind = NCI_ACTION_PUT,
                       .task = r->task,
                       .attempt = r->attempt,
                       .threads = 1};
-    if (!emit(actions, put)) {
-        fail(s, NCG_ENOMEM);
+    if (!nci_sched_emit(actions, put)) {
+        nci_sched_fail(s, NCG_ENOMEM);
         return;
     }
     r->state = NCI_TASK_PUTTING;
@@ -334,25 +345,27 @@ static void start_put(nci_sched *s, nci_actions *actions)
     s->running++;
 }
 
-static bool may_pull(const nci_sched *s)
+static void start_all(nci_sched *s, nci_actions *actions)
 {
-    return !s->failure && !s->walked && s->nwaiting < MAX_WAITING &&
-           s->pulled - s->low < MAX_WINDOW;
+    while (!s->failure && s->idle > 0) {
+        if (nci_sched_may_put(s)) {
+            nci_sched_start_put(s, actions);
+            continue;
+        }
+        while (s->ready.count < (size_t)s->idle && nci_sched_pull(s))
+            continue;
+        if (s->failure || !s->ready.count || !start_next(s, actions))
+            break;
+    }
 }
 
 /* Gives idle cores work; says when the run is over. */
 static void dispatch(nci_sched *s, nci_actions *actions)
 {
-    while (!s->failure && s->idle > 0) {
-        if (may_put(s)) {
-            start_put(s, actions);
-            continue;
-        }
-        while (s->ready.count < (size_t)s->idle && may_pull(s))
-            pull(s);
-        if (s->failure || !s->ready.count || !start_next(s, actions))
-            break;
-    }
+    if (s->rank)
+        nci_spill_dispatch(s, actions);
+    else
+        start_all(s, actions);
     if (s->over || s->running)
         return;
     nci_action last = {.kind = NCI_ACTION_FAILED, .status = s->failure};
@@ -361,7 +374,7 @@ static void dispatch(nci_sched *s, nci_actions *actions)
             return;
         last.kind = NCI_ACTION_DONE;
     }
-    s->over = emit(actions, last);
+    s->over = nci_sched_emit(actions, last);
 }
 
 /* ---- events ----------------------------------------------------------------
@@ -377,12 +390,14 @@ static void drop_input(void *ctx, int input, int64_t task)
     drop_ctx *d = ctx;
     nci_record *r = nci_records_find(&d->sched->records, task);
     (void)input;
-    if (--r->left > 0)
+    if (d->sched->rank)
+        nci_spill_unpin(r);
+    if (--r->left > 0 || (d->sched->rank && !nci_spill_drop(r)))
         return;
     nci_action drop = {.kind = NCI_ACTION_RELEASE, .task = task};
-    if (!emit(d->actions, drop))
-        fail(d->sched, NCG_ENOMEM);
-    release(d->sched, r);
+    if (!nci_sched_emit(d->actions, drop))
+        nci_sched_fail(d->sched, NCG_ENOMEM);
+    nci_sched_release(d->sched, r);
 }
 
 static void wake_user(void *ctx, int input, int64_t task)
@@ -405,11 +420,11 @@ static void finish_task(nci_sched *s, nci_record *r, const nci_event *event,
         nci_plan_deps(s->plan, r->task, drop_input, &d);
     if (r->output >= 0) {
         r->state = NCI_TASK_STORED;
-        set_held(s, r, event->bytes > 0 ? event->bytes : r->bytes);
+        nci_sched_set_held(s, r, event->bytes > 0 ? event->bytes : r->bytes);
         return;
     }
     r->state = NCI_TASK_MEMORY;
-    set_held(s, r, r->bytes);
+    nci_sched_set_held(s, r, r->bytes);
     s->finished++;
     if (s->nwaiting)
         nci_plan_dependents(s->plan, r->task, wake_user, s);
@@ -422,7 +437,7 @@ static void finish_put(nci_sched *s, nci_record *r)
     if (!s->put_first)
         s->put_last = NULL;
     r->next = NULL;
-    release(s, r);
+    nci_sched_release(s, r);
     s->finished++;
     advance(s);
 }
@@ -451,7 +466,7 @@ static void handle_task(nci_sched *s, const nci_event *event,
         return;
     end_running(s, r);
     if (is_failure)
-        fail(s, event->status ? event->status : NCG_EBUG);
+        nci_sched_fail(s, event->status ? event->status : NCG_EBUG);
     if (s->failure) {
         /* What it held is dropped with everything else at the end. */
         r->state = r->output >= 0 ? NCI_TASK_STORED : NCI_TASK_WAITING;
@@ -471,11 +486,12 @@ static ncg_status join(nci_sched *s, const nci_event *event,
         return nci_fail(err, NCG_EINVAL, "the run has its worker already");
     if (event->threads < 1)
         return nci_fail(err, NCG_EINVAL, "a worker needs at least one thread");
-    if (event->limit < s->peak)
+    int64_t least = s->rank ? s->floor : s->peak;
+    if (event->limit < least)
         return nci_fail(err, NCG_EBUDGET,
                         "the plan needs %lld bytes, the limit is %lld",
-                        (long long)s->peak, (long long)event->limit);
-    if (!emit(actions, none))
+                        (long long)least, (long long)event->limit);
+    if (!nci_sched_emit(actions, none))
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     actions->count--;
     s->has_worker = true;
@@ -496,8 +512,13 @@ ncg_status nci_sched_handle(nci_sched *s, const nci_event *event,
     case NCI_EVENT_TASK_FAILED:
         handle_task(s, event, actions);
         break;
+    case NCI_EVENT_SPILLED:
+    case NCI_EVENT_LOADED:
+    case NCI_EVENT_SPILL_FAILED:
+        nci_spill_event(s, event, actions);
+        break;
     case NCI_EVENT_CANCEL:
-        fail(s, NCG_ECANCELED);
+        nci_sched_fail(s, NCG_ECANCELED);
         break;
     }
     if (s->has_worker)

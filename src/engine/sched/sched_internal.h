@@ -20,11 +20,20 @@
 typedef enum nci_task_state {
     NCI_TASK_WAITING, /* for inputs */
     NCI_TASK_READY,   /* in the ready heap */
+    NCI_TASK_ADMITTED, /* has its room, waits for inputs from disk or a core */
     NCI_TASK_RUNNING,
     NCI_TASK_MEMORY, /* finished, its output is held */
     NCI_TASK_STORED, /* STORE: waits for its turn to be put */
     NCI_TASK_PUTTING
 } nci_task_state;
+
+/* Where a finished task's output is. */
+typedef enum nci_place {
+    NCI_PLACE_MEMORY,
+    NCI_PLACE_SPILLING, /* in memory, being written */
+    NCI_PLACE_DISK,
+    NCI_PLACE_LOADING /* has its room in memory again, waits or is being read */
+} nci_place;
 
 typedef struct nci_record nci_record;
 struct nci_record {
@@ -41,7 +50,22 @@ struct nci_record {
     int output;  /* STORE: which one; else -1 */
     nci_task_state state;
     nci_record *next; /* among the free ones, or those to be put */
+
+    /* with spilling: */
+    nci_place place;
+    bool on_disk;       /* there is a copy */
+    bool is_dropped;    /* nobody needs it any more; it is being written */
+    uint32_t transfer;  /* number of the last write or read */
+    int64_t pins;       /* admitted and running users, once an input */
+    int64_t loads;      /* ADMITTED: inputs on their way */
+    int64_t next_use;   /* order number of the first unfinished user; -1 */
+    nci_record *queued; /* next in a nci_queue */
 };
+
+/* First come, first served. */
+typedef struct nci_queue {
+    nci_record *first, *last;
+} nci_queue;
 
 /* The lowest order number on top. Room is reserved beforehand. */
 typedef struct nci_heap {
@@ -106,7 +130,35 @@ struct nci_sched {
     int64_t finished;
     ncg_status failure; /* the first one */
     bool over;          /* DONE or FAILED has been said */
+
+    /* with spilling: */
+    int64_t *rank;     /* order number of each task, -1: never runs; else NULL */
+    int64_t floor;     /* what the largest task takes with its inputs */
+    int64_t leaving;   /* bytes being written, which are let go after that */
+    int64_t spilled;   /* bytes written in all */
+    nci_queue to_load; /* outputs with room in memory */
+    nci_queue to_run;  /* ADMITTED, with all inputs in memory */
 };
+
+/* What spill.c uses of sched.c. */
+bool nci_sched_emit(nci_actions *actions, nci_action action);
+void nci_sched_fail(nci_sched *sched, ncg_status status);
+void nci_sched_set_held(nci_sched *sched, nci_record *record, int64_t held);
+void nci_sched_release(nci_sched *sched, nci_record *record);
+/* nci_sched_pull takes the next task of the walk; false: there is none. */
+bool nci_sched_pull(nci_sched *sched);
+bool nci_sched_may_put(const nci_sched *sched);
+void nci_sched_start_put(nci_sched *sched, nci_actions *actions);
+
+/* nci_spill_dispatch gives idle cores work where outputs may be spilled. */
+void nci_spill_dispatch(nci_sched *sched, nci_actions *actions);
+/* nci_spill_event handles SPILLED, LOADED and SPILL_FAILED. */
+void nci_spill_event(nci_sched *sched, const nci_event *event,
+                     nci_actions *actions);
+/* nci_spill_unpin: a user of `record` has run. nci_spill_drop: the last one
+ * has; false where it is still being written. */
+void nci_spill_unpin(nci_record *record);
+bool nci_spill_drop(nci_record *record);
 
 /* nci_sched_share_ahead: what a record adds to `ahead`. */
 int64_t nci_sched_share_ahead(const nci_sched *sched, const nci_record *record);

@@ -7,4 +7,5 @@ list(APPEND engine_sched_sources
   sched/peak.c
   sched/record.c
   sched/sched.c
+  sched/spill.c
   sched/task_map.c)

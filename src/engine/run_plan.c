@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Runs with the real kernels: what they cost, what is kept for later passes,
+ * and how often a task is tried. */
+#include <stdatomic.h>
+
+#include "engine/costs.h"
+#include "engine/executor_internal.h"
+#include "engine/predict.h"
+#include "engine/tile_cache.h"
+
+static ncg_status kernel_run(void *ctx, const nci_task_env *env, int64_t task,
+                             const nci_dep *deps, int64_t ndeps, nci_buf **out,
+                             ncg_error *err)
+{
+    const nci_costs *costs = ctx;
+    ncg_status st = nci_kernel_run(env, task, deps, ndeps, out, err);
+    for (int i = 0; st && i < costs->retries; i++) {
+        if (st == NCG_ECANCELED || atomic_load(env->cancelled))
+            break;
+        nci_error_clear(err);
+        st = nci_kernel_run(env, task, deps, ndeps, out, err);
+    }
+    return st;
+}
+
+ncg_status nci_executor_run(
+    nci_executor *x, const nci_plan *plan, const nci_source_table *sources,
+    const nci_sink *sink, const _Atomic bool *cancel,
+    void (*progress)(void *ctx, int64_t tasks_done, int64_t managed),
+    void *progress_ctx, nci_run_stats *stats, ncg_error *err)
+{
+    nci_costs costs = {plan, sources, x->kernels,
+                       sink->encode && !sink->is_plain, sink->retries};
+    nci_prediction memory = {0};
+    if (nci_tile_cache_want(plan, sources))
+        NCI_TRY(nci_predict(x, plan, sources, &memory, err));
+    memory.kept = nci_tile_cache_room(
+        memory.want, x->limit - nci_executor_held(sources, sink), memory.peak);
+    nci_work work = {&costs, kernel_run, nci_costs_scratch, nci_costs_threads,
+                     memory.kept};
+    return nci_executor_run_work(x, plan, sources, &work, sink, cancel,
+                                 progress, progress_ctx, stats, err);
+}
