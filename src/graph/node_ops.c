@@ -45,7 +45,17 @@ static ncg_status copy_pick(const nci_pick *from, nci_pick *to, ncg_error *err)
     return NCG_OK;
 }
 
-/* Values of a constant are few: select them at once. */
+/* Few values of a constant are selected at once. */
+enum { FEW_BYTES = 1 << 16 };
+
+static bool is_few(const nci_node *input, const nci_pick *picks)
+{
+    int64_t n = (int64_t)ncg_dtype_size(input->dtype);
+    for (int d = 0; d < input->rank && n <= FEW_BYTES; d++)
+        n *= picks[d].count;
+    return n <= FEW_BYTES;
+}
+
 static ncg_status select_const(const nci_node *input, const nci_pick *picks,
                                nci_node **out, ncg_error *err)
 {
@@ -89,7 +99,7 @@ ncg_status nci_node_select(nci_node *input, const nci_pick *picks,
 {
     for (int d = 0; d < input->rank; d++)
         NCI_TRY(check_pick(&picks[d], d, input->shape[d], err));
-    if (input->kind == NCI_NODE_CONST)
+    if (input->kind == NCI_NODE_CONST && is_few(input, picks))
         return select_const(input, picks, out, err);
     nci_node *node =
         nci_node_alloc(NCI_NODE_SELECT, input->dtype, input->rank, 1, err);

@@ -724,6 +724,10 @@ static void what_is_used_twice_is_computed_once(void **state)
         nci_node_release(&node);
         node = next;
     }
+    nci_grid grid;
+    ncg_error err;
+    CHECK_OK(nci_node_grid(node, &grid, &err));
+    nci_grid_fini(&grid);
     nci_plan *plan = plan_of(node);
     assert_true(plan->nlayers < 6);
     nci_buf *got = run(plan, 1, NULL);
