@@ -649,35 +649,6 @@ NCG_API ncg_status ncg_array_groupby(ncg_array *array, ncg_array *weights,
                                      const ncg_reduce_options *options,
                                      ncg_array **out, ncg_error *err);
 
-typedef struct ncg_quantile_options {
-    size_t struct_size;
-    const char *method; /* NumPy's name; NULL: "linear" */
-    bool skipna;        /* missing values are left out (default true) */
-    bool keepdims;      /* keep every reduced dimension with size 1 */
-} ncg_quantile_options;
-#define NCG_QUANTILE_OPTIONS_INIT                                              \
-    {sizeof(ncg_quantile_options), NULL, true, false}
-/* ncg_array_quantile gives exact quantiles q[nq], each 0..1, over axes (all
- * where naxes is 0): a new first axis of nq positions. The result is f4 for f4,
- * else f8. */
-NCG_API ncg_status ncg_array_quantile(ncg_array *array, const double *q,
-                                      size_t nq, const int *axes, size_t naxes,
-                                      const ncg_quantile_options *options,
-                                      ncg_array **out, ncg_error *err);
-/* ncg_array_median is the quantile 0.5, without an axis for it. */
-NCG_API ncg_status ncg_array_median(ncg_array *array, const int *axes,
-                                    size_t naxes,
-                                    const ncg_quantile_options *options,
-                                    ncg_array **out, ncg_error *err);
-/* ncg_array_quantile_by gives quantiles of each group of positions of an axis;
- * labels as in ncg_array_groupby. */
-NCG_API ncg_status ncg_array_quantile_by(ncg_array *array, int axis,
-                                         const int32_t *labels,
-                                         int32_t ngroups, const double *q,
-                                         size_t nq,
-                                         const ncg_quantile_options *options,
-                                         ncg_array **out, ncg_error *err);
-
 /* ---- arrays: along an axis -------------------------------------------------- */
 
 typedef enum ncg_scan {
@@ -694,33 +665,6 @@ typedef enum ncg_scan {
 NCG_API ncg_status ncg_array_scan(ncg_array *array, ncg_scan scan, int axis,
                                   bool skipna, int64_t limit, ncg_array **out,
                                   ncg_error *err);
-/* ncg_array_sort sorts ascending, NaN and missing last. */
-NCG_API ncg_status ncg_array_sort(ncg_array *array, int axis, ncg_array **out,
-                                  ncg_error *err);
-
-typedef struct ncg_window_options {
-    size_t struct_size;
-    ncg_op op;           /* mean sum min max std var count */
-    int64_t min_count;   /* fewer valid values give missing; rolling: 0: the
-                            window's length */
-    int ddof;            /* std, var: divisor is N - ddof */
-    bool center;         /* rolling: windows lie around their position */
-    bool skipna;         /* coarsen: missing values are left out */
-    const char *boundary; /* coarsen: "exact" (NULL), "trim", "pad" */
-} ncg_window_options;
-#define NCG_WINDOW_OPTIONS_INIT                                                \
-    {sizeof(ncg_window_options), NCG_OP_MEAN, 0, 0, false, true, NULL}
-/* ncg_array_rolling reduces the window of positions that ends at each one, as
- * xarray's rolling does: what lies beyond the ends is missing. */
-NCG_API ncg_status ncg_array_rolling(ncg_array *array, int axis, int64_t window,
-                                     const ncg_window_options *options,
-                                     ncg_array **out, ncg_error *err);
-/* ncg_array_coarsen reduces blocks of factor[d] positions along every axis, as
- * xarray's coarsen does.
- * Errors: EINVAL where a factor does not divide the size (boundary exact). */
-NCG_API ncg_status ncg_array_coarsen(ncg_array *array, const int64_t *factor,
-                                     const ncg_window_options *options,
-                                     ncg_array **out, ncg_error *err);
 
 /* ---- arrays: products --------------------------------------------------------- */
 

@@ -79,6 +79,7 @@ ncg_status ncg_dataset_explain(ncg_dataset *ds, const ncg_save_options *options,
 {
     if (!ds)
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
+    NCI_TRY(nci_handle_check(&ds->handle, NCI_HANDLE_DATASET, err));
     if (!ds->ctx->executor)
         return nci_fail(err, NCG_EINVAL, "the context was destroyed");
     nci_plan *plan = NULL;

@@ -97,5 +97,6 @@ ncg_status ncg_dataset_describe(ncg_dataset *ds, char **text, ncg_error *err)
 {
     if (!ds || !text)
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
+    NCI_TRY(nci_handle_check(&ds->handle, NCI_HANDLE_DATASET, err));
     return nci_model_describe(ds->model, text, err);
 }

@@ -13,6 +13,7 @@ ncg_status ncg_kernel_register(ncg_context *ctx, const char *name,
     if (options && options->struct_size < sizeof *options)
         return nci_fail(err, NCG_EINVAL, "options were not initialised");
     options = options ? options : &defaults;
+    NCI_TRY(nci_handle_check(&ctx->handle, NCI_HANDLE_CONTEXT, err));
     if (!ctx->executor)
         return nci_fail(err, NCG_EINVAL, "the context is destroyed");
     nci_kernel kernel = {.name = name,

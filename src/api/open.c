@@ -102,6 +102,7 @@ ncg_status ncg_dataset_open(ncg_context *ctx, const char *const *paths,
     static const ncg_open_options defaults = NCG_OPEN_OPTIONS_INIT;
     if (!ctx || !paths || !out)
         return nci_fail(err, NCG_EINVAL, "context, paths or result missing");
+    NCI_TRY(nci_handle_check(&ctx->handle, NCI_HANDLE_CONTEXT, err));
     if (!ctx->executor)
         return nci_fail(err, NCG_EINVAL, "the context was destroyed");
     options = options ? options : &defaults;

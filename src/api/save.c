@@ -178,6 +178,7 @@ ncg_status ncg_dataset_save(ncg_dataset *ds, const char *path,
 {
     if (!ds || !path)
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
+    NCI_TRY(nci_handle_check(&ds->handle, NCI_HANDLE_DATASET, err));
     saving s = {0};
     options = options ? options : &save_defaults;
     ncg_status st = prepare(&s, ds, path, options, err);
