@@ -107,7 +107,8 @@ ncg_status nci_node_const(ncg_dtype dtype, int rank, const int64_t *shape,
                           nci_buf *data, const void *missing, nci_node **out,
                           ncg_error *err);
 /* nci_node_select takes picks[rank]; index lists are copied. A selection of a
- * CONST of few values is made at once. EINVAL: a position outside, an empty pick. */
+ * CONST of few values is made at once. EINVAL: a position outside, an empty
+ * pick. */
 ncg_status nci_node_select(nci_node *input, const nci_pick *picks,
                            nci_node **out, ncg_error *err);
 /* nci_node_map combines operands over `shape`. The result's dtype follows
