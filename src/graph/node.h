@@ -50,6 +50,8 @@ typedef struct nci_reduce {
     int label_axis;          /* -1: no groups */
     int32_t nlabels;
     const int32_t *labels; /* one a position of the label axis */
+    bool pools; /* std, var: squared deviations from each group's own mean,
+                   added over the groups; the label axis collapses too */
     bool skipna;
     int64_t min_count;
     int ddof;

@@ -228,7 +228,8 @@ int nci_reduce_axes(const nci_reduce *reduce, int rank, int *axis_of)
 {
     int n = 0;
     for (int d = 0; d < rank; d++)
-        if (!reduce->over[d] || reduce->keep[d] || d == reduce->label_axis)
+        if (!reduce->over[d] || reduce->keep[d] ||
+            (d == reduce->label_axis && !reduce->pools))
             axis_of[n++] = d;
     return n;
 }
@@ -281,6 +282,12 @@ static ncg_status check_reduce(const nci_node *input, const nci_reduce *reduce,
                         "only");
     if (reduce->label_axis >= 0 && !reduce->over[reduce->label_axis])
         return nci_fail(err, NCG_EINVAL, "the grouped axis is not reduced");
+    if (reduce->pools && (reduce->label_axis < 0 || weights ||
+                          (reduce->op != NCG_OP_STD &&
+                           reduce->op != NCG_OP_VAR)))
+        return nci_fail(err, NCG_EINVAL,
+                        "only std and var of groups, without weights, can be "
+                        "pooled");
     for (int d = 0; d < input->rank; d++)
         if (reduce->over[d] && input->shape[d] == 0)
             return nci_fail(err, NCG_EINVAL, "axis %d is empty", d);
@@ -364,6 +371,7 @@ static void hash_reduce(const nci_node *node, int rank, nci_hash *hash)
     nci_hash_i64(hash, r->skipna);
     nci_hash_i64(hash, r->min_count);
     nci_hash_i64(hash, r->ddof);
+    nci_hash_i64(hash, r->pools);
     if (r->labels)
         nci_hash_bytes(hash, r->labels,
                        (size_t)node->inputs[0].node->shape[r->label_axis] *
@@ -404,9 +412,11 @@ ncg_status nci_node_reduce(nci_node *input, const nci_reduce *reduce,
         goto done;
     for (int i = 0; i < rank; i++) {
         int d = axis_of[i];
-        node->shape[i] = d == reduce->label_axis ? reduce->nlabels
-                         : reduce->over[d]       ? 1
-                                                 : input->shape[d];
+        node->shape[i] = input->shape[d];
+        if (reduce->over[d])
+            node->shape[i] = d == reduce->label_axis && !reduce->pools
+                                 ? reduce->nlabels
+                                 : 1;
     }
     node->inputs[node->ninputs] = (nci_operand){.node = nci_node_retain(input)};
     for (int d = 0; d < input->rank; d++)

@@ -141,6 +141,7 @@ typedef struct nci_combine {
     int axis;
     int label_axis;
     nci_rows in_rows, out_rows; /* empty without labels */
+    bool pools; /* label_axis < 0: states of different groups meet */
     bool is_final;
     int64_t *population; /* per label, where groups differ; NULL */
     int rank;

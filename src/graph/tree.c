@@ -9,7 +9,8 @@
  *
  * With labels the label axis is merged label by label: the first level takes,
  * for each label, the groups that hold it; after it every chunk holds one
- * label, chunks of a label are neighbours, labels ascend.
+ * label, chunks of a label are neighbours, labels ascend. Groups that are
+ * pooled meet in further levels, which have no label axis any more.
  *
  * The shape follows from the grid alone, so results have the same bits for any
  * number of threads.
@@ -21,9 +22,13 @@
 
 #include "base/dtype.h"
 #include "base/mem.h"
+#include "graph/pass_pool.h"
 #include "graph/relation.h"
 
-enum { ARITY = 4 };
+enum {
+    ARITY = 4,
+    POOL_ARITY = 16 /* of groups whose deviations are pooled */
+};
 
 /* ---- what the kernels need --------------------------------------------------
  */
@@ -71,7 +76,7 @@ static nci_fold make_fold(const nci_node *node, const nci_program *program)
     fold.is_wide = !fold.is_weighted && is_wide(node, program, positions);
     fold.is_unsigned = !nci_dtype_is_signed(in);
     fold.wide_counts = positions > INT32_MAX;
-    fold.population = r->label_axis < 0 ? positions : -1;
+    fold.population = r->label_axis < 0 || r->pools ? positions : -1;
     memcpy(fold.missing, node->missing, sizeof fold.missing);
     return fold;
 }
@@ -182,6 +187,7 @@ static ncg_status lower_folding(nci_lowering *lw, nci_node *node, int *out,
 /* A level in the making: how its merged axis relates to the layer below. */
 typedef struct level {
     int axis;      /* -1: every axis as below */
+    bool pools;    /* it is the label axis, and groups meet */
     int64_t count; /* chunks along it */
     nci_relation relation;
     nci_rows rows; /* of this level, with labels */
@@ -262,10 +268,11 @@ done:
     return st;
 }
 
-static ncg_status plain_level(int64_t below, level *lv, ncg_error *err)
+static ncg_status plain_level(int64_t below, int arity, level *lv,
+                              ncg_error *err)
 {
-    lv->count = nodes_for(below);
-    return nci_relation_runs(below, ARITY, &lv->relation, err);
+    lv->count = (below + arity - 1) / arity;
+    return nci_relation_runs(below, arity, &lv->relation, err);
 }
 
 /* Every chunk holds one label, and every label has one chunk. */
@@ -279,17 +286,28 @@ static bool labels_are_merged(const nci_rows *rows, int32_t nlabels)
     return true;
 }
 
-/* The next axis to merge, innermost first, labels last; -1: none left. */
-static int next_axis(const nci_layer *below, const nci_reduce *r, bool is_fold)
+static bool has_pooled(const nci_layer *below)
 {
-    for (int d = below->grid.rank - 1; d >= 0; d--)
-        if (r->over[d] && d != r->label_axis && below->grid.axis[d].nchunks > 1)
-            return d;
+    return below->kind == NCI_LAYER_COMBINE && below->combine.pools;
+}
+
+/* What the next level merges: the innermost axis first, then labels, then, of
+ * pooled groups, all of them; axis -1: nothing is left. */
+static level next_level(const nci_layer *below, const nci_reduce *r)
+{
+    bool is_fold = below->kind == NCI_LAYER_FUSED, pooled = has_pooled(below);
     const nci_rows *rows =
         is_fold ? &below->fused.rows : &below->combine.out_rows;
-    if (r->label_axis >= 0 && !labels_are_merged(rows, r->nlabels))
-        return r->label_axis;
-    return -1;
+    for (int d = below->grid.rank - 1; d >= 0; d--)
+        if (r->over[d] && d != r->label_axis && below->grid.axis[d].nchunks > 1)
+            return (level){.axis = d};
+    if (r->label_axis < 0)
+        return (level){.axis = -1};
+    if (!pooled && !labels_are_merged(rows, r->nlabels))
+        return (level){.axis = r->label_axis};
+    if (r->pools && (!pooled || below->grid.axis[r->label_axis].nchunks > 1))
+        return (level){.axis = r->label_axis, .pools = true};
+    return (level){.axis = -1};
 }
 
 static ncg_status copy_rows(const nci_rows *from, nci_rows *to, ncg_error *err)
@@ -370,10 +388,13 @@ static ncg_status fill_combine(nci_layer *layer, const nci_layer *below,
     const nci_reduce *r = &node->reduce;
     c->fold = is_fold ? below->fused.fold : below->combine.fold;
     c->axis = lv->axis;
-    c->label_axis = r->label_axis;
+    c->label_axis = lv->pools ? -1 : r->label_axis;
+    c->pools = lv->pools;
     c->rank = below->grid.rank;
     memcpy(c->over, r->over, sizeof c->over);
     memcpy(c->keep, r->keep, sizeof c->keep);
+    if (lv->pools)
+        return NCG_OK; /* one row a chunk, and no labels */
     const nci_rows *rows =
         is_fold ? &below->fused.rows : &below->combine.out_rows;
     NCI_TRY(copy_rows(rows, &c->in_rows, err));
@@ -391,11 +412,12 @@ static ncg_status fill_combine(nci_layer *layer, const nci_layer *below,
 static ncg_status make_level(const nci_layer *below, const nci_reduce *r,
                              bool is_fold, level *lv, ncg_error *err)
 {
-    lv->axis = next_axis(below, r, is_fold);
+    *lv = next_level(below, r);
     if (lv->axis < 0)
         return NCG_OK;
-    if (lv->axis != r->label_axis)
-        return plain_level(below->grid.axis[lv->axis].nchunks, lv, err);
+    if (lv->axis != r->label_axis || lv->pools)
+        return plain_level(below->grid.axis[lv->axis].nchunks,
+                           lv->pools ? POOL_ARITY : ARITY, lv, err);
     const nci_rows *rows =
         is_fold ? &below->fused.rows : &below->combine.out_rows;
     return label_level(rows, r->nlabels, lv, err);
@@ -419,7 +441,7 @@ static ncg_status add_level(nci_lowering *lw, const nci_node *node, int below,
         st = level_input(layer, from, below, &lv, err);
     if (!st)
         st = fill_combine(layer, from, node, is_fold, &lv, err);
-    if (!st && next_axis(layer, &node->reduce, false) < 0) {
+    if (!st && next_level(layer, &node->reduce).axis < 0) {
         *is_last = layer->combine.is_final = true;
         st = array_grid(layer, err);
     }
@@ -429,8 +451,8 @@ static ncg_status add_level(nci_lowering *lw, const nci_node *node, int below,
     return st;
 }
 
-ncg_status nci_lower_reduce(nci_lowering *lw, nci_node *node, int *out,
-                            ncg_error *err)
+static ncg_status lower_tree(nci_lowering *lw, nci_node *node, int *out,
+                             ncg_error *err)
 {
     int layer = 0;
     bool is_last = false;
@@ -439,4 +461,14 @@ ncg_status nci_lower_reduce(nci_lowering *lw, nci_node *node, int *out,
         NCI_TRY(add_level(lw, node, layer, &layer, &is_last, err));
     *out = layer;
     return NCG_OK;
+}
+
+ncg_status nci_lower_reduce(nci_lowering *lw, nci_node *node, int *out,
+                            ncg_error *err)
+{
+    nci_node *pooled = NULL;
+    NCI_TRY(nci_pass_pool(node, &pooled, err));
+    ncg_status st = lower_tree(lw, pooled ? pooled : node, out, err);
+    nci_node_release(&pooled);
+    return st;
 }

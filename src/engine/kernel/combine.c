@@ -46,7 +46,9 @@ static void merge_row(const merge *m, int64_t to, const nci_state *from,
                       int64_t row)
 {
     int64_t a = to * m->width, b = row * m->width;
-    if (m->is_set[to])
+    if (m->is_set[to] && m->layer->combine.pools)
+        nci_state_pool(&m->state, a, from, b, m->width);
+    else if (m->is_set[to])
         nci_state_merge(&m->state, a, from, b, m->width);
     else
         nci_state_copy(&m->state, a, from, b, m->width);

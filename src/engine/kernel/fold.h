@@ -114,6 +114,10 @@ int64_t nci_state_count(const nci_state *state, int64_t cell);
 /* nci_state_merge merges n cells from `from` on into those of `into`. */
 void nci_state_merge(const nci_state *into, int64_t into_cell,
                      const nci_state *from, int64_t from_cell, int64_t n);
+/* nci_state_pool adds squared deviations and counts of cells whose means are
+ * each its own; the mean of the sum has no meaning. */
+void nci_state_pool(const nci_state *into, int64_t into_cell,
+                    const nci_state *from, int64_t from_cell, int64_t n);
 /* nci_state_finish stores the results of n cells as the fold's dtype at `out`.
  * `population` positions fell into each cell. */
 void nci_state_finish(const nci_state *state, const nci_isa *isa, int64_t cell,

@@ -273,6 +273,21 @@ void nci_state_merge(const nci_state *into, int64_t into_cell,
     }
 }
 
+void nci_state_pool(const nci_state *into, int64_t into_cell,
+                    const nci_state *from, int64_t from_cell, int64_t n)
+{
+    const nci_isa *isa = nci_isa_best();
+    isa->column_add(value_of(into, 1, into_cell), value_of(from, 1, from_cell),
+                    n);
+    if (into->fold->wide_counts)
+        for (int64_t i = 0; i < n; i++)
+            add_count(into, into_cell + i,
+                      nci_state_count(from, from_cell + i));
+    else
+        isa->add_counts(counts_of(into, into_cell),
+                        counts_of(from, from_cell), n);
+}
+
 /* ---- finishing ------------------------------------------------------------
  */
 
