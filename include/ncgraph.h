@@ -209,14 +209,22 @@ typedef enum ncg_overlap {
     NCG_OVERLAP_LAST   /* keep the step of the file that begins later */
 } ncg_overlap;
 
-typedef enum ncg_join { NCG_JOIN_EXACT, NCG_JOIN_INNER } ncg_join;
+/* How positions of several data sets meet along a dimension. */
+typedef enum ncg_join {
+    NCG_JOIN_EXACT,   /* they must be equal: an error names what differs */
+    NCG_JOIN_INNER,   /* what all have */
+    NCG_JOIN_OUTER,   /* what any has, sorted; the rest is missing */
+    NCG_JOIN_LEFT,    /* those of the first */
+    NCG_JOIN_RIGHT,   /* those of the last */
+    NCG_JOIN_OVERRIDE /* those of the first, whatever the others' values are */
+} ncg_join;
 
 typedef struct ncg_open_options {
     size_t struct_size;
     const char *variables; /* comma-separated; NULL: every numeric variable */
     const char *glob;      /* pattern for directories; NULL: "*.nc" and kin */
     ncg_overlap overlap;
-    ncg_join join;
+    ncg_join join;         /* exact or inner */
     bool missing_fill;     /* a variable absent in a file is missing there */
     bool no_default_fill;  /* NetCDF's default fill values are data */
 } ncg_open_options;
@@ -320,15 +328,32 @@ typedef struct ncg_save_options {
     int deflate;          /* -1: default (1); 0: none; 1..9 */
     const char *dtype;    /* f4 f8 in; NULL: the result's own */
     const char *history;  /* line to prepend to `history`; NULL: none */
+    /* Writing into a file that is there: */
+    const char *append;        /* an unlimited dimension of the file: put the
+                                  data behind what it holds; NULL: none */
+    const char *const *region; /* "time=12": positions from there on; dimensions
+                                  that are not named are written whole */
+    size_t nregion;
+    bool in_place; /* change the file itself instead of a copy */
 } ncg_save_options;
 #define NCG_SAVE_OPTIONS_INIT                                                  \
-    {sizeof(ncg_save_options), false, NULL, -1, NULL, NULL}
+    {sizeof(ncg_save_options), false, NULL, -1, NULL, NULL, NULL, NULL, 0,     \
+     false}
 
 /* ncg_dataset_save computes the data set and writes it to `path`, through a
  * temporary file that is synchronised and renamed; on any error no file is
  * left and an existing one is untouched.
+ * With `append` or `region` the variables are written into a file that has them,
+ * whoever wrote it, packed as it packs them; format, deflate, dtype and
+ * overwrite have no meaning then. What does not lie along the dimensions that
+ * are extended must agree with the file; times are counted as the file counts
+ * them; appended positions continue its coordinate, and those of a region are
+ * the file's. A copy of the file is extended and renamed, so that a failure
+ * leaves it as it was. in_place saves the copy; a failure may then leave part of
+ * the new values in the file, and the data set must not read from it.
  * Errors: EEXISTS, EOUTPUT; all errors of reading; EBUDGET when the plan
- * cannot run within the memory limit; ECANCELED. */
+ * cannot run within the memory limit; ECANCELED; ENOTFOUND, EMISMATCH: no file
+ * to extend, or one that does not fit, with the variable and the values. */
 NCG_API ncg_status ncg_dataset_save(ncg_dataset *ds, const char *path,
                                     const ncg_save_options *options,
                                     ncg_error *err);
@@ -382,6 +407,157 @@ NCG_API const char *ncg_dataset_attr_text(const ncg_dataset *ds, int var,
  * *text with ncg_free. */
 NCG_API ncg_status ncg_dataset_describe(ncg_dataset *ds, char **text,
                                         ncg_error *err);
+
+/* ---- data sets: making and changing --------------------------------------- */
+
+/* Data sets are immutable: each function gives a new one, which shares what did
+ * not change. Variables are known by name; a name that is not there is EINVAL,
+ * with a suggestion. */
+
+/* ncg_dataset_create gives a data set without variables. */
+NCG_API ncg_status ncg_dataset_create(ncg_context *ctx, ncg_dataset **out,
+                                      ncg_error *err);
+/* ncg_dataset_assign adds a variable, or replaces the one of that name, whose
+ * attributes go. `dims` names the dimension of each axis; new ones are added. A
+ * variable with the name of its only dimension is its coordinate, and what an
+ * attribute names as bounds or coordinates becomes that; coordinates and bounds
+ * are computed now, everything else stays lazy.
+ * Errors: EINVAL: bad name, a dimension named twice; EMISMATCH: a dimension has
+ * another size in the data set. */
+NCG_API ncg_status ncg_dataset_assign(ncg_dataset *ds, const char *name,
+                                      ncg_array *array,
+                                      const char *const *dims,
+                                      ncg_dataset **out, ncg_error *err);
+/* ncg_dataset_drop takes variables out; attributes that name them follow. */
+NCG_API ncg_status ncg_dataset_drop(ncg_dataset *ds, const char *const *names,
+                                    size_t nnames, ncg_dataset **out,
+                                    ncg_error *err);
+/* ncg_dataset_rename gives variables and dimensions other names, all at once:
+ * from[i] becomes to[i]; a variable and a dimension of one name both do.
+ * Attributes that name them (coordinates, bounds, cell_methods, grid_mapping and
+ * so on) follow. Errors: EINVAL: unknown, taken or no name. */
+NCG_API ncg_status ncg_dataset_rename(ncg_dataset *ds, const char *const *from,
+                                      const char *const *to, size_t n,
+                                      ncg_dataset **out, ncg_error *err);
+/* ncg_dataset_set_attr sets an attribute of a variable (NULL: of the data set).
+ * dtype CHAR: a text of `count` bytes; STRING: const char * each; else numbers.
+ * Errors: EINVAL: bad name, and _FillValue, missing_value, scale_factor,
+ * add_offset, _Unsigned, which saving decides. */
+NCG_API ncg_status ncg_dataset_set_attr(ncg_dataset *ds, const char *var,
+                                        const char *name, ncg_dtype dtype,
+                                        size_t count, const void *values,
+                                        ncg_dataset **out, ncg_error *err);
+/* ncg_dataset_set_text sets a text attribute. */
+NCG_API ncg_status ncg_dataset_set_text(ncg_dataset *ds, const char *var,
+                                        const char *name, const char *text,
+                                        ncg_dataset **out, ncg_error *err);
+/* ncg_dataset_remove_attr takes an attribute away, if it is there. */
+NCG_API ncg_status ncg_dataset_remove_attr(ncg_dataset *ds, const char *var,
+                                           const char *name, ncg_dataset **out,
+                                           ncg_error *err);
+/* ncg_dataset_set_unlimited says whether files can grow along a dimension. */
+NCG_API ncg_status ncg_dataset_set_unlimited(ncg_dataset *ds, const char *dim,
+                                             bool unlimited, ncg_dataset **out,
+                                             ncg_error *err);
+
+/* ncg_dataset_nattrs and ncg_dataset_attr_name list the attributes of a variable
+ * (-1: of the data set). ncg_dataset_attr returns the values of one, borrowed,
+ * with dtype and count (each may be NULL); NULL: there is none. */
+NCG_API size_t ncg_dataset_nattrs(const ncg_dataset *ds, int var);
+NCG_API const char *ncg_dataset_attr_name(const ncg_dataset *ds, int var,
+                                          size_t attr);
+NCG_API const void *ncg_dataset_attr(const ncg_dataset *ds, int var,
+                                     const char *name, ncg_dtype *dtype,
+                                     size_t *count);
+/* ncg_dataset_values gives the values of a variable of numbers as doubles, NaN
+ * where missing: of a coordinate at once, others are computed. The caller frees
+ * *values with ncg_free. */
+NCG_API ncg_status ncg_dataset_values(ncg_dataset *ds, const char *name,
+                                      double **values, size_t *count,
+                                      ncg_error *err);
+
+typedef enum ncg_sel_method {
+    NCG_SEL_EXACT,   /* up to the rounding of the coordinate's dtype */
+    NCG_SEL_NEAREST,
+    NCG_SEL_PAD,     /* the last one that is not above */
+    NCG_SEL_BACKFILL /* the first one that is not below */
+} ncg_sel_method;
+/* ncg_dataset_sel_values takes the positions of n values of a coordinate along
+ * its dimension, which stays, with n positions. Times are numbers in the units
+ * of the coordinate. `tolerance` is how far off a value may be, negative: any
+ * distance; exact selection has its own.
+ * Errors: EINVAL names the nearest value that is there. */
+NCG_API ncg_status ncg_dataset_sel_values(ncg_dataset *ds, const char *dim,
+                                          const double *values, size_t nvalues,
+                                          ncg_sel_method method,
+                                          double tolerance, ncg_dataset **out,
+                                          ncg_error *err);
+
+/* ---- data sets: combining ------------------------------------------------- */
+
+/* What meets when data sets have variables of one name that are not combined. */
+typedef enum ncg_compat {
+    NCG_COMPAT_EQUAL,        /* equal values, or an error */
+    NCG_COMPAT_NO_CONFLICTS, /* each may lack what the other has */
+    NCG_COMPAT_OVERRIDE      /* the first is taken */
+} ncg_compat;
+
+/* Dimensions meet by name. Positions meet by the values of the index: the
+ * coordinate variable of that name, numbers or strings; times as moments,
+ * whatever date they count from. A dimension without an index must have one
+ * size. Comparing values that are not in memory computes them. */
+typedef struct ncg_combine_options {
+    size_t struct_size;
+    ncg_join join;
+    ncg_compat compat;
+} ncg_combine_options;
+#define NCG_COMBINE_OPTIONS_INIT                                               \
+    {sizeof(ncg_combine_options), NCG_JOIN_EXACT, NCG_COMPAT_EQUAL}
+
+/* ncg_dataset_align gives n data sets, out[n], with one index a dimension: that
+ * of the first, counted in its units. Integers with positions that are missing
+ * become f4 (8 and 16 bits) or f8.
+ * Errors: EMISMATCH names the dimension, the values and a remedy. */
+NCG_API ncg_status ncg_dataset_align(ncg_dataset *const *datasets, size_t n,
+                                     const ncg_combine_options *options,
+                                     ncg_dataset **out, ncg_error *err);
+/* ncg_dataset_merge puts the variables of n data sets into one, aligned; those
+ * of one name must agree as options->compat says. Attributes are those of the
+ * first that has them. Errors: EMISMATCH names what does not agree. */
+NCG_API ncg_status ncg_dataset_merge(ncg_dataset *const *datasets, size_t n,
+                                     const ncg_combine_options *options,
+                                     ncg_dataset **out, ncg_error *err);
+/* ncg_dataset_concat joins n data sets along a dimension, in the order given.
+ * Variables that have it are joined, all others must agree; a dimension that
+ * no variable has is new: data variables are stacked along it, and scalar
+ * coordinates that differ. The other dimensions are aligned.
+ * Errors: EMISMATCH names the variable and the data sets. */
+NCG_API ncg_status ncg_dataset_concat(ncg_dataset *const *datasets, size_t n,
+                                      const char *dim,
+                                      const ncg_combine_options *options,
+                                      ncg_dataset **out, ncg_error *err);
+/* ncg_dataset_binary combines the data variables of equal names by an operation
+ * of two inputs of ncg_array_map. Dimensions are matched by name and broadcast:
+ * those of the first, then what only the second has. Data variables that only
+ * one has are left out, coordinates are kept unless they disagree.
+ * Attributes that say where values lie stay; what both say of equal units stays
+ * under add, subtract, minimum and the like; all others go, for the result is
+ * another quantity.
+ * Errors: EINVAL: unknown operation, nothing in common; those of aligning. */
+NCG_API ncg_status ncg_dataset_binary(const char *op, ncg_dataset *a,
+                                      ncg_dataset *b,
+                                      const ncg_combine_options *options,
+                                      ncg_dataset **out, ncg_error *err);
+/* ncg_dataset_binary_scalar combines every data variable with a number, which
+ * comes first where `reversed`. The dtype follows that of the variable, as with
+ * numbers in NumPy 2. */
+NCG_API ncg_status ncg_dataset_binary_scalar(const char *op, ncg_dataset *ds,
+                                             double number, bool reversed,
+                                             ncg_dataset **out,
+                                             ncg_error *err);
+/* ncg_dataset_map applies an operation of one input to every data variable. */
+NCG_API ncg_status ncg_dataset_map(const char *op, ncg_dataset *ds,
+                                   ncg_dataset **out, ncg_error *err);
 
 /* ---- arrays ------------------------------------------------------------ */
 

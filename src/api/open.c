@@ -106,6 +106,10 @@ ncg_status ncg_dataset_open(ncg_context *ctx, const char *const *paths,
     if (!ctx->executor)
         return nci_fail(err, NCG_EINVAL, "the context was destroyed");
     options = options ? options : &defaults;
+    if (options->join != NCG_JOIN_EXACT && options->join != NCG_JOIN_INNER)
+        return nci_fail(err, NCG_EINVAL,
+                        "files are joined exact or inner; open them one by "
+                        "one and combine the data sets for other joins");
     nci_strings list = {0};
     nci_model *model = NULL;
     opening o = {

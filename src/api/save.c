@@ -4,7 +4,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "api/handles.h"
+#include "api/extend.h"
 #include "base/dtype.h"
 #include "base/mem.h"
 #include "io/write/writer.h"
@@ -181,6 +181,8 @@ ncg_status ncg_dataset_save(ncg_dataset *ds, const char *path,
     NCI_TRY(nci_handle_check(&ds->handle, NCI_HANDLE_DATASET, err));
     saving s = {0};
     options = options ? options : &save_defaults;
+    if (options->append || options->nregion)
+        return nci_dataset_extend(ds, path, options, err);
     ncg_status st = prepare(&s, ds, path, options, err);
     if (!st)
         st = write_file(&s, path, options, err);

@@ -284,3 +284,70 @@ ncg_status nci_refs_close(const nci_header *header, bool *wanted,
               : nci_fail(err, NCG_ENOMEM, "%s: variables that belong together",
                          header->path);
 }
+
+/* ---- other names ----------------------------------------------------------
+ */
+
+typedef const char *(*map_fn)(void *payload, const char *word);
+
+/* Adds one word of an attribute, mapped; its colon is no part of the name. */
+static void add_mapped(nci_text *text, const char *at, size_t n,
+                       ref_form form, map_fn map, void *payload)
+{
+    bool is_key = at[n - 1] == ':';
+    char *word = nci_strndup(at, n - is_key);
+    const char *fresh = NULL;
+    text->failed = text->failed || !word;
+    if (word && *word && !(is_key && form == FORM_PAIRS))
+        fresh = map(payload, word);
+    if (fresh)
+        nci_text_add(text, "%s%s", fresh, is_key ? ":" : "");
+    else
+        nci_text_add_bytes(text, at, n);
+    nci_free(word);
+}
+
+static bool rewrite(nci_attrs *attrs, const char *name, ref_form form,
+                    map_fn map, void *payload)
+{
+    static const char blanks[] = " \t\n\r,";
+    const nci_attr *attr = nci_attrs_find(attrs, name);
+    const char *old = nci_attrs_text(attrs, name);
+    nci_text text = {0};
+    if (!old)
+        return true;
+    for (const char *at = old; *at;) {
+        size_t n = strcspn(at, blanks);
+        if (n)
+            add_mapped(&text, at, n, form, map, payload);
+        at += n;
+        n = strspn(at, blanks);
+        nci_text_add_bytes(&text, at, n);
+        at += n;
+    }
+    bool is_string = attr->dtype == NCG_DTYPE_STRING;
+    char *fresh = nci_text_take(&text);
+    const char *word = fresh && is_string ? nci_intern(fresh) : NULL;
+    bool ok = fresh != NULL;
+    if (ok && is_string)
+        ok = word && nci_attrs_put(attrs, name, NCG_DTYPE_STRING, 1, &word);
+    else if (ok)
+        ok = nci_attrs_put_text(attrs, name, fresh);
+    nci_free(fresh);
+    return ok;
+}
+
+bool nci_refs_rewrite_one(nci_attrs *attrs, const char *name, map_fn map,
+                          void *payload)
+{
+    return rewrite(attrs, name, FORM_WORDS, map, payload);
+}
+
+bool nci_refs_rewrite(nci_attrs *attrs, map_fn map, void *payload)
+{
+    for (int i = 0; i < NREFERENCES; i++)
+        if (!rewrite(attrs, references[i].attr, references[i].form, map,
+                     payload))
+            return false;
+    return true;
+}

@@ -23,4 +23,14 @@ int nci_refs_find(const char *from, const char *word,
                   int (*find)(const void *where, const char *name),
                   const void *where);
 
+/* nci_refs_rewrite puts other names into the attributes that name variables:
+ * `map` gives the new one of a word, NULL: it stays. False: memory is out. */
+bool nci_refs_rewrite(nci_attrs *attrs,
+                      const char *(*map)(void *payload, const char *word),
+                      void *payload);
+/* nci_refs_rewrite_one does so in one attribute, which is a list of words. */
+bool nci_refs_rewrite_one(nci_attrs *attrs, const char *name,
+                          const char *(*map)(void *payload, const char *word),
+                          void *payload);
+
 #endif

@@ -1,4 +1,5 @@
 list(APPEND io_write_sources
+  write/append.c
   write/attrs.c
   write/define.c
   write/encode.c

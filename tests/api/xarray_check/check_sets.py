@@ -1,0 +1,338 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Operations on random data sets against xarray.
+
+A case that fails prints its number; NCG_CASE=number runs it alone.
+"""
+import os
+import sys
+import tempfile
+import traceback
+
+import numpy as np
+import xarray as xr
+
+import sets
+from sets import ncg
+
+DIMS = ["time", "lat", "lon", "lev"]
+KINDS = ["i2", "i4", "f4", "f8"]
+OPS = {"add": np.add, "subtract": np.subtract, "multiply": np.multiply,
+       "divide": np.divide, "minimum": np.minimum, "maximum": np.maximum,
+       "less": np.less, "not_equal": np.not_equal}
+CHECKS = []
+
+
+def check(cases):
+    def register(function):
+        CHECKS.append((function, cases))
+        return function
+    return register
+
+
+def index(rng, most=6, low=1):
+    """Distinct values of a small range, so that two indices meet."""
+    n = int(rng.integers(low, most + 1))
+    values = np.sort(rng.permutation(most + 2)[:n]).astype("f8") * 10
+    order = rng.integers(0, 3)
+    return values[::-1] if order == 1 else \
+        rng.permutation(values) if order == 2 else values
+
+
+def field(rng, shape, dtype=None):
+    dtype = np.dtype(dtype or rng.choice(KINDS))
+    values = np.asarray(rng.integers(1, 40, shape)).astype(dtype)
+    if dtype.kind == "f" and rng.random() < 0.5:
+        values = np.where(rng.random(shape) < 0.2, dtype.type(np.nan), values)
+    return values
+
+
+def dataset(rng, coords, names="abc", least=1):
+    """Variables over random dimensions of those in `coords`."""
+    out = xr.Dataset(coords={d: v for d, v in coords.items()
+                             if v.dtype == np.float64})
+    bare = {d: v.size for d, v in coords.items() if d not in out.coords}
+    sizes = {**{d: out.sizes[d] for d in out.dims}, **bare}
+    for i, name in enumerate(names):
+        if i >= least and rng.random() < 0.3:
+            continue
+        dims = [str(d) for d in rng.permutation(list(sizes))]
+        dims = dims[:int(rng.integers(0, len(dims) + 1))]
+        out[name] = (dims, field(rng, [sizes[d] for d in dims]))
+    if rng.random() < 0.4 and "lat" in out.dims:
+        out["area"] = ("lat", field(rng, [sizes["lat"]], "f8"))
+    return out
+
+
+def coords(rng, n=3):
+    return {d: index(rng) for d in DIMS[:n]}
+
+
+def both(rng, one):
+    """A second set of coordinates, equal to the first or not."""
+    two = {d: v if rng.random() < 0.4 else index(rng) for d, v in one.items()}
+    return {d: v for d, v in two.items() if rng.random() < 0.85}
+
+
+def expect(build, want):
+    """Values, or a refusal where xarray refuses."""
+    try:
+        wanted = want()
+    except Exception:  # noqa: BLE001
+        wanted = None
+    empty = wanted is not None and any(
+        0 in v.shape for v in wanted.variables.values())
+    if wanted is None or empty or (hasattr(wanted, "data_vars") and
+                                   not wanted.data_vars):
+        try:
+            build()
+        except ncg.Error as error:
+            assert error.status in ("EINVAL", "EMISMATCH"), str(error)
+            return None
+        assert wanted is not None, "xarray refuses"
+        return None
+    return wanted
+
+
+def each(function, ds):
+    """Dataset.map, which drops coordinates of what it has no data for."""
+    return ds.assign({n: function(v) for n, v in ds.data_vars.items()})
+
+
+def sorted_union(ds, dims):
+    """An outer join falls where all indices fall; xarray's rises."""
+    for d in dims:
+        if d in ds.indexes:
+            ds = ds.sortby(d)
+    return ds
+
+
+def compare_sorted(got, want, dims, rtol=0.0):
+    ours = got.to_xarray()
+    assert set(ours.variables) == set(want.variables), \
+        f"{sorted(ours.variables)} and {sorted(want.variables)}"
+    ours, want = sorted_union(ours, dims), sorted_union(want, dims)
+    for name in want.variables:
+        assert ours[name].dims == want[name].dims, name
+        assert ours[name].dtype == want[name].dtype, \
+            f"{name}: {ours[name].dtype}, not {want[name].dtype}"
+        np.testing.assert_allclose(ours[name].values, want[name].values,
+                                   rtol=rtol, err_msg=name)
+
+
+@check(150)
+def binary(rng, context):
+    c = coords(rng)
+    a, b = dataset(rng, c), dataset(rng, both(rng, c))
+    op = str(rng.choice(list(OPS)))
+    join = str(rng.choice(["exact", "inner", "outer", "left", "right"]))
+
+    def want():
+        x, y = xr.align(a, b, join=join)
+        shared = [n for n in x.data_vars if n in y.data_vars]
+        out = xr.Dataset({n: OPS[op](x[n], y[n]) for n in shared})
+        if not shared:
+            return out
+        return out.assign_coords({k: v for d in (x, y) for k, v in
+                                  d.coords.items() if k not in out.coords})
+
+    def build():
+        return sets.binary(op, sets.make(context, a, rng),
+                           sets.make(context, b, rng), join=join)
+
+    wanted = expect(build, want)
+    if wanted is not None:
+        if op in ("less", "not_equal"):
+            wanted = each(lambda v: v.astype(bool), wanted)
+        compare_sorted(build(), wanted, list(c), rtol=1e-6)
+
+
+@check(60)
+def align(rng, context):
+    c = coords(rng)
+    parts = [dataset(rng, c)]
+    parts += [dataset(rng, both(rng, c)) for _ in range(rng.integers(1, 3))]
+    join = str(rng.choice(["exact", "inner", "outer", "left", "right"]))
+
+    def build():
+        return sets.align([sets.make(context, p, rng) for p in parts],
+                          join=join)
+
+    try:
+        want = xr.align(*parts, join=join)
+    except Exception:  # noqa: BLE001
+        want = None
+    if want is None or any(0 in v.shape for w in want
+                           for v in w.variables.values()):
+        try:
+            build()
+        except ncg.Error as error:
+            assert error.status == "EMISMATCH", str(error)
+            return
+        assert want is not None, "xarray refuses"
+        return
+    for got, wanted in zip(build(), want):
+        compare_sorted(got, wanted, list(c))
+
+
+@check(80)
+def merge(rng, context):
+    c = coords(rng)
+    a, b = dataset(rng, c, "ab"), dataset(rng, both(rng, c), "cd")
+    if rng.random() < 0.5:
+        b = b.drop_vars("area", errors="ignore")
+    if rng.random() < 0.3 and a.sizes == {**a.sizes, **b.sizes}:
+        b["a"] = a["a"].copy()
+    join = str(rng.choice(["exact", "inner", "outer", "left"]))
+    compat = str(rng.choice(["equals", "no_conflicts", "override"]))
+
+    def build():
+        return sets.merge([sets.make(context, x, rng) for x in (a, b)],
+                          join=join, compat=compat)
+
+    wanted = expect(build, lambda: xr.merge([a, b], join=join, compat=compat))
+    if wanted is not None:
+        compare_sorted(build(), wanted, list(c))
+
+
+@check(80)
+def concat(rng, context):
+    c = coords(rng)
+    first = dataset(rng, c, "ab", least=2)
+    if "time" not in first["a"].dims:
+        first["a"] = first["a"].expand_dims("time").copy() \
+            if first.sizes["time"] == 1 else \
+            first["a"].expand_dims(time=c["time"]).copy()
+    parts = [first]
+    for k in range(int(rng.integers(1, 3))):
+        part = first.copy(deep=True)
+        n = int(rng.integers(1, first.sizes["time"] + 1))
+        part = part.isel(time=slice(0, n))
+        part["time"] = part["time"] + 1000 * (k + 1)
+        if rng.random() < 0.5:
+            part["a"] = part["a"] + 1
+        parts.append(part)
+    wanted = xr.concat(parts, "time", data_vars="minimal", coords="minimal",
+                       compat="equals", join="exact")
+    got = sets.concat([sets.make(context, p, rng) for p in parts], "time")
+    sets.same(got, wanted)
+
+
+@check(40)
+def stack(rng, context):
+    c = coords(rng, 2)
+    parts = [dataset(rng, c, "ab", least=2).drop_vars("area", errors="ignore")]
+    for _ in range(int(rng.integers(1, 4))):
+        parts.append(parts[0] + 1)
+        parts[-1]["b"] = parts[-1]["b"].astype(parts[0]["b"].dtype)
+    wanted = xr.concat(parts, "member", data_vars="all")
+    got = sets.concat([sets.make(context, p, rng) for p in parts], "member")
+    sets.same(got, wanted)
+
+
+@check(40)
+def rename(rng, context):
+    ds = dataset(rng, coords(rng))
+    names = {n: f"{n}_2" for n in ds.variables if rng.random() < 0.5}
+    if {"a", "b"} <= set(ds.variables) and rng.random() < 0.5:
+        names.update(a="b", b="a")
+    made = sets.make(context, ds, rng)
+    sets.same(made.rename(names), ds.rename(names))
+    back = made.rename(names).rename({v: k for k, v in names.items()})
+    sets.same(back, ds)
+
+
+@check(40)
+def drop(rng, context):
+    ds = dataset(rng, coords(rng))
+    names = [n for n in ds.variables if rng.random() < 0.3]
+    sets.same(sets.make(context, ds, rng).drop(names), ds.drop_vars(names))
+
+
+@check(80)
+def select(rng, context):
+    values = np.sort(rng.permutation(12)[:int(rng.integers(1, 8))]) * 10.0
+    if rng.random() < 0.3:
+        values = values[::-1]
+    ds = dataset(rng, {"lev": values, "time": index(rng)})
+    ds["v"] = ("lev", field(rng, [values.size]))
+    wanted = list(rng.choice(values, int(rng.integers(1, 4))))
+    method = [None, "nearest", "pad", "backfill"][int(rng.integers(0, 4))]
+    if method:
+        wanted = [w + float(rng.choice([-4, -1, 0, 1, 4])) for w in wanted]
+    tolerance = 2.0 if method and rng.random() < 0.4 else None
+    made = sets.make(context, ds, rng)
+
+    def build():
+        return made.sel("lev", wanted, method,
+                        -1.0 if tolerance is None else tolerance)
+
+    falls = values.size > 1 and values[0] > values[-1]
+    rising = ds.sortby("lev") if falls else ds
+    want = expect(build, lambda: rising.sel(lev=wanted, method=method,
+                                            tolerance=tolerance))
+    if want is not None:
+        sets.same(build(), want)
+
+
+@check(40)
+def scalars(rng, context):
+    ds = dataset(rng, coords(rng))
+    made = sets.make(context, ds, rng)
+    op = str(rng.choice(["add", "subtract", "multiply", "divide"]))
+    number = float(rng.choice([2.0, 0.5, 3.0]))
+    python = int(number) if number == int(number) else number
+    reverse = bool(rng.random() < 0.3)
+    want = each(lambda v: OPS[op](python, v) if reverse
+                else OPS[op](v, python), ds)
+    sets.same(sets.scalar(op, made, number, reverse), want, rtol=1e-6,
+              dtypes=False)
+    sets.same(sets.map_("negative", made), each(np.negative, ds))
+
+
+@check(15)
+def saved(rng, context):
+    """What is written is what xarray reads."""
+    c = coords(rng)
+    a = dataset(rng, c)
+    got = sets.make(context, a, rng).text("a", "units", "K")
+    got = got.text(None, "title", "a test")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "out.nc")
+        got.save(path)
+        with xr.open_dataset(path) as ds:
+            assert ds.attrs["title"] == "a test"
+            assert ds["a"].attrs["units"] == "K"
+            for name in a.variables:
+                np.testing.assert_array_equal(ds[name].values, a[name].values)
+            assert set(ds.variables) == set(a.variables)
+        again = sets.open_(context, path)
+        assert set(again.names()) == set(a.variables)
+
+
+def main():
+    only = os.environ.get("NCG_CASE")
+    chosen = sys.argv[1:]
+    contexts = [ncg.Context(threads) for threads in (1, 2)]
+    failed = total = 0
+    for function, cases in CHECKS:
+        if chosen and function.__name__ not in chosen:
+            continue
+        for case in range(cases):
+            if only and case != int(only):
+                continue
+            total += 1
+            rng = np.random.default_rng([case, len(function.__name__)])
+            try:
+                function(rng, contexts[case % 2])
+            except Exception:  # noqa: BLE001
+                failed += 1
+                if failed <= 5:
+                    print(f"FAILED: NCG_CASE={case} {function.__name__}")
+                    traceback.print_exc(limit=-3, file=sys.stdout)
+    print(f"{total} cases, {failed} failed")
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    main()
