@@ -97,6 +97,8 @@ static void visit_item(const nci_layer *user, int64_t item, nci_dep_fn visit,
 {
     const nci_store_list *list = &user->store.list;
     int64_t low = 0, high = list->count;
+    if (item < high && list->items[item] == item)
+        low = high = item; /* as it is where all are listed */
     while (low < high) {
         int64_t middle = (low + high) / 2;
         if (list->items[middle] < item)
@@ -104,8 +106,9 @@ static void visit_item(const nci_layer *user, int64_t item, nci_dep_fn visit,
         else
             high = middle;
     }
+    int64_t every = list->of_tasks ? NCI_STORE_TASKS : 1;
     if (low < list->count && list->items[low] == item)
-        visit(ctx, 0, user->base + nci_axis_find(&user->grid.axis[0], low));
+        visit(ctx, 0, user->base + low / every);
 }
 
 typedef struct item_walk {

@@ -34,6 +34,7 @@ HOMES = [
     (r"xxhash\.h", ["src/base/hash.c"]),
     (r"omp\.h", ["src/engine/kernel/", "src/io/", "bench/"]),
     (r"jansson\.h", ["src/cli/value.c"]),
+    (r"msgpack.*\.h", ["src/graph/pack.c"]),
 ]
 # Programs that measure one layer alone, and the layer they see for it.
 MEASURES = {"bench/write_chunks.c": "io"}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_GRAPH_PACK_H
+#define NCI_GRAPH_PACK_H
+/*
+ * Values as bytes that another process reads: a flat sequence of MessagePack
+ * integers, texts and byte strings, nothing nested, so that no length in it
+ * makes a reader allocate more than there is. Numbers in lists are
+ * little-endian. A reader that meets anything else fails and stays failed;
+ * look once at the end.
+ */
+#include <stdint.h>
+
+#include "base/text.h"
+
+typedef struct nci_pack {
+    nci_text text; /* nci_text_take, nci_text_fini; check text.failed */
+} nci_pack;
+
+void nci_pack_i64(nci_pack *pack, int64_t value);
+void nci_pack_bytes(nci_pack *pack, const void *bytes, size_t nbytes);
+void nci_pack_text(nci_pack *pack, const char *text); /* NULL: as "" */
+void nci_pack_i64s(nci_pack *pack, const int64_t *values, int64_t count);
+
+typedef struct nci_unpack {
+    const char *data; /* borrowed */
+    size_t size, at;
+    bool failed; /* not what was asked for, or cut short */
+    bool starved; /* memory ran out */
+} nci_unpack;
+
+/* nci_unpack_i64 returns a number within [low, high]; `low` on failure. */
+int64_t nci_unpack_i64(nci_unpack *in, int64_t low, int64_t high);
+/* nci_unpack_bytes returns bytes inside the input, NULL on failure. */
+const void *nci_unpack_bytes(nci_unpack *in, size_t *nbytes);
+/* nci_unpack_exactly copies exactly `nbytes` bytes. */
+void nci_unpack_exactly(nci_unpack *in, void *out, size_t nbytes);
+/* nci_unpack_text returns an interned text, NULL on failure. */
+const char *nci_unpack_text(nci_unpack *in);
+/* nci_unpack_i64s returns a list that the caller frees with nci_free, NULL on
+ * failure. */
+int64_t *nci_unpack_i64s(nci_unpack *in, int64_t *count);
+
+#endif
