@@ -40,6 +40,24 @@ class Examples(clitest.TestCase):
         want = np.nanmax(np.abs(x - np.nanmean(x, axis=0)))
         self.assertAlmostEqual(float(r.out), want, delta=1e-3)
 
+    def test_user_kernel(self):
+        r = self.example("ex_user_kernel", "a.nc", "tas")
+        want = np.nanmean(read(self.path("a.nc"), "tas") * 1.8 - 459.67)
+        self.assertAlmostEqual(float(r.out), want, delta=1e-2)
+
+    def test_user_collection(self):
+        r = self.example("ex_user_collection", "a.nc", "tas")
+        x = read(self.path("a.nc"), "tas")
+        span, mean = (float(word) for word in r.out.split())
+        self.assertAlmostEqual(span, 1.8 * (np.nanmax(x) - np.nanmin(x)),
+                               delta=1e-3)
+        self.assertAlmostEqual(mean, np.nanmean(x), delta=1e-3)
+
+    def test_explicit_graph(self):
+        r = self.example("ex_explicit_graph", "a.nc", "tas")
+        self.assertEqual(np.float32(r.out),
+                         np.nanmax(read(self.path("a.nc"), "tas")))
+
 
 if __name__ == "__main__":
     clitest.main()
