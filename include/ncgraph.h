@@ -367,7 +367,8 @@ typedef struct ncg_plan_info {
     int64_t bytes_output;
     int passes;            /* how often the most-read source is read */
     int64_t peak_memory;   /* predicted managed bytes with these threads */
-    int64_t least_memory;  /* the lowest --mem under which the plan runs */
+    int64_t least_memory;  /* the lowest --mem under which the plan runs, be it
+                              by writing chunks to the spill directory */
     int64_t kept_memory;   /* part of peak_memory: decoded chunks that later
                               passes read from memory, as many as the memory
                               limit allows */

@@ -26,6 +26,7 @@ typedef struct nci_options {
     const char *graph;
     const char *stats;
     const char *glob;
+    const char *spill_dir;
     int deflate;
     int threads;
     int64_t memory;

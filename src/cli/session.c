@@ -36,6 +36,7 @@ static ncg_status create_context(nci_session *s, ncg_error *err)
     ncg_context_options how = NCG_CONTEXT_OPTIONS_INIT;
     how.threads = s->options->threads;
     how.memory_limit = s->options->memory;
+    how.spill_directory = s->options->spill_dir;
     how.progress = on_progress;
     how.note = nci_console_note;
     how.note_payload = &s->ctx;

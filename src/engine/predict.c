@@ -94,19 +94,23 @@ ncg_status nci_predict(const nci_executor *executor, const nci_plan *plan,
     nci_prediction found = {0};
     nci_sched_choice choice = {0};
     NCI_TRY(nci_sched_choose(plan, &costs, &choice, err));
-    found.least = choice.peak;
-    int64_t limit = nci_executor_limit(executor);
-    if (limit < found.least)
-        limit = found.least;
-    ncg_status st = nci_sched_create(plan, &costs, &choice, &r.sched, err);
+    int64_t given = nci_executor_limit(executor), limit = given;
+    if (limit < choice.peak) /* it will spill, which is not rehearsed */
+        limit = choice.peak;
+    ncg_status st = nci_sched_floor(plan, &costs, &found.least, err);
+    if (found.least > choice.peak)
+        found.least = choice.peak;
+    if (!st)
+        st = nci_sched_create(plan, &costs, &choice, &r.sched, err);
     nci_sched_stats stats = {0};
     if (!st) {
         st = rehearse(&r, threads, limit, err);
         nci_sched_get_stats(r.sched, &stats);
     }
     found.peak = stats.peak + threads * r.largest;
-    if (found.peak > limit)
-        found.peak = limit;
+    if (found.peak > given)
+        found.peak = given > found.least ? given : found.least;
+    found.spills = choice.peak > given;
     found.want = nci_tile_cache_want(plan, sources);
     found.kept = nci_tile_cache_room(found.want, nci_executor_limit(executor),
                                      found.peak);

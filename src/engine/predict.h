@@ -5,7 +5,9 @@
 #include "engine/executor.h"
 
 typedef struct nci_prediction {
-    int64_t least; /* managed bytes in order on one thread: the least limit */
+    int64_t least; /* managed bytes of the largest task with its inputs: the
+                      least limit, with all else spilled */
+    bool spills;   /* chunks will go to disk */
     int64_t peak;  /* managed bytes with the executor's threads and limit, at
                       most; `kept` is not in it */
     int64_t kept;  /* bytes for decoded tiles that later passes read again */
