@@ -355,16 +355,21 @@ static ncg_status add_users(nci_plan *plan, ncg_error *err)
     return NCG_OK;
 }
 
-static void number_tasks(nci_plan *plan)
+static ncg_status number_tasks(nci_plan *plan, ncg_error *err)
 {
+    plan->bases = nci_alloc(((size_t)plan->nlayers + 1) * sizeof(int64_t));
+    if (!plan->bases)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
     for (int i = 0; i < plan->nlayers; i++) {
         nci_layer *layer = &plan->layers[i];
         layer->base = plan->ntasks;
         layer->ntasks = layer->kind == NCI_LAYER_TASKS
                             ? nci_tasks_count(layer->tasks.tasks)
                             : nci_grid_nchunks(&layer->grid);
+        plan->bases[i] = plan->ntasks;
         plan->ntasks += layer->ntasks;
     }
+    return NCG_OK;
 }
 
 ncg_status nci_lower(const nci_output *outputs, int noutputs, nci_plan **out,
@@ -381,12 +386,13 @@ ncg_status nci_lower(const nci_output *outputs, int noutputs, nci_plan **out,
                               : lower_output(&lw, &outputs[i], i, err);
     if (!st)
         st = add_users(lw.plan, err);
+    if (!st)
+        st = number_tasks(lw.plan, err);
     nci_free(lw.arrays);
     if (st) {
         nci_plan_free(&lw.plan);
         return st;
     }
-    number_tasks(lw.plan);
     *out = lw.plan;
     return NCG_OK;
 }

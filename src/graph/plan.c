@@ -93,6 +93,7 @@ void nci_plan_free(nci_plan **slot)
     }
     nci_free(plan->layers);
     nci_free(plan->outputs);
+    nci_free(plan->bases);
     nci_free(plan);
 }
 
@@ -101,7 +102,8 @@ const nci_layer *nci_plan_layer(const nci_plan *plan, int64_t task)
     int low = 0, high = plan->nlayers;
     while (high - low > 1) {
         int middle = (low + high) / 2;
-        if (plan->layers[middle].base <= task)
+        if ((plan->bases ? plan->bases[middle] : plan->layers[middle].base) <=
+            task)
             low = middle;
         else
             high = middle;

@@ -236,6 +236,7 @@ typedef struct nci_plan {
     nci_layer *layers; /* inputs come before their users */
     int nlayers, capacity;
     int64_t ntasks;
+    int64_t *bases; /* of the layers, side by side; NULL: look into them */
     int *outputs; /* STORE layer of each output, in the caller's order */
     int noutputs;
 } nci_plan;
