@@ -128,7 +128,8 @@ static inline void random_grid(int rank, const int64_t *shape, nci_grid *out)
     ncg_error err;
     *out = (nci_grid){.rank = rank};
     for (int d = 0; d < rank; d++) {
-        int64_t edge[4096], n = 0, most = 1 + below(shape[d] + 1);
+        int64_t edge[4096], n = 0,
+                            most = 1 + shape[d] / 3 + below(shape[d] + 1);
         for (int64_t at = 0; at < shape[d] && n < 4000; at += 1 + below(most))
             edge[n++] = at;
         edge[n] = shape[d];
