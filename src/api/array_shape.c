@@ -231,7 +231,8 @@ static ncg_status rechunk(ncg_array *array, ncg_status st, nci_grid *grid_take,
     nci_node *node = NULL;
     if (st)
         return st;
-    st = nci_ops_rechunk(array->node, grid_take, &node, err);
+    st = nci_ops_rechunk_within(array->node, grid_take,
+                                array->ctx->options.memory_limit, &node, err);
     nci_grid_fini(grid_take);
     return nci_array_done(array->ctx, st, node, out, err);
 }
