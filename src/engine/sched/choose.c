@@ -3,9 +3,9 @@
 
 #include "base/mem.h"
 
-/* Plans beyond these sizes are not replayed in other ways: planning would take
- * longer than it could save. */
-enum { MANY_TASKS = 1 << 18, MANY_FOR_GREEDY = 1 << 14 };
+/* Plans beyond these sizes, and those that need little memory as they are, are
+ * not replayed in other ways: planning would take longer than it could save. */
+enum { MANY_TASKS = 1 << 18, MANY_FOR_GREEDY = 1 << 14, FEW_BYTES = 32 << 20 };
 
 void nci_sched_choice_fini(nci_sched_choice *choice)
 {
@@ -85,7 +85,8 @@ ncg_status nci_sched_choose(const nci_plan *plan, const nci_sched_costs *costs,
     nci_sched_choice best = {0}, plain = {.name = "plain"},
                      woven = {.name = "woven", .way.is_woven = true};
     ncg_status st = try_way(plan, costs, plain, &best, err);
-    bool is_more = plan->ntasks <= MANY_TASKS && is_choice_worth(plan);
+    bool is_more = plan->ntasks <= MANY_TASKS && best.peak > FEW_BYTES &&
+                   is_choice_worth(plan);
     if (!st && is_more && plan->noutputs > 1)
         st = try_way(plan, costs, woven, &best, err);
     if (!st && is_more)

@@ -13,7 +13,8 @@
  *     greedy    next is what costs least memory among the users of what is
  *               alive
  *
- * Heavy and greedy look at each task and are for plans up to some size only.
+ * Heavy and greedy look at each task and are for plans up to some size only;
+ * plans that need little memory are left in the plain order.
  * The choice depends on plan and costs, never on threads or memory limit.
  */
 #include "engine/sched/order.h"

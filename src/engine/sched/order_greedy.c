@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "engine/sched/choose.h"
 
-enum { MOST_LOOKS = 20 << 20, MOST_MISSING = 64 };
+enum { MOST_LOOKS = 1 << 20, MOST_MISSING = 64 };
 
 typedef struct greedy {
     const nci_plan *plan;
