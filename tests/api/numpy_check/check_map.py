@@ -53,6 +53,11 @@ def elementwise(rng):
     inputs = [input_(rng, shape_=whole if i == 0 else
                      broadcastable(rng, whole), span=span)
               for i in range(ncg.MAP_OPS[op])]
+    if op == "negative" and inputs[0].values.dtype == np.bool_ or \
+            op == "power" and inputs[1].values.dtype.kind == "i":
+        # NumPy refuses these: truth values, negative exponents of integers.
+        inputs[-1].values = np.abs(inputs[-1].values.astype("f8"))
+        inputs[-1].missing = None
     parts = [i.real() for i in inputs]
     want = numpy_result(op, parts)
     text = f"{op} {[str(i.values.dtype) for i in inputs]} {whole}" \
