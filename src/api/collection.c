@@ -14,7 +14,8 @@
 #include "api/protocol.h"
 #include "base/mem.h"
 
-/* ---- members ------------------------------------------------------------------ */
+/* ---- members
+ * ------------------------------------------------------------------ */
 
 static ncg_status check_one(const ncg_collection *c, size_t i, ncg_error *err)
 {
@@ -52,7 +53,8 @@ static ncg_get_fn scheduler_of(const ncg_collection *c,
     return c->type->scheduler ? c->type->scheduler : ncg_get_threads;
 }
 
-/* ---- groups -------------------------------------------------------------------- */
+/* ---- groups
+ * -------------------------------------------------------------------- */
 
 /* Members of the collections that belong together, merged. */
 typedef struct merging {
@@ -175,7 +177,8 @@ ncg_status nci_collections_merge(const ncg_collection *collections, size_t n,
     return NCG_OK;
 }
 
-/* ---- compute --------------------------------------------------------------------- */
+/* ---- compute
+ * --------------------------------------------------------------------- */
 
 static ncg_status run_scheduler(ncg_context *ctx, selection *s, ncg_get_fn get,
                                 ncg_results **out, ncg_error *err)
@@ -251,7 +254,8 @@ void ncg_collection_release(ncg_collection *collection)
         *collection = (ncg_collection){NULL, NULL};
 }
 
-/* ---- looking ------------------------------------------------------------------------ */
+/* ---- looking
+ * ------------------------------------------------------------------------ */
 
 ncg_status ncg_optimize(const ncg_collection *collections, size_t n,
                         ncg_graph **out, ncg_error *err)
@@ -288,8 +292,7 @@ ncg_status ncg_tokenize(const ncg_collection *collections, size_t n,
     nci_hash_init(&hash, "ncgraph.collections/1");
     for (size_t i = 0; i < n; i++) {
         char one[33] = "";
-        NCI_TRY(
-            collections[i].type->tokenize(collections[i].self, one, err));
+        NCI_TRY(collections[i].type->tokenize(collections[i].self, one, err));
         one[32] = '\0';
         nci_hash_text(&hash, one);
     }

@@ -4,7 +4,8 @@
 #include "api/results.h"
 #include "base/mem.h"
 
-/* ---- arrays -------------------------------------------------------------------- */
+/* ---- arrays
+ * -------------------------------------------------------------------- */
 
 static ncg_status array_graph(void *self, ncg_graph **out, ncg_error *err)
 {
@@ -76,7 +77,8 @@ ncg_collection ncg_array_collection(ncg_array *array)
     return (ncg_collection){&type, array};
 }
 
-/* ---- data sets ------------------------------------------------------------------ */
+/* ---- data sets
+ * ------------------------------------------------------------------ */
 
 static ncg_status dataset_graph(void *self, ncg_graph **out, ncg_error *err)
 {
@@ -100,8 +102,7 @@ static ncg_status dataset_keys(void *self, ncg_keys **out, ncg_error *err)
 {
     const ncg_dataset *ds = self;
     ncg_keys *keys = nci_keys_create();
-    ncg_status st =
-        keys ? NCG_OK : nci_fail(err, NCG_ENOMEM, "out of memory");
+    ncg_status st = keys ? NCG_OK : nci_fail(err, NCG_ENOMEM, "out of memory");
     for (size_t v = 0; !st && v < ds->model->nvars; v++)
         if (ds->model->vars[v].array)
             st = nci_keys_add_all(keys, ds->model->vars[v].array, err);
@@ -116,8 +117,8 @@ static ncg_status dataset_keys(void *self, ncg_keys **out, ncg_error *err)
 typedef ncg_status (*replace_fn)(const void *from, nci_node *node,
                                  nci_node **out, ncg_error *err);
 
-static ncg_status from_results(const void *from, nci_node *node,
-                               nci_node **out, ncg_error *err)
+static ncg_status from_results(const void *from, nci_node *node, nci_node **out,
+                               ncg_error *err)
 {
     return nci_results_node(from, node->token, out, err);
 }
@@ -134,8 +135,8 @@ static ncg_status from_graph(const void *from, nci_node *node, nci_node **out,
 }
 
 /* The same data set on other arrays of equal values. */
-static ncg_status rebuild(ncg_dataset *ds, replace_fn replace,
-                          const void *from, ncg_dataset **out, ncg_error *err)
+static ncg_status rebuild(ncg_dataset *ds, replace_fn replace, const void *from,
+                          ncg_dataset **out, ncg_error *err)
 {
     nci_model *model = NULL;
     NCI_TRY(nci_model_copy(ds->model, &model, err));

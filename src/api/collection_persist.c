@@ -18,8 +18,7 @@ static ncg_status persist_graph(ncg_context *ctx, const ncg_graph *graph,
     nci_node **nodes = nci_calloc(2 * keys->nparts + 1, sizeof *nodes);
     nci_node **kept = nodes ? nodes + keys->nparts : NULL;
     ncg_graph *persisted = NULL;
-    ncg_status st =
-        nodes ? NCG_OK : nci_fail(err, NCG_ENOMEM, "out of memory");
+    ncg_status st = nodes ? NCG_OK : nci_fail(err, NCG_ENOMEM, "out of memory");
     for (size_t i = 0; !st && i < keys->nparts; i++) {
         st = nci_graph_find(graph, keys->parts[i].token, &nodes[n], err);
         if (!st && !nodes[n])
@@ -50,8 +49,8 @@ static ncg_status rebuild(const ncg_collection *collections, size_t n,
                           ncg_error *err)
 {
     for (size_t i = 0; i < n; i++)
-        NCI_TRY(collections[i].type->postpersist(collections[i].self,
-                                                 persisted, &made[i], err));
+        NCI_TRY(collections[i].type->postpersist(collections[i].self, persisted,
+                                                 &made[i], err));
     return NCG_OK;
 }
 

@@ -14,8 +14,7 @@
 
 extern char **environ;
 
-static ncg_status write_text(const char *path, const char *text,
-                             ncg_error *err)
+static ncg_status write_text(const char *path, const char *text, ncg_error *err)
 {
     FILE *to = fopen(path, "w");
     int bad = !to || fputs(text, to) == EOF;
@@ -142,8 +141,8 @@ ncg_status ncg_graph_draw(ncg_graph *graph, const char *path, ncg_error *err)
     bool is_json = ends_in(path, json);
     NCI_TRY(is_json ? ncg_graph_json(graph, false, &text, err)
                     : ncg_graph_dot(graph, &text, err));
-    ncg_status st = is_json ? write_text(path, text, err)
-                            : ncg_dot_write(text, path, err);
+    ncg_status st =
+        is_json ? write_text(path, text, err) : ncg_dot_write(text, path, err);
     ncg_free(text);
     return st;
 }

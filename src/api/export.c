@@ -5,7 +5,8 @@
 #include "api/walk.h"
 #include "base/mem.h"
 
-/* ---- JSON ----------------------------------------------------------------------- */
+/* ---- JSON
+ * ----------------------------------------------------------------------- */
 
 /* Names come from files: whatever they hold must not end the string. */
 static void add_string(nci_text *out, const char *text)
@@ -90,8 +91,8 @@ static ncg_status add_layer(nci_text *out, const nci_view *view, size_t number,
     const nci_view_layer *layer = &view->layers[number];
     char token[33];
     nci_token_text(layer->token, token);
-    nci_text_add(out, "%s\n  {\"token\": \"%s\", \"name\": ",
-                 number ? "," : "", token);
+    nci_text_add(out, "%s\n  {\"token\": \"%s\", \"name\": ", number ? "," : "",
+                 token);
     add_string(out, layer->name);
     nci_text_add(out, ", \"kind\": \"%s\", \"kernel\": ", layer->kind);
     add_string(out, layer->kernel);
@@ -140,7 +141,8 @@ ncg_status ncg_graph_json(ncg_graph *graph, bool tasks, char **text,
     return take(st, &out, text, err);
 }
 
-/* ---- Graphviz ------------------------------------------------------------------------ */
+/* ---- Graphviz
+ * ------------------------------------------------------------------------ */
 
 static const char *colour(const nci_view_layer *layer)
 {
@@ -159,8 +161,7 @@ static const char *colour(const nci_view_layer *layer)
 static void add_escaped(nci_text *out, const char *text)
 {
     for (; *text; text++)
-        nci_text_add(out, *text == '"' || *text == '\\' ? "\\%c" : "%c",
-                     *text);
+        nci_text_add(out, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
 }
 
 static void draw_layer(nci_text *out, const nci_view *view, size_t number)

@@ -12,7 +12,8 @@
 #include "base/mem.h"
 #include "engine/serial.h"
 
-/* ---- what a submitted run adds ------------------------------------------------ */
+/* ---- what a submitted run adds
+ * ------------------------------------------------ */
 
 static _Thread_local nci_run_control *current;
 
@@ -26,7 +27,8 @@ nci_run_control *nci_control_get(void)
     return current;
 }
 
-/* ---- which keys ---------------------------------------------------------------- */
+/* ---- which keys
+ * ---------------------------------------------------------------- */
 
 typedef struct getting {
     ncg_context *ctx;
@@ -50,13 +52,11 @@ static nci_result *find_or_add(ncg_results *r, nci_token token, bool *is_new)
     return &r->items[r->nitems++];
 }
 
-static ncg_status start_item(const getting *g, nci_result *item,
-                             ncg_error *err)
+static ncg_status start_item(const getting *g, nci_result *item, ncg_error *err)
 {
     char text[33];
     nci_node *node = NULL;
-    item->tasks =
-        nci_tasks_retain(nci_graph_find_tasks(g->graph, item->token));
+    item->tasks = nci_tasks_retain(nci_graph_find_tasks(g->graph, item->token));
     if (item->tasks)
         return NCG_OK;
     NCI_TRY(nci_graph_find(g->graph, item->token, &node, err));
@@ -176,7 +176,8 @@ static ncg_status collect_items(getting *g, const ncg_keys *keys,
     return NCG_OK;
 }
 
-/* ---- the sink -------------------------------------------------------------------- */
+/* ---- the sink
+ * -------------------------------------------------------------------- */
 
 static const nci_result *item_of(const getting *g, int output)
 {
@@ -245,7 +246,8 @@ static ncg_status keep_chunk(void *ctx, int output, const int64_t *index,
     return NCG_OK;
 }
 
-/* ---- running ----------------------------------------------------------------------- */
+/* ---- running
+ * ----------------------------------------------------------------------- */
 
 static ncg_status make_outputs(getting *g, ncg_error *err)
 {
@@ -286,8 +288,8 @@ static ncg_status run(getting *g, bool is_serial, ncg_error *err)
                      .is_plain = true,
                      .retries = g->control ? g->control->retries : 0};
     NCI_TRY(nci_context_lower(g->ctx, g->outputs, g->noutputs, &plan, err));
-    ncg_status st = nci_context_run_plan(g->ctx, plan, &sink, g->control,
-                                         is_serial, err);
+    ncg_status st =
+        nci_context_run_plan(g->ctx, plan, &sink, g->control, is_serial, err);
     if (st && g->control && g->control->failed >= 0 && !g->control->plan) {
         g->control->plan = plan; /* to look into, and to run a task again */
         plan = NULL;

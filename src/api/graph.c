@@ -8,7 +8,8 @@
 #include "base/mem.h"
 #include "graph/collect.h"
 
-/* ---- life ------------------------------------------------------------------ */
+/* ---- life ------------------------------------------------------------------
+ */
 
 ncg_status nci_graph_create(ncg_graph **out, ncg_error *err)
 {
@@ -49,7 +50,8 @@ void ncg_graph_release(ncg_graph **slot)
     nci_free(graph);
 }
 
-/* ---- making ------------------------------------------------------------------ */
+/* ---- making
+ * ------------------------------------------------------------------ */
 
 static const nci_root *find_root(const ncg_graph *graph, nci_token token)
 {
@@ -178,7 +180,8 @@ ncg_status ncg_graph_optimize(ncg_graph *from, const ncg_keys *keys,
     return finish(st, graph, out);
 }
 
-/* ---- finding ----------------------------------------------------------------- */
+/* ---- finding
+ * ----------------------------------------------------------------- */
 
 /* Inner arrays are looked for once in a while, so no table of them is kept. */
 static ncg_status find_inner(const ncg_graph *graph, nci_token token,
@@ -212,8 +215,8 @@ nci_tasks *nci_graph_find_tasks(const ncg_graph *graph, nci_token token)
     return NULL;
 }
 
-ncg_status ncg_graph_array(ncg_graph *graph, const char *layer,
-                           ncg_array **out, ncg_error *err)
+ncg_status ncg_graph_array(ncg_graph *graph, const char *layer, ncg_array **out,
+                           ncg_error *err)
 {
     nci_token token;
     nci_node *node = NULL;
@@ -222,10 +225,8 @@ ncg_status ncg_graph_array(ncg_graph *graph, const char *layer,
     if (nci_token_parse(layer, &token))
         NCI_TRY(nci_graph_find(graph, token, &node, err));
     if (!node)
-        return nci_fail(err, NCG_EINVAL, "the graph has no array %.40s",
-                        layer);
-    ncg_status st =
-        nci_array_wrap(graph->ctx, nci_node_retain(node), out, err);
+        return nci_fail(err, NCG_EINVAL, "the graph has no array %.40s", layer);
+    ncg_status st = nci_array_wrap(graph->ctx, nci_node_retain(node), out, err);
     if (st)
         nci_node_release(&node);
     return st;

@@ -23,7 +23,8 @@ ncg_status ncg_key_parse(const char *text, ncg_key *out, ncg_error *err)
     return nci_key_parse(text, out, err);
 }
 
-/* ---- life ------------------------------------------------------------------ */
+/* ---- life ------------------------------------------------------------------
+ */
 
 ncg_keys *nci_keys_create(void)
 {
@@ -56,7 +57,8 @@ void ncg_keys_release(ncg_keys **slot)
     nci_free(keys);
 }
 
-/* ---- making ------------------------------------------------------------------ */
+/* ---- making
+ * ------------------------------------------------------------------ */
 
 static nci_key_part *add_part(ncg_keys *keys, nci_token token, int rank)
 {
@@ -125,8 +127,7 @@ ncg_status ncg_keys_tasks(const ncg_tasks *tasks, ncg_keys **out,
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
     const nci_tasks *list = tasks->list;
     ncg_keys *keys = nci_keys_create();
-    nci_key_part *part =
-        keys ? add_part(keys, nci_tasks_token(list), 1) : NULL;
+    nci_key_part *part = keys ? add_part(keys, nci_tasks_token(list), 1) : NULL;
     if (!part) {
         ncg_keys_release(&keys);
         return nci_fail(err, NCG_ENOMEM, "out of memory");
@@ -176,8 +177,7 @@ ncg_status ncg_keys_list(const ncg_key *list, size_t n, ncg_keys **out,
     if ((n && !list) || !out)
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
     ncg_keys *keys = nci_keys_create();
-    ncg_status st =
-        keys ? NCG_OK : nci_fail(err, NCG_ENOMEM, "out of memory");
+    ncg_status st = keys ? NCG_OK : nci_fail(err, NCG_ENOMEM, "out of memory");
     for (size_t at = 0; !st && at < n;) {
         size_t length = run_length(list + at, n - at);
         st = add_run(keys, list + at, length, err);
@@ -214,8 +214,7 @@ ncg_status ncg_keys_join(ncg_keys *const *list, size_t n, ncg_keys **out,
     if ((n && !list) || !out)
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
     ncg_keys *keys = nci_keys_create();
-    ncg_status st =
-        keys ? NCG_OK : nci_fail(err, NCG_ENOMEM, "out of memory");
+    ncg_status st = keys ? NCG_OK : nci_fail(err, NCG_ENOMEM, "out of memory");
     for (size_t i = 0; !st && i < n; i++) {
         if (!list[i])
             st = nci_fail(err, NCG_EINVAL, "keys %zu are NULL", i);
@@ -225,7 +224,8 @@ ncg_status ncg_keys_join(ncg_keys *const *list, size_t n, ncg_keys **out,
     return finish(st, keys, out);
 }
 
-/* ---- looking ----------------------------------------------------------------- */
+/* ---- looking
+ * ----------------------------------------------------------------- */
 
 int64_t ncg_keys_count(const ncg_keys *keys)
 {

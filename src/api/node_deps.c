@@ -26,8 +26,7 @@ static void mark_operand(const nci_node *node, const nci_box *box, int input,
     const nci_operand *operand = &node->inputs[input];
     for (int d = 0; d < node->rank; d++)
         if (operand->axis[d] == axis) {
-            mark_run(from, box->start[d], box->start[d] + box->count[d],
-                     marks);
+            mark_run(from, box->start[d], box->start[d] + box->count[d], marks);
             return;
         }
     mark_run(from, 0, nci_axis_size(from), marks);
@@ -57,8 +56,7 @@ static void mark_reduce(const nci_node *node, const nci_box *box, int input,
             d = k;
     for (int i = 0; i < rank; i++)
         if (axis_of[i] == d && !node->reduce.over[d]) {
-            mark_run(from, box->start[i], box->start[i] + box->count[i],
-                     marks);
+            mark_run(from, box->start[i], box->start[i] + box->count[i], marks);
             return;
         }
     mark_run(from, 0, nci_axis_size(from), marks);

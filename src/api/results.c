@@ -11,7 +11,8 @@
 #include "base/dtype.h"
 #include "base/mem.h"
 
-/* ---- life ------------------------------------------------------------------ */
+/* ---- life ------------------------------------------------------------------
+ */
 
 ncg_status nci_results_create(ncg_context *ctx, size_t nitems,
                               ncg_results **out, ncg_error *err)
@@ -65,7 +66,8 @@ void ncg_results_release(ncg_results **slot)
     nci_free(r);
 }
 
-/* ---- boxes in a row-major whole ----------------------------------------------- */
+/* ---- boxes in a row-major whole
+ * ----------------------------------------------- */
 
 /* Copies between an array and a box of it: rows that lie in one piece. */
 void nci_box_move(const nci_node *node, const nci_box *box, void *whole,
@@ -113,7 +115,8 @@ static void *find_in_whole(const nci_result *item, const nci_box *box)
            (size_t)offset * ncg_dtype_size(node->dtype);
 }
 
-/* ---- finding ----------------------------------------------------------------- */
+/* ---- finding
+ * ----------------------------------------------------------------- */
 
 static ncg_status not_there(const ncg_key *key, ncg_error *err)
 {
@@ -229,8 +232,7 @@ ncg_status ncg_results_chunk(const ncg_results *results, const ncg_key *key,
     nci_box box;
     if (!results || !key || !out)
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
-    NCI_TRY(
-        find_value((ncg_results *)results, key, &item, &value, &box, err));
+    NCI_TRY(find_value((ncg_results *)results, key, &item, &value, &box, err));
     if (item->tasks)
         return nci_fail(err, NCG_EINVAL,
                         "an explicit task leaves a value, no chunk: use "
@@ -247,7 +249,8 @@ ncg_status ncg_results_chunk(const ncg_results *results, const ncg_key *key,
     return NCG_OK;
 }
 
-/* ---- arrays in memory ---------------------------------------------------------- */
+/* ---- arrays in memory
+ * ---------------------------------------------------------- */
 
 ncg_status nci_results_node(const ncg_results *results, nci_token token,
                             nci_node **out, ncg_error *err)

@@ -6,7 +6,8 @@
 
 #include "base/mem.h"
 
-/* ---- writing -------------------------------------------------------------------- */
+/* ---- writing
+ * -------------------------------------------------------------------- */
 
 /* The other process may stand elsewhere in the file system. */
 static void pack_file(nci_pack *pack, const nci_file *file)
@@ -23,8 +24,7 @@ static ncg_status encode(void *arg, const nci_node *node, nci_pack *pack,
                          ncg_error *err)
 {
     ncg_context *ctx = arg;
-    const nci_source *source =
-        nci_source_table_get(ctx->sources, node->source);
+    const nci_source *source = nci_source_table_get(ctx->sources, node->source);
     if (!source->files || !source->spec->nsegments)
         return nci_fail(err, NCG_EUNSUPPORTED,
                         "array %s (%s) exists in this process only and cannot "
@@ -46,7 +46,8 @@ static ncg_status encode(void *arg, const nci_node *node, nci_pack *pack,
     return NCG_OK;
 }
 
-/* ---- reading -------------------------------------------------------------------- */
+/* ---- reading
+ * -------------------------------------------------------------------- */
 
 static ncg_status open_file(ncg_context *ctx, nci_unpack *in, nci_file **out,
                             ncg_error *err)

@@ -46,7 +46,8 @@ struct nci_run_queue {
     pthread_t thread;
 };
 
-/* ---- runs ------------------------------------------------------------------------ */
+/* ---- runs
+ * ------------------------------------------------------------------------ */
 
 ncg_run *ncg_run_retain(ncg_run *run)
 {
@@ -115,7 +116,8 @@ static ncg_status create(ncg_context *ctx, const ncg_collection *collections,
     return NCG_OK;
 }
 
-/* ---- what failed -------------------------------------------------------------------- */
+/* ---- what failed
+ * -------------------------------------------------------------------- */
 
 static char *key_of_task(const nci_plan *plan, int64_t task)
 {
@@ -170,7 +172,8 @@ static void describe_failure(ncg_run *run)
     run->error_path = path_of_task(control->plan, control->failed);
 }
 
-/* ---- the thread ------------------------------------------------------------------------ */
+/* ---- the thread
+ * ------------------------------------------------------------------------ */
 
 static ncg_run *take_locked(nci_run_queue *q)
 {
@@ -190,7 +193,7 @@ static ncg_run *take_locked(nci_run_queue *q)
 static void end_locked(nci_run_queue *q, ncg_run *run, ncg_status st)
 {
     run->error.status = st;
-    run->state = !st                    ? NCG_RUN_DONE
+    run->state = !st                   ? NCG_RUN_DONE
                  : st == NCG_ECANCELED ? NCG_RUN_CANCELED
                                        : NCG_RUN_FAILED;
     q->current = NULL;
@@ -220,7 +223,8 @@ static void *work(void *arg)
     return NULL;
 }
 
-/* ---- the queue ------------------------------------------------------------------------- */
+/* ---- the queue
+ * ------------------------------------------------------------------------- */
 
 static nci_run_queue *queue_create(void)
 {
@@ -353,7 +357,8 @@ void nci_queue_free(nci_run_queue **slot)
     nci_free(q);
 }
 
-/* ---- the public functions ----------------------------------------------------------------- */
+/* ---- the public functions
+ * ----------------------------------------------------------------- */
 
 ncg_status ncg_submit(ncg_context *ctx, const ncg_collection *collections,
                       size_t n, const ncg_submit_options *options,
@@ -484,10 +489,9 @@ ncg_status ncg_run_recompute_failed(ncg_run *run, ncg_error *err)
     ncg_context *ctx = run->ctx;
     pthread_mutex_lock(&ctx->run);
     ncg_status st =
-        ctx->executor
-            ? nci_serial_task(ctx->executor, run->control.plan, ctx->sources,
-                              run->control.failed, err)
-            : nci_fail(err, NCG_EINVAL, "the context was destroyed");
+        ctx->executor ? nci_serial_task(ctx->executor, run->control.plan,
+                                        ctx->sources, run->control.failed, err)
+                      : nci_fail(err, NCG_EINVAL, "the context was destroyed");
     pthread_mutex_unlock(&ctx->run);
     return st;
 }

@@ -74,8 +74,7 @@ static nci_node *find_array(void *ctx, nci_token token)
     return place < 0 ? NULL : all->nodes[place];
 }
 
-static ncg_status seal(nci_tasks *list, const ncg_graph *arrays,
-                       ncg_error *err)
+static ncg_status seal(nci_tasks *list, const ncg_graph *arrays, ncg_error *err)
 {
     nci_collection all = {0};
     ncg_status st = NCG_OK;

@@ -5,7 +5,8 @@
 #include "base/mem.h"
 #include "graph/collect.h"
 
-/* ---- the view: common ----------------------------------------------------------- */
+/* ---- the view: common
+ * ----------------------------------------------------------- */
 
 void nci_view_free(nci_view **slot)
 {
@@ -22,8 +23,7 @@ void nci_view_free(nci_view **slot)
     nci_free(view);
 }
 
-static nci_view_layer *add_layer(nci_view *view, size_t ninputs,
-                                 ncg_error *err)
+static nci_view_layer *add_layer(nci_view *view, size_t ninputs, ncg_error *err)
 {
     size_t *inputs = nci_calloc(ninputs + 1, sizeof *inputs);
     if (!inputs || !nci_grow(&view->layers, &view->capacity, view->nlayers + 1,
@@ -45,7 +45,8 @@ int64_t nci_view_find(const nci_view *view, nci_token token)
     return -1;
 }
 
-/* ---- as built --------------------------------------------------------------------- */
+/* ---- as built
+ * --------------------------------------------------------------------- */
 
 static const char *node_kind(const nci_node *node)
 {
@@ -156,7 +157,8 @@ static ncg_status view_nodes(nci_view *view, const ncg_graph *graph,
     return st;
 }
 
-/* ---- as it runs -------------------------------------------------------------------- */
+/* ---- as it runs
+ * -------------------------------------------------------------------- */
 
 typedef struct lowering {
     nci_output *outputs;
@@ -314,7 +316,9 @@ static ncg_status view_plan(nci_view *view, const ncg_graph *graph,
     return NCG_OK;
 }
 
-/* ---- both ----------------------------------------------------------------------------- */
+/* ---- both
+ * -----------------------------------------------------------------------------
+ */
 
 static ncg_status make_view(const ncg_graph *graph, nci_view **out,
                             ncg_error *err)

@@ -4,7 +4,8 @@
 
 #include "base/mem.h"
 
-/* ---- what a task needs ------------------------------------------------------------------ */
+/* ---- what a task needs
+ * ------------------------------------------------------------------ */
 
 typedef struct planned_walk {
     const nci_plan *plan;
@@ -35,10 +36,9 @@ static void visit_tasks(const nci_view *view, size_t number, int64_t task,
                   foreign[~deps[i]].chunk);
 }
 
-static ncg_status visit_input(const nci_view *view,
-                              const nci_view_layer *layer, int input,
-                              const int64_t *index, nci_view_fn visit,
-                              void *ctx, ncg_error *err)
+static ncg_status visit_input(const nci_view *view, const nci_view_layer *layer,
+                              int input, const int64_t *index,
+                              nci_view_fn visit, void *ctx, ncg_error *err)
 {
     const nci_grid *from = view->layers[layer->inputs[input]].grid;
     int64_t *lists[NCG_MAX_RANK], count[NCG_MAX_RANK], at[NCG_MAX_RANK] = {0};
@@ -85,7 +85,8 @@ ncg_status nci_view_deps(const nci_view *view, size_t number, int64_t chunk,
     return NCG_OK;
 }
 
-/* ---- the public walk -------------------------------------------------------------------- */
+/* ---- the public walk
+ * -------------------------------------------------------------------- */
 
 ncg_status ncg_graph_nlayers(ncg_graph *graph, size_t *out, ncg_error *err)
 {
@@ -109,8 +110,8 @@ static ncg_status get_layer(ncg_graph *graph, size_t number,
     return NCG_OK;
 }
 
-ncg_status ncg_graph_layer(ncg_graph *graph, size_t number,
-                           ncg_layer_info *out, ncg_error *err)
+ncg_status ncg_graph_layer(ncg_graph *graph, size_t number, ncg_layer_info *out,
+                           ncg_error *err)
 {
     const nci_view *view = NULL;
     if (!out || out->struct_size < sizeof *out)
@@ -193,15 +194,13 @@ ncg_status ncg_graph_deps(ncg_graph *graph, const ncg_key *key,
     if (!graph || !key || !visit)
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
     NCI_TRY(nci_graph_view(graph, &view, err));
-    int64_t layer = nci_token_parse(key->layer, &token)
-                        ? nci_view_find(view, token)
-                        : -1;
+    int64_t layer =
+        nci_token_parse(key->layer, &token) ? nci_view_find(view, token) : -1;
     int64_t chunk = layer < 0 ? -1 : chunk_of(&view->layers[layer], key);
     if (chunk < 0)
         return nci_fail(err, NCG_EINVAL, "the graph has no key %s",
                         nci_key_text(key, text, sizeof text));
     key_walk walk = {view, visit, payload, NCG_OK};
-    NCI_TRY(
-        nci_view_deps(view, (size_t)layer, chunk, visit_key, &walk, err));
+    NCI_TRY(nci_view_deps(view, (size_t)layer, chunk, visit_key, &walk, err));
     return walk.status;
 }

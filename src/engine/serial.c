@@ -40,8 +40,8 @@ typedef struct serial {
 static void gather(void *ctx, int input, int64_t task)
 {
     serial *s = ctx;
-    if (s->failed || !nci_grow(&s->deps, &s->deps_capacity, s->ndeps + 1,
-                               sizeof *s->deps)) {
+    if (s->failed ||
+        !nci_grow(&s->deps, &s->deps_capacity, s->ndeps + 1, sizeof *s->deps)) {
         s->failed = true;
         return;
     }
@@ -147,8 +147,7 @@ static double clock_seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static ncg_status run_all(serial *s,
-                          void (*progress)(void *, int64_t, int64_t),
+static ncg_status run_all(serial *s, void (*progress)(void *, int64_t, int64_t),
                           void *progress_ctx, ncg_error *err)
 {
     int64_t task = -1;
@@ -168,13 +167,12 @@ static ncg_status run_all(serial *s,
     }
 }
 
-ncg_status nci_serial_run(nci_executor *x, const nci_plan *plan,
-                          const nci_source_table *sources,
-                          const nci_sink *sink, const _Atomic bool *cancel,
-                          void (*progress)(void *ctx, int64_t tasks_done,
-                                           int64_t managed),
-                          void *progress_ctx, nci_run_stats *stats,
-                          ncg_error *err)
+ncg_status
+nci_serial_run(nci_executor *x, const nci_plan *plan,
+               const nci_source_table *sources, const nci_sink *sink,
+               const _Atomic bool *cancel,
+               void (*progress)(void *ctx, int64_t tasks_done, int64_t managed),
+               void *progress_ctx, nci_run_stats *stats, ncg_error *err)
 {
     NCI_TRY(nci_executor_check(x, err));
     double start = clock_seconds();

@@ -30,7 +30,8 @@ static ncg_status damaged(nci_unpack *in, ncg_error *err)
     return nci_unpack_status(in, err);
 }
 
-/* ---- what several kinds have ------------------------------------------------- */
+/* ---- what several kinds have
+ * ------------------------------------------------- */
 
 static void pack_missing(nci_pack *pack, bool has, const uint8_t *missing)
 {
@@ -67,7 +68,8 @@ static void pack_axes(nci_pack *pack, const int *axes, int n)
         nci_pack_i64(pack, axes[d]);
 }
 
-/* ---- CONST ------------------------------------------------------------------------ */
+/* ---- CONST
+ * ------------------------------------------------------------------------ */
 
 static size_t const_count(const nci_node *node)
 {
@@ -132,13 +134,14 @@ static ncg_status decode_const(nci_unpack *in, nci_node **out, ncg_error *err)
     if (!st)
         st = nci_unpack_status(in, err);
     if (!st)
-        st = nci_node_const(dtype, rank, shape, data, has ? missing : NULL,
-                            out, err);
+        st = nci_node_const(dtype, rank, shape, data, has ? missing : NULL, out,
+                            err);
     nci_buf_release(&data);
     return st;
 }
 
-/* ---- SELECT ------------------------------------------------------------------------ */
+/* ---- SELECT
+ * ------------------------------------------------------------------------ */
 
 static void encode_select(const nci_node *node, nci_pack *pack)
 {
@@ -187,7 +190,9 @@ static ncg_status decode_select(nci_unpack *in, nci_node *const *inputs,
     return st;
 }
 
-/* ---- MAP ------------------------------------------------------------------------------ */
+/* ---- MAP
+ * ------------------------------------------------------------------------------
+ */
 
 static void encode_map(const nci_node *node, nci_pack *pack)
 {
@@ -222,7 +227,9 @@ static ncg_status decode_map(nci_unpack *in, nci_node *const *inputs,
     return nci_node_map(op, dtype, rank, shape, operands, ninputs, out, err);
 }
 
-/* ---- REDUCE ------------------------------------------------------------------------------ */
+/* ---- REDUCE
+ * ------------------------------------------------------------------------------
+ */
 
 static void encode_reduce(const nci_node *node, nci_pack *pack)
 {
@@ -279,20 +286,21 @@ static ncg_status decode_reduce(nci_unpack *in, nci_node *const *inputs,
     r.ddof = (int)nci_unpack_i64(in, 0, INT32_MAX);
     r.label_axis = (int)nci_unpack_i64(in, -1, rank - 1);
     if (!in->failed && r.label_axis >= 0)
-        r.labels = unpack_labels(in, inputs[0]->shape[r.label_axis],
-                                 &r.nlabels);
+        r.labels =
+            unpack_labels(in, inputs[0]->shape[r.label_axis], &r.nlabels);
     for (int d = 0; weights.node && d < rank; d++)
-        weights.axis[d] =
-            (int)nci_unpack_i64(in, -1, weights.node->rank - 1);
+        weights.axis[d] = (int)nci_unpack_i64(in, -1, weights.node->rank - 1);
     ncg_status st = nci_unpack_status(in, err);
     if (!st)
-        st = nci_node_reduce(inputs[0], &r, weights.node ? &weights : NULL,
-                             out, err);
+        st = nci_node_reduce(inputs[0], &r, weights.node ? &weights : NULL, out,
+                             err);
     nci_free((void *)r.labels);
     return st;
 }
 
-/* ---- BLOCK --------------------------------------------------------------------------------- */
+/* ---- BLOCK
+ * ---------------------------------------------------------------------------------
+ */
 
 static void encode_block(const nci_node *node, nci_pack *pack)
 {
@@ -366,7 +374,9 @@ static ncg_status decode_block(nci_unpack *in, nci_node *const *inputs,
     return st;
 }
 
-/* ---- a node --------------------------------------------------------------------------------- */
+/* ---- a node
+ * ---------------------------------------------------------------------------------
+ */
 
 static ncg_status encode_node(const nci_node *node, const nci_collection *all,
                               const nci_codec_hooks *hooks, nci_pack *pack,
@@ -376,8 +386,7 @@ static ncg_status encode_node(const nci_node *node, const nci_collection *all,
     nci_pack_text(pack, node->name);
     nci_pack_i64(pack, node->ninputs);
     for (int i = 0; i < node->ninputs; i++)
-        nci_pack_i64(pack,
-                     nci_collect_find(all, node->inputs[i].node->token));
+        nci_pack_i64(pack, nci_collect_find(all, node->inputs[i].node->token));
     switch (node->kind) {
     case NCI_NODE_SOURCE:
         return hooks->encode(hooks->ctx, node, pack, err);
@@ -450,8 +459,7 @@ static ncg_status decode_node(nci_unpack *in, nci_node *const *made,
                               int64_t nmade, const nci_codec_hooks *hooks,
                               nci_node **out, ncg_error *err)
 {
-    nci_node_kind kind =
-        (nci_node_kind)nci_unpack_i64(in, 0, NCI_NODE_BLOCK);
+    nci_node_kind kind = (nci_node_kind)nci_unpack_i64(in, 0, NCI_NODE_BLOCK);
     const char *name = nci_unpack_text(in);
     int ninputs = (int)nci_unpack_i64(in, 0, MANY);
     NCI_TRY(nci_unpack_status(in, err));
@@ -473,7 +481,8 @@ static ncg_status decode_node(nci_unpack *in, nci_node *const *made,
     return st;
 }
 
-/* ---- lists of expressions ---------------------------------------------------------------------- */
+/* ---- lists of expressions
+ * ---------------------------------------------------------------------- */
 
 ncg_status nci_encode_nodes(nci_node *const *roots, size_t n,
                             const nci_codec_hooks *hooks, char **bytes,

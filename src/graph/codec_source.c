@@ -6,7 +6,8 @@
 #include "base/mem.h"
 #include "graph/codec.h"
 
-/* ---- grids ---------------------------------------------------------------------- */
+/* ---- grids
+ * ---------------------------------------------------------------------- */
 
 void nci_pack_grid(nci_pack *pack, const nci_grid *grid)
 {
@@ -61,7 +62,8 @@ ncg_status nci_unpack_grid(nci_unpack *in, nci_grid *out, ncg_error *err)
     return st;
 }
 
-/* ---- decoding rules ---------------------------------------------------------------- */
+/* ---- decoding rules
+ * ---------------------------------------------------------------- */
 
 static void pack_double(nci_pack *pack, double value)
 {
@@ -124,7 +126,8 @@ static void unpack_decode(nci_unpack *in, nci_decode *d)
     d->offset = unpack_double(in);
 }
 
-/* ---- sources ------------------------------------------------------------------------- */
+/* ---- sources
+ * ------------------------------------------------------------------------- */
 
 void nci_pack_source(nci_pack *pack, const nci_source_spec *spec)
 {
@@ -152,8 +155,7 @@ void nci_pack_source(nci_pack *pack, const nci_source_spec *spec)
 static void unpack_segments(nci_unpack *in, int nfiles, nci_source_spec *spec)
 {
     int64_t at = 0;
-    int64_t size =
-        spec->join_axis < 0 ? 0 : spec->shape[spec->join_axis];
+    int64_t size = spec->join_axis < 0 ? 0 : spec->shape[spec->join_axis];
     for (size_t i = 0; i < spec->nsegments && !in->failed; i++) {
         nci_segment *s = &spec->segments[i];
         s->file = (int)nci_unpack_i64(in, 0, nfiles - 1);
@@ -168,8 +170,8 @@ static void unpack_segments(nci_unpack *in, int nfiles, nci_source_spec *spec)
     }
 }
 
-ncg_status nci_unpack_source(nci_unpack *in, int nfiles,
-                             nci_source_spec **out, ncg_error *err)
+ncg_status nci_unpack_source(nci_unpack *in, int nfiles, nci_source_spec **out,
+                             ncg_error *err)
 {
     nci_source_spec *spec = nci_calloc(1, sizeof *spec);
     if (!spec)

@@ -11,7 +11,8 @@
 #include "graph/ops/ops.h"
 #include "graph/pass_slice.h"
 
-/* ---- arrays in the chunks that people see ----------------------------------- */
+/* ---- arrays in the chunks that people see -----------------------------------
+ */
 
 /* One reach an axis: chunk i needs itself. */
 static ncg_status copy_in_grid(nci_node *node, const nci_grid *grid,
@@ -58,7 +59,8 @@ static ncg_status lower_seen(nci_lowering *lw, nci_node *array, int *out,
     return st;
 }
 
-/* ---- TASKS ------------------------------------------------------------------ */
+/* ---- TASKS ------------------------------------------------------------------
+ */
 
 static bool need_one_another(const nci_tasks *tasks)
 {
@@ -118,7 +120,8 @@ ncg_status nci_lower_tasks(nci_lowering *lw, nci_tasks *tasks, int *out,
     return st;
 }
 
-/* ---- lists of chunks and of tasks -------------------------------------------- */
+/* ---- lists of chunks and of tasks
+ * -------------------------------------------- */
 
 /* Every task runs where all that nobody needs are wanted. */
 static bool wants_all(const nci_output *output)

@@ -7,7 +7,8 @@
 
 #include "base/mem.h"
 
-/* ---- writing ------------------------------------------------------------------ */
+/* ---- writing
+ * ------------------------------------------------------------------ */
 
 static int append(void *data, const char *bytes, size_t nbytes)
 {
@@ -64,14 +65,15 @@ void nci_pack_i64s(nci_pack *pack, const int64_t *values, int64_t count)
     nci_free(bytes);
 }
 
-/* ---- reading ------------------------------------------------------------------ */
+/* ---- reading
+ * ------------------------------------------------------------------ */
 
 /* Arrays, maps and extensions state lengths that a reader would believe. */
 static bool is_flat(uint8_t first)
 {
     bool is_fixed_nested = first >= 0x80 && first <= 0x9f;
-    bool is_extension = (first >= 0xc7 && first <= 0xc9) ||
-                        (first >= 0xd4 && first <= 0xd8);
+    bool is_extension =
+        (first >= 0xc7 && first <= 0xc9) || (first >= 0xd4 && first <= 0xd8);
     bool is_nested = first >= 0xdc && first <= 0xdf;
     return !is_fixed_nested && !is_extension && !is_nested;
 }
@@ -89,8 +91,7 @@ static bool next(nci_unpack *in, msgpack_object *out)
         msgpack_unpack_next(&unpacked, in->data, in->size, &in->at);
     *out = unpacked.data; /* texts and bytes lie in the input */
     msgpack_unpacked_destroy(&unpacked);
-    in->failed = r != MSGPACK_UNPACK_SUCCESS &&
-                 r != MSGPACK_UNPACK_EXTRA_BYTES;
+    in->failed = r != MSGPACK_UNPACK_SUCCESS && r != MSGPACK_UNPACK_EXTRA_BYTES;
     in->starved = r == MSGPACK_UNPACK_NOMEM_ERROR;
     return !in->failed;
 }
@@ -146,7 +147,8 @@ const char *nci_unpack_text(nci_unpack *in)
                   memchr(object.via.str.ptr, 0, object.via.str.size));
     if (in->failed)
         return NULL;
-    char *copy = nci_strndup(object.via.str.ptr, object.via.str.size);
+    size_t length = object.via.str.size;
+    char *copy = nci_strndup(length ? object.via.str.ptr : "", length);
     const char *text = copy ? nci_intern(copy) : NULL;
     nci_free(copy);
     in->failed = in->starved = !text;
@@ -168,8 +170,8 @@ int64_t *nci_unpack_i64s(nci_unpack *in, int64_t *count)
         return NULL;
     }
     for (size_t i = 0; i < nbytes; i++)
-        values[i / 8] = (int64_t)((uint64_t)values[i / 8] |
-                                  (uint64_t)bytes[i] << 8 * (i % 8));
+        values[i / 8] = (int64_t)((uint64_t)values[i / 8] | (uint64_t)bytes[i]
+                                                                << 8 * (i % 8));
     *count = (int64_t)(nbytes / 8);
     return values;
 }

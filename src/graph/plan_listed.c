@@ -6,7 +6,8 @@
 #include "base/dtype.h"
 #include "graph/plan_internal.h"
 
-/* ---- explicit tasks -------------------------------------------------------- */
+/* ---- explicit tasks --------------------------------------------------------
+ */
 
 static void task_deps(const nci_plan *plan, const nci_layer *layer,
                       int64_t task, nci_dep_fn visit, void *ctx)
@@ -21,15 +22,13 @@ static void task_deps(const nci_plan *plan, const nci_layer *layer,
             continue;
         }
         const nci_foreign *key = &foreign[~deps[i]];
-        const nci_layer *from =
-            &plan->layers[layer->inputs[key->array].layer];
+        const nci_layer *from = &plan->layers[layer->inputs[key->array].layer];
         visit(ctx, key->array, from->base + key->chunk);
     }
 }
 
-static void visit_tasks(const nci_layer *layer, int input,
-                        const int32_t *tasks, int64_t count, nci_dep_fn visit,
-                        void *ctx)
+static void visit_tasks(const nci_layer *layer, int input, const int32_t *tasks,
+                        int64_t count, nci_dep_fn visit, void *ctx)
 {
     for (int64_t i = 0; i < count; i++)
         visit(ctx, input, layer->base + tasks[i]);
@@ -43,8 +42,7 @@ static int64_t find_foreign(const nci_foreign *foreign, int64_t n, int array,
     while (low < high) {
         int64_t middle = (low + high) / 2;
         const nci_foreign *key = &foreign[middle];
-        if (key->array < array ||
-            (key->array == array && key->chunk < chunk))
+        if (key->array < array || (key->array == array && key->chunk < chunk))
             low = middle + 1;
         else
             high = middle;
@@ -70,7 +68,8 @@ static void task_users(const nci_layer *user, int input, int64_t chunk,
     }
 }
 
-/* ---- stores of a list ------------------------------------------------------- */
+/* ---- stores of a list -------------------------------------------------------
+ */
 
 static void store_deps(const nci_plan *plan, const nci_layer *layer,
                        int64_t chunk, nci_dep_fn visit, void *ctx)
@@ -140,7 +139,8 @@ static void store_users(const nci_layer *layer, int64_t chunk,
     nci_product_visit(&p, whole, 0, 0, visit_chunk, &walk);
 }
 
-/* ---- both -------------------------------------------------------------------- */
+/* ---- both
+ * -------------------------------------------------------------------- */
 
 void nci_listed_deps(const nci_plan *plan, const nci_layer *layer,
                      int64_t chunk, nci_dep_fn visit, void *ctx)
@@ -180,8 +180,7 @@ int64_t nci_listed_bytes(const nci_plan *plan, const nci_layer *layer,
         nci_box box = nci_store_box(layer, chunk);
         return nci_box_size(&box) * (int64_t)ncg_dtype_size(layer->store.to);
     }
-    const nci_tasks *tasks =
-        plan->layers[layer->inputs[0].layer].tasks.tasks;
+    const nci_tasks *tasks = plan->layers[layer->inputs[0].layer].tasks.tasks;
     const int64_t *edge = layer->grid.axis[0].edge;
     for (int64_t i = edge[chunk]; i < edge[chunk + 1]; i++)
         bytes += nci_tasks_kind(tasks, layer->store.list.items[i])->nbytes;

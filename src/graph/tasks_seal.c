@@ -25,7 +25,8 @@ static const char *say(const nci_tasks *tasks, int64_t task, char out[64])
     return out;
 }
 
-/* ---- chunks of arrays ----------------------------------------------------- */
+/* ---- chunks of arrays -----------------------------------------------------
+ */
 
 static int find_array(const nci_tasks *tasks, nci_token token)
 {
@@ -108,10 +109,9 @@ static ncg_status resolve(nci_tasks *tasks, find_fn find, void *ctx,
             if (d >= 0 && d < tasks->ntasks)
                 continue;
             if (d >= 0)
-                return nci_fail(err, NCG_EINVAL,
-                                "%s needs task %d; there are %lld",
-                                say(tasks, t, name), d,
-                                (long long)tasks->ntasks);
+                return nci_fail(
+                    err, NCG_EINVAL, "%s needs task %d; there are %lld",
+                    say(tasks, t, name), d, (long long)tasks->ntasks);
             if (tasks->words[~d].task == -1)
                 NCI_TRY(resolve_word(tasks, ~d, t, find, ctx, err));
         }
@@ -160,13 +160,13 @@ static ncg_status sort_foreign(nci_tasks *tasks, int32_t **place,
     return NCG_OK;
 }
 
-/* ---- lists of users ------------------------------------------------------- */
+/* ---- lists of users -------------------------------------------------------
+ */
 
 static ncg_status lists_alloc(nci_task_lists *lists, int64_t n, ncg_error *err)
 {
     lists->first = nci_calloc((size_t)n + 2, sizeof *lists->first);
-    return lists->first ? NCG_OK
-                        : nci_fail(err, NCG_ENOMEM, "out of memory");
+    return lists->first ? NCG_OK : nci_fail(err, NCG_ENOMEM, "out of memory");
 }
 
 /* Counts lie one place too far, so that filling moves them home. */
@@ -174,10 +174,9 @@ static ncg_status lists_open(nci_task_lists *lists, int64_t n, ncg_error *err)
 {
     for (int64_t i = 0; i < n; i++)
         lists->first[i + 1] += lists->first[i];
-    lists->items = nci_alloc(((size_t)lists->first[n] + 1) *
-                             sizeof *lists->items);
-    return lists->items ? NCG_OK
-                        : nci_fail(err, NCG_ENOMEM, "out of memory");
+    lists->items =
+        nci_alloc(((size_t)lists->first[n] + 1) * sizeof *lists->items);
+    return lists->items ? NCG_OK : nci_fail(err, NCG_ENOMEM, "out of memory");
 }
 
 static ncg_status invert(nci_tasks *tasks, ncg_error *err)
@@ -216,7 +215,8 @@ static ncg_status invert(nci_tasks *tasks, ncg_error *err)
     return NCG_OK;
 }
 
-/* ---- circles --------------------------------------------------------------- */
+/* ---- circles ---------------------------------------------------------------
+ */
 
 static bool is_ascending(const nci_tasks *tasks)
 {
@@ -281,9 +281,9 @@ static ncg_status describe_circle(const nci_tasks *tasks, const int32_t *left,
     } while (task != first && ++shown < 5);
     nci_text_add(&text, "%s%s", say(tasks, task, name),
                  task == first ? "" : " and so on");
-    ncg_status st = nci_fail(err, NCG_EINVAL,
-                             "tasks wait for one another in a circle: %s",
-                             text.data ? text.data : "");
+    ncg_status st =
+        nci_fail(err, NCG_EINVAL, "tasks wait for one another in a circle: %s",
+                 text.data ? text.data : "");
     nci_text_fini(&text);
     return st;
 }
@@ -305,7 +305,8 @@ static ncg_status check_circles(const nci_tasks *tasks, ncg_error *err)
     return st;
 }
 
-/* ---- sealing --------------------------------------------------------------- */
+/* ---- sealing ---------------------------------------------------------------
+ */
 
 /* Growing has left up to half of each array empty. */
 static void shrink(void *items, size_t count, size_t size)

@@ -34,7 +34,8 @@ static int64_t chunks_read(ncg_context *ctx)
     return stats.chunks_direct + stats.chunks_library;
 }
 
-/* ---- a collection of the user's: two arrays and a number ------------------- */
+/* ---- a collection of the user's: two arrays and a number -------------------
+ */
 
 typedef struct pair {
     atomic_int refs;
@@ -174,7 +175,8 @@ static ncg_collection pair_collection(pair *p)
     return (ncg_collection){&pair_type, p};
 }
 
-/* ---- computing ----------------------------------------------------------------- */
+/* ---- computing
+ * ----------------------------------------------------------------- */
 
 static void array_computes_to_memory(void **state)
 {
@@ -316,9 +318,9 @@ static void dataset_computes_to_memory(void **state)
     ncg_error err;
     CHECK_OK(ncg_compute(ctx, &c, 1, NULL, &result, &err));
     assert_int_equal(ncg_dataset_nvars(result), ncg_dataset_nvars(ds));
-    assert_string_equal(ncg_dataset_attr_text(
-                            result, ncg_dataset_find(result, "tas"), "units"),
-                        "K");
+    assert_string_equal(
+        ncg_dataset_attr_text(result, ncg_dataset_find(result, "tas"), "units"),
+        "K");
     CHECK_OK(ncg_dataset_array(result, "tas", &got, &err));
     CHECK_OK(ncg_dataset_array(ds, "tas", &x, &err));
     const float *data = ncg_array_data(got);
@@ -417,8 +419,7 @@ static void collections_are_persisted(void **state)
     ncg_collection_type plain = pair_type;
     plain.postpersist = NULL;
     ncg_collection cannot = {&plain, p};
-    CHECK_STATUS(NCG_EUNSUPPORTED,
-                 ncg_persist(ctx, &cannot, 1, kept, &err));
+    CHECK_STATUS(NCG_EUNSUPPORTED, ncg_persist(ctx, &cannot, 1, kept, &err));
     CHECK_MESSAGE("pair");
     pair_release(p);
     ncg_array_release(&mean);
@@ -427,7 +428,8 @@ static void collections_are_persisted(void **state)
     ncg_context_destroy(&ctx);
 }
 
-/* ---- looking ---------------------------------------------------------------------- */
+/* ---- looking
+ * ---------------------------------------------------------------------- */
 
 static void tokens_follow_content(void **state)
 {
@@ -482,16 +484,15 @@ static void incomplete_types_are_refused(void **state)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {
-        NCG_TEST(array_computes_to_memory),
-        NCG_TEST(user_collection_shares_work),
-        NCG_TEST(common_work_is_done_once),
-        NCG_TEST(schedulers_are_interchangeable),
-        NCG_TEST(dataset_computes_to_memory),
-        NCG_TEST(single_keys_are_computed),
-        NCG_TEST(collections_are_persisted),
-        NCG_TEST(tokens_follow_content),
-        NCG_TEST(incomplete_types_are_refused)};
+    const struct CMUnitTest tests[] = {NCG_TEST(array_computes_to_memory),
+                                       NCG_TEST(user_collection_shares_work),
+                                       NCG_TEST(common_work_is_done_once),
+                                       NCG_TEST(schedulers_are_interchangeable),
+                                       NCG_TEST(dataset_computes_to_memory),
+                                       NCG_TEST(single_keys_are_computed),
+                                       NCG_TEST(collections_are_persisted),
+                                       NCG_TEST(tokens_follow_content),
+                                       NCG_TEST(incomplete_types_are_refused)};
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, make_files, remove_files);

@@ -60,7 +60,10 @@ static void keys_are_texts(void **state)
     char small[8];
     assert_int_equal(strlen(ncg_key_text(&key, small, sizeof small)), 7);
     const char *bad[] = {
-        "", "(", "('0123')", "('0123456789abcdef0123456789abcdeg', 1)",
+        "",
+        "(",
+        "('0123')",
+        "('0123456789abcdef0123456789abcdeg', 1)",
         "('0123456789abcdef0123456789abcdef', -1)",
         "('0123456789abcdef0123456789abcdef', 1",
         "('0123456789abcdef0123456789abcdef', 99999999999999999999)",
@@ -213,8 +216,8 @@ static void check_json(ncg_graph *graph, bool tasks)
         CHECK_OK(ncg_graph_layer(graph, i, &info, &err));
         assert_string_equal(json_string_value(json_object_get(layer, "token")),
                             info.token);
-        assert_int_equal(
-            json_integer_value(json_object_get(layer, "tasks")), info.ntasks);
+        assert_int_equal(json_integer_value(json_object_get(layer, "tasks")),
+                         info.ntasks);
         json_t *keys = json_object_get(layer, "keys");
         assert_int_equal(tasks ? json_array_size(keys) : 0,
                          tasks ? (size_t)info.ntasks : 0);
@@ -250,8 +253,7 @@ static void graphs_are_json(void **state)
     CHECK_OK(ncg_keys_at(keys, 0, &key, &err));
     ncg_key_text(&key, text, sizeof text);
     CHECK_OK(ncg_tasks_create(&list, &err));
-    CHECK_OK(
-        ncg_tasks_add(list, deps[0], nothing, NULL, NULL, 0, NULL, &err));
+    CHECK_OK(ncg_tasks_add(list, deps[0], nothing, NULL, NULL, 0, NULL, &err));
     CHECK_OK(ncg_tasks_add(list, "b", nothing, NULL, deps, 2, NULL, &err));
     CHECK_OK(ncg_graph_of_tasks(list, built, &tasks, &err));
     check_json(tasks, true);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Runs that are submitted: waited for, polled, canceled, looked into. */
-#include <stdatomic.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #include "api/files.h"
 
-/* ---- tasks to wait for ---------------------------------------------------------- */
+/* ---- tasks to wait for
+ * ---------------------------------------------------------- */
 
 static atomic_int started, permitted, failures_left, calls;
 
@@ -125,10 +126,9 @@ static ncg_collection new_job(ncg_task_fn first, ncg_task_fn last)
     ncg_error err;
     atomic_init(&j->refs, 1);
     CHECK_OK(ncg_tasks_create(&j->tasks, &err));
-    CHECK_OK(ncg_tasks_add(j->tasks, "first", first, NULL, NULL, 0, NULL,
-                           &err));
     CHECK_OK(
-        ncg_tasks_add(j->tasks, "last", last, NULL, deps, 1, NULL, &err));
+        ncg_tasks_add(j->tasks, "first", first, NULL, NULL, 0, NULL, &err));
+    CHECK_OK(ncg_tasks_add(j->tasks, "last", last, NULL, deps, 1, NULL, &err));
     CHECK_OK(ncg_graph_of_tasks(j->tasks, NULL, &j->graph, &err));
     return (ncg_collection){&job_type, j};
 }
@@ -149,7 +149,8 @@ static void wait_for_start(void)
         nap();
 }
 
-/* ---- tests ------------------------------------------------------------------------- */
+/* ---- tests
+ * ------------------------------------------------------------------------- */
 
 static void runs_wait_in_a_queue(void **state)
 {
@@ -335,8 +336,7 @@ static void arrays_are_submitted(void **state)
     assert_int_equal(ncg_run_wait(run, -1), NCG_RUN_DONE);
     assert_int_equal(h.keys, ncg_keys_count(keys));
     CHECK_OK(ncg_run_results(run, &result, &err));
-    assert_true(((const float *)ncg_array_data(result))[1] ==
-                    field(0, 0, 1) ||
+    assert_true(((const float *)ncg_array_data(result))[1] == field(0, 0, 1) ||
                 field(0, 0, 1) == FILL);
     c.type->release_result(result);
     ncg_keys_release(&keys);

@@ -4,7 +4,8 @@
 
 #include "api/files.h"
 
-/* ---- functions -------------------------------------------------------------------- */
+/* ---- functions
+ * -------------------------------------------------------------------- */
 
 static void free_value(void *data, void *payload)
 {
@@ -71,7 +72,8 @@ static ncg_status sum_chunks(const ncg_task_call *call, ncg_error *err)
     return leave(sum, call->output);
 }
 
-/* ---- helpers ------------------------------------------------------------------------ */
+/* ---- helpers
+ * ------------------------------------------------------------------------ */
 
 static double value_of(const ncg_results *results, const ncg_tasks *tasks,
                        const char *name)
@@ -105,7 +107,9 @@ static ncg_results *run(ncg_context *ctx, ncg_graph *graph,
 
 static double one = 1, two = 2, three = 3;
 
-/* ---- tests --------------------------------------------------------------------------- */
+/* ---- tests
+ * ---------------------------------------------------------------------------
+ */
 
 /* Inputs are named before they are listed, one of them twice. */
 static void tasks_get_inputs_in_order(void **state)
@@ -161,11 +165,11 @@ static void tasks_take_chunks_of_arrays(void **state)
         ncg_key_text(&key, text, sizeof text);
         snprintf(names[i], sizeof names[i], "part-%d", (int)i);
         parts[i] = names[i];
-        CHECK_OK(ncg_tasks_add(tasks, names[i], sum_chunks, NULL, deps, 1,
-                               NULL, &err));
+        CHECK_OK(ncg_tasks_add(tasks, names[i], sum_chunks, NULL, deps, 1, NULL,
+                               &err));
     }
-    CHECK_OK(ncg_tasks_add(tasks, "sum", add, NULL, parts, (size_t)n, NULL,
-                           &err));
+    CHECK_OK(
+        ncg_tasks_add(tasks, "sum", add, NULL, parts, (size_t)n, NULL, &err));
     CHECK_OK(ncg_graph_of_tasks(tasks, arrays, &graph, &err));
     ncg_results *results = run(ctx, graph, tasks, "sum");
     double want = 0;
@@ -226,8 +230,7 @@ static void many_tasks_are_listed_at_once(void **state)
     for (int i = 0; i < 2; i++) {
         CHECK_OK(gets[i](ctx, graph, keys, &results, &err));
         CHECK_OK(ncg_results_value(results, &key, &value, &err));
-        assert_true(*(double *)value.data ==
-                    (double)LEAVES * (LEAVES - 1) / 2);
+        assert_true(*(double *)value.data == (double)LEAVES * (LEAVES - 1) / 2);
         ncg_results_release(&results);
     }
     ncg_keys_release(&keys);
@@ -266,8 +269,7 @@ static void bad_lists_are_refused(void **state)
 
     CHECK_OK(ncg_tasks_create(&tasks, &err));
     int64_t first[] = {0, 1}, deps[] = {7};
-    CHECK_OK(
-        ncg_tasks_add_many(tasks, 1, add, NULL, first, deps, NULL, &err));
+    CHECK_OK(ncg_tasks_add_many(tasks, 1, add, NULL, first, deps, NULL, &err));
     CHECK_STATUS(NCG_EINVAL, ncg_graph_of_tasks(tasks, NULL, &graph, &err));
     CHECK_MESSAGE("task 0 needs task 7");
     ncg_tasks_free(&tasks);
@@ -298,8 +300,7 @@ static void failing_tasks_name_themselves(void **state)
     CHECK_STATUS(NCG_EKERNEL,
                  ncg_get_threads(ctx, graph, keys, &results, &err));
     CHECK_MESSAGE("task \"bad\" failed: not today");
-    CHECK_STATUS(NCG_EKERNEL,
-                 ncg_get_serial(ctx, graph, keys, &results, &err));
+    CHECK_STATUS(NCG_EKERNEL, ncg_get_serial(ctx, graph, keys, &results, &err));
     CHECK_MESSAGE("task \"bad\" failed: not today");
     ncg_keys_release(&keys);
     ncg_graph_release(&graph);
@@ -351,21 +352,19 @@ static void random_graphs_are_right(void **state)
             if (want[i] > 1e12)
                 want[i] = 1e300; /* not compared */
             snprintf(name, sizeof name, "t%d", i);
-            CHECK_OK(ncg_tasks_add(tasks, name, n ? add : number, &own[i],
-                                   deps, n, NULL, &err));
+            CHECK_OK(ncg_tasks_add(tasks, name, n ? add : number, &own[i], deps,
+                                   n, NULL, &err));
         }
         CHECK_OK(ncg_graph_of_tasks(tasks, NULL, &graph, &err));
         for (int k = 0; k < 5; k++)
-            CHECK_OK(
-                ncg_tasks_key(tasks, NULL, rand() % N, &wanted[k], &err));
+            CHECK_OK(ncg_tasks_key(tasks, NULL, rand() % N, &wanted[k], &err));
         CHECK_OK(ncg_keys_list(wanted, 5, &keys, &err));
         ncg_get_fn gets[] = {ncg_get_threads, ncg_get_serial};
         for (int g = 0; g < 2; g++) {
             CHECK_OK(gets[g](ctx, graph, keys, &results, &err));
             for (int k = 0; k < 5; k++) {
                 ncg_value value;
-                CHECK_OK(
-                    ncg_results_value(results, &wanted[k], &value, &err));
+                CHECK_OK(ncg_results_value(results, &wanted[k], &value, &err));
                 double x = want[wanted[k].index[0]];
                 assert_true(x > 1e12 || *(double *)value.data == x);
             }
@@ -380,13 +379,12 @@ static void random_graphs_are_right(void **state)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {
-        NCG_TEST(tasks_get_inputs_in_order),
-        NCG_TEST(tasks_take_chunks_of_arrays),
-        NCG_TEST(many_tasks_are_listed_at_once),
-        NCG_TEST(bad_lists_are_refused),
-        NCG_TEST(failing_tasks_name_themselves),
-        NCG_TEST(random_graphs_are_right)};
+    const struct CMUnitTest tests[] = {NCG_TEST(tasks_get_inputs_in_order),
+                                       NCG_TEST(tasks_take_chunks_of_arrays),
+                                       NCG_TEST(many_tasks_are_listed_at_once),
+                                       NCG_TEST(bad_lists_are_refused),
+                                       NCG_TEST(failing_tasks_name_themselves),
+                                       NCG_TEST(random_graphs_are_right)};
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, make_files, remove_files);

@@ -7,8 +7,8 @@
 #include "random_nodes.h"
 
 /* Sources of the tests: id, shape and chunks, without files. */
-static ncg_status encode_source(void *ctx, const nci_node *node,
-                                nci_pack *pack, ncg_error *err)
+static ncg_status encode_source(void *ctx, const nci_node *node, nci_pack *pack,
+                                ncg_error *err)
 {
     (void)ctx, (void)err;
     nci_source_spec spec = {.name = (char *)"x",
@@ -96,8 +96,8 @@ static size_t every_kind(nci_node **out)
 {
     static const int32_t ints[] = {3, -1, 7, 9};
     static const int32_t missing = 7;
-    const char *texts[] = {nci_intern("a"), nci_intern(""),
-                           nci_intern("ccc"), nci_intern("d\"")};
+    const char *texts[] = {nci_intern("a"), nci_intern(""), nci_intern("ccc"),
+                           nci_intern("d\"")};
     uint64_t seed = 3;
     int64_t shape[] = {12, 9};
     ncg_error err;
@@ -109,12 +109,12 @@ static size_t every_kind(nci_node **out)
     CHECK_OK(nci_grid_regular(2, shape, chunk, &grid, &err));
     CHECK_OK(nci_ops_rechunk(out[2], &grid, &out[3], &err));
     nci_grid_fini(&grid);
-    CHECK_OK(nci_ops_concat((nci_node *[]){out[3], out[2]}, 2, 0, &out[4],
-                            &err));
-    CHECK_OK(nci_ops_map(NCI_MAP_CAST, NCG_DTYPE_I16, &out[4], 1, &out[5],
-                         &err));
-    CHECK_OK(nci_ops_broadcast(out[2], 3, (int64_t[]){2, 12, 9}, &out[6],
-                               &err));
+    CHECK_OK(
+        nci_ops_concat((nci_node *[]){out[3], out[2]}, 2, 0, &out[4], &err));
+    CHECK_OK(
+        nci_ops_map(NCI_MAP_CAST, NCG_DTYPE_I16, &out[4], 1, &out[5], &err));
+    CHECK_OK(
+        nci_ops_broadcast(out[2], 3, (int64_t[]){2, 12, 9}, &out[6], &err));
     nci_reduce r = {.op = NCG_OP_MEAN,
                     .over = {true, true},
                     .label_axis = -1,

@@ -10,7 +10,8 @@
 #include "base/mem.h"
 #include "engine/kernel/task.h"
 
-/* ---- running ---------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------
+ */
 
 /* The inputs of most tasks fit in here. */
 enum { FEW = 8 };
@@ -18,8 +19,8 @@ enum { FEW = 8 };
 typedef struct call {
     ncg_value few_values[FEW];
     ncg_value *values;
-    ncg_chunk *chunks;              /* NULL: no input is a chunk */
-    const ncg_chunk **chunk_of;     /* one an input */
+    ncg_chunk *chunks;          /* NULL: no input is a chunk */
+    const ncg_chunk **chunk_of; /* one an input */
     ncg_value output;
     ncg_task_call it;
 } call;
@@ -108,8 +109,7 @@ static ncg_status run_function(call *c, const nci_tasks *tasks, int64_t task,
         drop(&c->output);
         return nci_fail_sys(err, st, own.sys, "%s failed: %s",
                             say(tasks, task, name),
-                            own.message[0] ? own.message
-                                           : ncg_status_text(st));
+                            own.message[0] ? own.message : ncg_status_text(st));
     }
     if (!kind->nbytes || c->output.nbytes <= (size_t)kind->nbytes)
         return NCG_OK;
@@ -146,7 +146,8 @@ ncg_status nci_run_explicit(const nci_task_env *env, const nci_layer *layer,
     return st;
 }
 
-/* ---- storing ------------------------------------------------------------------ */
+/* ---- storing
+ * ------------------------------------------------------------------ */
 
 static void release_values(void *memory, void *payload)
 {
