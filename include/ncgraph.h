@@ -343,14 +343,14 @@ typedef struct ncg_save_options {
 /* ncg_dataset_save computes the data set and writes it to `path`, through a
  * temporary file that is synchronised and renamed; on any error no file is
  * left and an existing one is untouched.
- * With `append` or `region` the variables are written into a file that has them,
- * whoever wrote it, packed as it packs them; format, deflate, dtype and
+ * With `append` or `region` the variables are written into a file that has
+ * them, whoever wrote it, packed as it packs them; format, deflate, dtype and
  * overwrite have no meaning then. What does not lie along the dimensions that
  * are extended must agree with the file; times are counted as the file counts
  * them; appended positions continue its coordinate, and those of a region are
  * the file's. A copy of the file is extended and renamed, so that a failure
- * leaves it as it was. in_place saves the copy; a failure may then leave part of
- * the new values in the file, and the data set must not read from it.
+ * leaves it as it was. in_place saves the copy; a failure may then leave part
+ * of the new values in the file, and the data set must not read from it.
  * Errors: EEXISTS, EOUTPUT; all errors of reading; EBUDGET when the plan
  * cannot run within the memory limit; ECANCELED; ENOTFOUND, EMISMATCH: no file
  * to extend, or one that does not fit, with the variable and the values. */
@@ -409,7 +409,7 @@ NCG_API const char *ncg_dataset_attr_text(const ncg_dataset *ds, int var,
 NCG_API ncg_status ncg_dataset_describe(ncg_dataset *ds, char **text,
                                         ncg_error *err);
 
-/* ---- data sets: making and changing --------------------------------------- */
+/* ---- data sets: making and changing -------------------------------------- */
 
 /* Data sets are immutable: each function gives a new one, which shares what did
  * not change. Variables are known by name; a name that is not there is EINVAL,
@@ -435,8 +435,8 @@ NCG_API ncg_status ncg_dataset_drop(ncg_dataset *ds, const char *const *names,
                                     ncg_error *err);
 /* ncg_dataset_rename gives variables and dimensions other names, all at once:
  * from[i] becomes to[i]; a variable and a dimension of one name both do.
- * Attributes that name them (coordinates, bounds, cell_methods, grid_mapping and
- * so on) follow. Errors: EINVAL: unknown, taken or no name. */
+ * Attributes that name them (coordinates, bounds, cell_methods, grid_mapping
+ * and so on) follow. Errors: EINVAL: unknown, taken or no name. */
 NCG_API ncg_status ncg_dataset_rename(ncg_dataset *ds, const char *const *from,
                                       const char *const *to, size_t n,
                                       ncg_dataset **out, ncg_error *err);
@@ -461,9 +461,9 @@ NCG_API ncg_status ncg_dataset_set_unlimited(ncg_dataset *ds, const char *dim,
                                              bool unlimited, ncg_dataset **out,
                                              ncg_error *err);
 
-/* ncg_dataset_nattrs and ncg_dataset_attr_name list the attributes of a variable
- * (-1: of the data set). ncg_dataset_attr returns the values of one, borrowed,
- * with dtype and count (each may be NULL); NULL: there is none. */
+/* ncg_dataset_nattrs and ncg_dataset_attr_name list the attributes of a
+ * variable (-1: of the data set). ncg_dataset_attr returns the values of one,
+ * borrowed, with dtype and count (each may be NULL); NULL: there is none. */
 NCG_API size_t ncg_dataset_nattrs(const ncg_dataset *ds, int var);
 NCG_API const char *ncg_dataset_attr_name(const ncg_dataset *ds, int var,
                                           size_t attr);
@@ -494,9 +494,9 @@ NCG_API ncg_status ncg_dataset_sel_values(ncg_dataset *ds, const char *dim,
                                           double tolerance, ncg_dataset **out,
                                           ncg_error *err);
 
-/* ---- data sets: combining ------------------------------------------------- */
+/* ---- data sets: combining ------------------------------------------------ */
 
-/* What meets when data sets have variables of one name that are not combined. */
+/* What is asked of variables of one name that are not combined. */
 typedef enum ncg_compat {
     NCG_COMPAT_EQUAL,        /* equal values, or an error */
     NCG_COMPAT_NO_CONFLICTS, /* each may lack what the other has */
@@ -539,8 +539,10 @@ NCG_API ncg_status ncg_dataset_concat(ncg_dataset *const *datasets, size_t n,
                                       ncg_dataset **out, ncg_error *err);
 /* ncg_dataset_binary combines the data variables of equal names by an operation
  * of two inputs of ncg_array_map. Dimensions are matched by name and broadcast:
- * those of the first, then what only the second has. Data variables that only
- * one has are left out, coordinates are kept unless they disagree.
+ * those of the first, then what only the second has. A dimension of one
+ * position whose bounds hold all positions of the other, as a mean over time
+ * leaves it, is broadcast, too. Data variables that only one has are left out,
+ * coordinates are kept unless they disagree.
  * Attributes that say where values lie stay; what both say of equal units stays
  * under add, subtract, minimum and the like; all others go, for the result is
  * another quantity.

@@ -9,7 +9,7 @@
 #include "api/datasets.h"
 #include "base/mem.h"
 
-/* ---- comparing --------------------------------------------------------------- */
+/* ---- comparing ----------------------------------------------------------- */
 
 static ncg_status map_to(nci_map_op op, nci_node *a, nci_node *b,
                          nci_node **out, ncg_error *err)
@@ -76,7 +76,7 @@ static ncg_status equal(void *ctx, nci_node *a, nci_node *b, bool *out,
     return st;
 }
 
-/* ---- arguments ------------------------------------------------------------------ */
+/* ---- arguments ----------------------------------------------------------- */
 
 static ncg_status make_how(const ncg_combine_options *options,
                            nci_noting *noting, nci_combining *out,
@@ -92,11 +92,11 @@ static ncg_status make_how(const ncg_combine_options *options,
     if ((unsigned)options->compat > NCG_COMPAT_OVERRIDE)
         return nci_fail(err, NCG_EINVAL, "unknown compat %d", options->compat);
     *out = (nci_combining){.join = options->join,
-                         .compat = options->compat,
-                         .equal = equal,
-                         .ctx = noting->ctx,
-                         .note = nci_noting_text,
-                         .note_payload = noting};
+                           .compat = options->compat,
+                           .equal = equal,
+                           .ctx = noting->ctx,
+                           .note = nci_noting_text,
+                           .note_payload = noting};
     return NCG_OK;
 }
 
@@ -141,7 +141,7 @@ static nci_noting begin_noting(ncg_dataset *const *datasets, size_t n)
     return noting;
 }
 
-/* ---- several data sets ------------------------------------------------------------- */
+/* ---- several data sets --------------------------------------------------- */
 
 static ncg_status wrap_all(ncg_dataset *const *datasets, size_t n,
                            nci_model **models, ncg_dataset **out,
@@ -228,7 +228,7 @@ ncg_status ncg_dataset_concat(ncg_dataset *const *datasets, size_t n,
     return nci_dataset_done(&noting, st, model, out, err);
 }
 
-/* ---- arithmetic ----------------------------------------------------------------------- */
+/* ---- arithmetic ---------------------------------------------------------- */
 
 ncg_status ncg_dataset_binary(const char *op, ncg_dataset *a, ncg_dataset *b,
                               const ncg_combine_options *options,

@@ -31,7 +31,7 @@ ncg_status nci_dataset_done(nci_noting *noting, ncg_status st,
     return st;
 }
 
-/* ---- coordinates in memory -------------------------------------------------- */
+/* ---- coordinates in memory ----------------------------------------------- */
 
 static bool is_needed(const nci_model *model, const nci_variable *var)
 {
@@ -113,7 +113,7 @@ static ncg_status check(const ncg_dataset *ds, const void *what,
     return NCG_OK;
 }
 
-/* ---- variables ------------------------------------------------------------------ */
+/* ---- variables ----------------------------------------------------------- */
 
 ncg_status ncg_dataset_create(ncg_context *ctx, ncg_dataset **out,
                               ncg_error *err)
@@ -122,8 +122,7 @@ ncg_status ncg_dataset_create(ncg_context *ctx, ncg_dataset **out,
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
     nci_noting noting = nci_noting_begin(ctx, NULL);
     nci_model *model = nci_model_create();
-    ncg_status st =
-        model ? NCG_OK : nci_fail(err, NCG_ENOMEM, "out of memory");
+    ncg_status st = model ? NCG_OK : nci_fail(err, NCG_ENOMEM, "out of memory");
     return nci_dataset_done(&noting, st, model, out, err);
 }
 
@@ -172,12 +171,12 @@ ncg_status ncg_dataset_set_unlimited(ncg_dataset *ds, const char *dim,
     return done(ds, st, model, out, err);
 }
 
-/* ---- attributes --------------------------------------------------------------------- */
+/* ---- attributes ---------------------------------------------------------- */
 
 ncg_status ncg_dataset_set_attr(ncg_dataset *ds, const char *var,
-                                const char *name, ncg_dtype dtype,
-                                size_t count, const void *values,
-                                ncg_dataset **out, ncg_error *err)
+                                const char *name, ncg_dtype dtype, size_t count,
+                                const void *values, ncg_dataset **out,
+                                ncg_error *err)
 {
     nci_model *model = NULL;
     NCI_TRY(check(ds, name, out, err));
@@ -185,9 +184,9 @@ ncg_status ncg_dataset_set_attr(ncg_dataset *ds, const char *var,
         return nci_fail(err, NCG_EINVAL, "%.100s: no values", name);
     if (count > INT32_MAX)
         return nci_fail(err, NCG_EINVAL, "%.100s: %zu values", name, count);
-    ncg_status st = nci_model_set_attr(ds->model, var, name, dtype,
-                                       (int64_t)count, values ? values : "",
-                                       &model, err);
+    ncg_status st =
+        nci_model_set_attr(ds->model, var, name, dtype, (int64_t)count,
+                           values ? values : "", &model, err);
     return done(ds, st, model, out, err);
 }
 
@@ -245,7 +244,7 @@ const void *ncg_dataset_attr(const ncg_dataset *ds, int var, const char *name,
     return attr->values;
 }
 
-/* ---- values --------------------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------- */
 
 ncg_status ncg_dataset_values(ncg_dataset *ds, const char *name,
                               double **values, size_t *count, ncg_error *err)

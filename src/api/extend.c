@@ -17,8 +17,8 @@
 
 /* One variable on its way. */
 typedef struct item {
-    int var;      /* of the model */
-    int in_file;  /* of the header */
+    int var;     /* of the model */
+    int in_file; /* of the header */
     nci_node *packed;
     nci_grid grid;
     int64_t start[NCG_MAX_RANK];
@@ -33,7 +33,7 @@ typedef struct writing {
     int64_t nbytes;
 } writing;
 
-/* ---- packing ------------------------------------------------------------------- */
+/* ---- packing ------------------------------------------------------------- */
 
 static ncg_status map_scalar(nci_map_op op, nci_node *x, double number,
                              nci_node **out, ncg_error *err)
@@ -76,12 +76,11 @@ static bool find_fill(const nci_var *in_file, uint8_t fill[16])
                           nci_dtype_get(attr->dtype, attr->values));
         return true;
     }
-    nci_dtype_put(in_file->dtype, fill,
-                  nci_dtype_default_fill(in_file->dtype));
+    nci_dtype_put(in_file->dtype, fill, nci_dtype_default_fill(in_file->dtype));
     return true;
 }
 
-/* ---- values in memory -------------------------------------------------------------- */
+/* ---- values in memory ---------------------------------------------------- */
 
 /* Dates are counted as the file counts them. */
 static ncg_status rebase(const writing *w, int v, double *values, int64_t n,
@@ -178,7 +177,7 @@ static ncg_status write_const(writing *w, int v, ncg_error *err)
     return st;
 }
 
-/* ---- values that are computed --------------------------------------------------------- */
+/* ---- values that are computed -------------------------------------------- */
 
 /* Chunks of the file, so that each is written once: the first one ends where
  * a chunk of the file does. */
@@ -236,9 +235,8 @@ static ncg_status add_item(writing *w, int v, ncg_error *err)
     NCI_TRY(pack(var->array, &rule, &it->packed, err));
     box_start(&w->e, var, it->start);
     NCI_TRY(make_grid(var->array, in_file, it->start, &it->grid, err));
-    *output = (nci_output){.node = it->packed,
-                           .dtype = in_file->dtype,
-                           .grid = &it->grid};
+    *output = (nci_output){
+        .node = it->packed, .dtype = in_file->dtype, .grid = &it->grid};
     output->has_fill = find_fill(in_file, output->fill);
     return NCG_OK;
 }
@@ -265,7 +263,7 @@ static ncg_status put(void *arg, int output, const int64_t *index,
                    nci_buf_size(data), err);
 }
 
-/* ---- the whole ---------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------- */
 
 static bool is_empty(const nci_node *node)
 {
@@ -294,8 +292,7 @@ static ncg_status collect(writing *w, ncg_error *err)
 static ncg_status write_all(writing *w, const ncg_save_options *options,
                             ncg_error *err)
 {
-    nci_sink sink = {
-        .ctx = w, .encode = encode, .put = put, .is_plain = true};
+    nci_sink sink = {.ctx = w, .encode = encode, .put = put, .is_plain = true};
     NCI_TRY(nci_append_open(w->e.path, options->in_place, &w->append, err));
     for (size_t v = 0; v < w->e.model->nvars; v++) {
         const nci_variable *var = &w->e.model->vars[v];

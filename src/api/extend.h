@@ -21,7 +21,7 @@ typedef struct nci_extending {
 ncg_status nci_dataset_extend(ncg_dataset *ds, const char *path,
                               const ncg_save_options *options, ncg_error *err);
 
-/* ---- extend_check.c ---------------------------------------------------------- */
+/* ---- extend_check.c ------------------------------------------------------ */
 
 /* nci_extend_find_starts reads the options. */
 ncg_status nci_extend_find_starts(nci_extending *e,

@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "dataset/units.h"
 
-/* ---- where ---------------------------------------------------------------------- */
+/* ---- where --------------------------------------------------------------- */
 
 static ncg_status find_dims(const nci_extending *e, const char *name, int *dim,
                             const nci_dim **in_file, ncg_error *err)
@@ -107,7 +107,7 @@ bool nci_extend_writes(const nci_extending *e, const nci_variable *var)
     return false;
 }
 
-/* ---- layouts ----------------------------------------------------------------------- */
+/* ---- layouts ------------------------------------------------------------- */
 
 static ncg_status check_layout(const nci_extending *e, const nci_variable *var,
                                const nci_var *in_file, ncg_error *err)
@@ -202,7 +202,7 @@ static ncg_status check_left(const nci_extending *e, ncg_error *err)
     return NCG_OK;
 }
 
-/* ---- coordinates ------------------------------------------------------------------------ */
+/* ---- coordinates --------------------------------------------------------- */
 
 static int direction(const nci_index *index)
 {

@@ -45,7 +45,7 @@ typedef struct aligning {
     nci_node *target; /* the coordinate of all */
 } aligning;
 
-/* ---- values that are not there ------------------------------------------------ */
+/* ---- values that are not there ------------------------------------------- */
 
 static ncg_status scalar_nan(nci_node **out, ncg_error *err)
 {
@@ -75,7 +75,8 @@ static ncg_status where_there(nci_node *selected, int axis,
     ncg_status st = make_mask(positions, selected->shape[axis], &mask, err);
     if (!st)
         st = scalar_nan(&nan, err);
-    nci_operand operands[3] = {{.node = mask}, {.node = selected}, {.node = nan}};
+    nci_operand operands[3] = {
+        {.node = mask}, {.node = selected}, {.node = nan}};
     for (int d = 0; d < selected->rank; d++) {
         operands[0].axis[d] = d == axis ? 0 : -1;
         operands[1].axis[d] = d;
@@ -116,8 +117,8 @@ static ncg_status fill_numbers(const nci_variable *var, nci_node *selected,
         for (int64_t i = 0; i < size; i++)
             for (int64_t k = 0; positions[i] < 0 && k < inner; k++)
                 values[(o * size + i) * inner + k] = NAN;
-    ncg_status st = nci_array_f64(dtype, selected->rank, selected->shape,
-                                  values, out, err);
+    ncg_status st =
+        nci_array_f64(dtype, selected->rank, selected->shape, values, out, err);
     nci_free(values);
     return st;
 }
@@ -150,7 +151,7 @@ static ncg_status fill_text(nci_node *selected, int axis,
     return st;
 }
 
-/* ---- taking positions ------------------------------------------------------------ */
+/* ---- taking positions ---------------------------------------------------- */
 
 static ncg_status select_positions(nci_node *array, int axis,
                                    const int64_t *index, int64_t count,
@@ -248,7 +249,7 @@ static ncg_status take_positions(aligning *a, size_t k, ncg_error *err)
     return st;
 }
 
-/* ---- the coordinate of all ---------------------------------------------------------- */
+/* ---- the coordinate of all ----------------------------------------------- */
 
 static bool is_integral(const double *values, int64_t n)
 {
@@ -258,8 +259,7 @@ static bool is_integral(const double *values, int64_t n)
     return true;
 }
 
-static ncg_status target_text(const aligning *a, nci_node **out,
-                              ncg_error *err)
+static ncg_status target_text(const aligning *a, nci_node **out, ncg_error *err)
 {
     nci_buf *buf = NULL;
     int64_t count = a->joined.count;
@@ -283,9 +283,8 @@ static ncg_status target_numbers(const aligning *a, nci_node **out,
     const nci_index *reference = &a->indices[a->joined.reference];
     int64_t count = a->joined.count;
     double *values = nci_alloc(((size_t)count + 1) * sizeof *values);
-    ncg_dtype dtype = a->models[a->joined.reference]
-                          ->vars[reference->var]
-                          .array->dtype;
+    ncg_dtype dtype =
+        a->models[a->joined.reference]->vars[reference->var].array->dtype;
     if (!values)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     for (size_t k = a->n; k-- > 0;) { /* the reference's own values last */
@@ -346,7 +345,7 @@ static ncg_status take_units(const aligning *a, size_t k, nci_attrs *attrs,
     return NCG_OK;
 }
 
-/* ---- bounds -------------------------------------------------------------------------- */
+/* ---- bounds -------------------------------------------------------------- */
 
 typedef struct cells {
     int var; /* of the model, -1: none that can be worked with */
@@ -373,7 +372,8 @@ static ncg_status read_cells(const aligning *a, size_t k, cells *out,
     for (int64_t i = 0; !same_units(index, to) && i < n; i++)
         if (nci_time_is_number(out->values[i]))
             out->values[i] = nci_time_from_absolute(
-                &to->units, nci_time_absolute_us(&index->units, out->values[i]));
+                &to->units,
+                nci_time_absolute_us(&index->units, out->values[i]));
     return NCG_OK;
 }
 
@@ -396,13 +396,13 @@ static ncg_status put_cells(const aligning *a, size_t k, const cells *cell,
 {
     nci_variable *var = &a->models[k]->vars[cell->var];
     nci_node *array = NULL;
-    bool is_moved = !same_units(&a->indices[k],
-                                &a->indices[a->joined.reference]);
+    bool is_moved =
+        !same_units(&a->indices[k], &a->indices[a->joined.reference]);
     if (a->joined.is_same && !is_moved)
         return NCG_OK;
     ncg_dtype dtype = is_moved ? NCG_DTYPE_F64 : var->array->dtype;
-    NCI_TRY(nci_array_f64(dtype, 2, var->array->shape, cell->values, &array,
-                          err));
+    NCI_TRY(
+        nci_array_f64(dtype, 2, var->array->shape, cell->values, &array, err));
     nci_node_release(&var->array);
     var->array = array;
     return nci_attrs_find(&var->attrs, "units")
@@ -428,7 +428,7 @@ static ncg_status align_cells(aligning *a, ncg_error *err)
     return st;
 }
 
-/* ---- one dimension, then all -------------------------------------------------------- */
+/* ---- one dimension, then all --------------------------------------------- */
 
 static ncg_status put_target(aligning *a, size_t k, ncg_error *err)
 {

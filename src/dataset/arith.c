@@ -19,7 +19,7 @@
 #include "dataset/units.h"
 #include "graph/ops/ops.h"
 
-/* ---- operations ------------------------------------------------------------- */
+/* ---- operations ---------------------------------------------------------- */
 
 static ncg_status parse_op(const char *name, int ninputs, nci_map_op *out,
                            ncg_error *err)
@@ -66,13 +66,13 @@ static bool keeps_units(nci_map_op op)
     }
 }
 
-/* ---- attributes --------------------------------------------------------------- */
+/* ---- attributes ---------------------------------------------------------- */
 
 static bool is_where(const char *name)
 {
-    static const char *const where[] = {"coordinates", "grid_mapping",
-                                        "cell_measures", "mesh", "location",
-                                        "geometry"};
+    static const char *const where[] = {"coordinates",   "grid_mapping",
+                                        "cell_measures", "mesh",
+                                        "location",      "geometry"};
     for (size_t i = 0; i < sizeof where / sizeof where[0]; i++)
         if (!strcmp(name, where[i]))
             return true;
@@ -140,7 +140,7 @@ static ncg_status keep_attrs(nci_map_op op, nci_variable *var,
     return NCG_OK;
 }
 
-/* ---- which variables ------------------------------------------------------------ */
+/* ---- which variables ----------------------------------------------------- */
 
 static bool takes_part(const nci_variable *var)
 {
@@ -165,7 +165,7 @@ static void set_result(nci_variable *var, nci_node *array_take)
     var->missing_rule = NULL;
 }
 
-/* ---- two data sets ---------------------------------------------------------------- */
+/* ---- two data sets ------------------------------------------------------- */
 
 typedef struct binary {
     nci_map_op op;
@@ -219,15 +219,15 @@ static ncg_status make_binary(binary *p, nci_variable *into,
     set_result(into, result);
     if (keeps_units(p->op) && !same_units(&x->attrs, &y->attrs))
         nci_combining_note(p->how,
-                         "%s: units differ (\"%.60s\" and \"%.60s\"): values "
-                         "are combined as they are, the result has none",
-                         x->name,
-                         nci_attrs_text(&x->attrs, "units")
-                             ? nci_attrs_text(&x->attrs, "units")
-                             : "",
-                         nci_attrs_text(&y->attrs, "units")
-                             ? nci_attrs_text(&y->attrs, "units")
-                             : "");
+                           "%s: units differ (\"%.60s\" and \"%.60s\"): values "
+                           "are combined as they are, the result has none",
+                           x->name,
+                           nci_attrs_text(&x->attrs, "units")
+                               ? nci_attrs_text(&x->attrs, "units")
+                               : "",
+                           nci_attrs_text(&y->attrs, "units")
+                               ? nci_attrs_text(&y->attrs, "units")
+                               : "");
     return keep_attrs(p->op, into, &y->attrs, err);
 }
 
@@ -258,7 +258,7 @@ static ncg_status add_other(binary *p, int v, ncg_error *err)
         NCI_TRY(nci_variables_equal(p->how, p->a, v, p->b, w, &same, err));
     if (!same) {
         nci_combining_note(p->how, "%s differs between the data sets: left out",
-                         x->name);
+                           x->name);
         return NCG_OK;
     }
     return nci_model_take(p->out, p->a, v, err);
@@ -295,9 +295,10 @@ static ncg_status combine_all(binary *p, ncg_error *err)
     for (size_t w = 0; w < p->b->nvars; w++)
         NCI_TRY(add_second(p, (int)w, err));
     if (p->lost.length)
-        nci_combining_note(p->how, "left out, not being numbers in both data "
-                                 "sets: %.300s",
-                         p->lost.data);
+        nci_combining_note(p->how,
+                           "left out, not being numbers in both data "
+                           "sets: %.300s",
+                           p->lost.data);
     return nci_cf_references(p->a, NULL, p->out, err);
 }
 
@@ -318,23 +319,120 @@ static ncg_status binary_aligned(binary *p, nci_model **out, ncg_error *err)
     return NCG_OK;
 }
 
+/* ---- one position that stands for many
+ * ---------------------------------------- */
+
+/* A mean over time keeps a time of one position, whose bounds are the period.
+ * Where these hold every position of the other data set, it stands for all. */
+static ncg_status covers(const nci_model *model, const nci_index *one,
+                         const nci_index *many, bool *out, ncg_error *err)
+{
+    double *bounds = NULL;
+    *out = false;
+    if (one->var < 0 || many->var < 0 || one->count != 1 || many->count < 2 ||
+        one->is_text || many->is_text || one->is_time != many->is_time ||
+        (one->is_time && one->units.calendar != many->units.calendar) ||
+        (!one->is_time && !nci_units_equal(one->unit_text, many->unit_text)))
+        return NCG_OK;
+    NCI_TRY(nci_bounds_values(model, one->var, &bounds, err));
+    *out = bounds != NULL;
+    for (int64_t i = 0; *out && i < many->count; i++) {
+        double x = nci_index_value(many, i, one);
+        *out = x >= fmin(bounds[0], bounds[1]) &&
+               x <= fmax(bounds[0], bounds[1]);
+    }
+    nci_free(bounds);
+    return NCG_OK;
+}
+
+/* Takes the dimension away, with its coordinate and bounds. */
+static ncg_status squeeze(nci_model **model, const nci_index *one,
+                          ncg_error *err)
+{
+    nci_model *old = *model, *picked = NULL;
+    const nci_pick pick = {.count = 1, .step = 1};
+    const char *names[2] = {one->name, NULL};
+    int bounds = nci_model_bounds(old, one->var);
+    const nci_pick **picks = nci_calloc(old->ndims + 1, sizeof *picks);
+    bool *drop = nci_calloc(old->ndims + 1, sizeof *drop);
+    ncg_status st = NCG_OK;
+    if (!picks || !drop) {
+        st = nci_fail(err, NCG_ENOMEM, "out of memory");
+    } else {
+        picks[one->dim] = &pick;
+        drop[one->dim] = true;
+        st = nci_model_pick(old, picks, drop, &picked, err);
+    }
+    names[1] = bounds < 0 ? NULL : old->vars[bounds].name;
+    if (!st)
+        st = nci_model_drop(picked, names, bounds < 0 ? 1 : 2, model, err);
+    if (picked)
+        nci_model_release(&picked);
+    nci_free(picks);
+    nci_free(drop);
+    if (!st)
+        nci_model_release(&old);
+    return st;
+}
+
+static ncg_status squeeze_where_covered(nci_model **model,
+                                        const nci_model *other,
+                                        const char *name, ncg_error *err)
+{
+    nci_index one = {.var = -1}, many = {.var = -1};
+    bool is_covered = false;
+    NCI_TRY(nci_index_read(*model, name, &one, err));
+    ncg_status st = nci_index_read(other, name, &many, err);
+    if (!st)
+        st = covers(*model, &one, &many, &is_covered, err);
+    if (!st && is_covered)
+        st = squeeze(model, &one, err);
+    nci_index_fini(&one);
+    nci_index_fini(&many);
+    return st;
+}
+
+/* *model becomes a copy without the dimensions along which its one position
+ * stands for all of the other. */
+static ncg_status without_covering(const nci_model *from,
+                                   const nci_model *other, nci_model **out,
+                                   ncg_error *err)
+{
+    nci_model *model = NULL;
+    NCI_TRY(nci_model_copy(from, &model, err));
+    ncg_status st = NCG_OK;
+    for (size_t d = 0; !st && d < from->ndims; d++)
+        st = squeeze_where_covered(&model, other, from->dims[d].name, err);
+    if (st)
+        nci_model_release(&model);
+    else
+        *out = model;
+    return st;
+}
+
 ncg_status nci_model_binary(const char *op, const nci_model *a,
                             const nci_model *b, const nci_combining *how,
                             nci_model **out, ncg_error *err)
 {
-    const nci_model *both[2] = {a, b};
-    nci_model *aligned[2] = {NULL, NULL};
+    nci_model *both[2] = {NULL, NULL}, *aligned[2] = {NULL, NULL};
     binary p = {.how = how};
     NCI_TRY(parse_op(op, 2, &p.op, err));
-    NCI_TRY(nci_models_align(both, 2, how, NULL, aligned, err));
+    ncg_status st = without_covering(a, b, &both[0], err);
+    if (!st)
+        st = without_covering(b, a, &both[1], err);
+    if (!st)
+        st = nci_models_align((const nci_model *const *)both, 2, how, NULL,
+                              aligned, err);
     p.a = aligned[0];
     p.b = aligned[1];
-    ncg_status st = binary_aligned(&p, out, err);
+    if (!st)
+        st = binary_aligned(&p, out, err);
     nci_models_release(aligned, 2);
+    nci_models_release(both, 2);
     return st;
 }
 
-/* ---- numbers and functions ------------------------------------------------------- */
+/* ---- numbers and functions ----------------------------------------------- */
 
 /* As a number in Python takes part: it does not change the dtype of floats, nor
  * that of integers which hold it. */
@@ -360,8 +458,8 @@ typedef struct single {
     double number;
 } single;
 
-static ncg_status make_single(const single *s, nci_node *array,
-                              nci_node **out, ncg_error *err)
+static ncg_status make_single(const single *s, nci_node *array, nci_node **out,
+                              ncg_error *err)
 {
     nci_node *inputs[2] = {array, NULL}, *number = NULL;
     if (!s->has_number)
@@ -394,7 +492,7 @@ static ncg_status apply(const single *s, const nci_model *model,
             continue;
         if (!takes_part(var)) {
             nci_combining_note(how, "%s stays as it is, not being numbers",
-                             var->name);
+                               var->name);
             continue;
         }
         st = make_single(s, var->array, &result, err);

@@ -10,7 +10,7 @@
 #include "dataset/calendar.h"
 #include "dataset/ops.h"
 
-/* ---- index.c: labels of positions, and joining them ------------------------ */
+/* ---- index.c: labels of positions, and joining them ---------------------- */
 
 /* The index along one dimension of one model. */
 typedef struct nci_index {
@@ -54,7 +54,7 @@ ncg_status nci_index_join(const nci_index *indices, size_t n, ncg_join join,
                           nci_joined *out, ncg_error *err);
 void nci_joined_fini(nci_joined *joined);
 
-/* ---- align.c ---------------------------------------------------------------- */
+/* ---- align.c ------------------------------------------------------------- */
 
 /* How data sets are combined, and what that needs from outside. */
 typedef struct nci_combining {
@@ -77,7 +77,7 @@ ncg_status nci_models_align(const nci_model *const *models, size_t n,
                             nci_model **out, ncg_error *err);
 void nci_models_release(nci_model **models, size_t n);
 
-/* ---- merge.c ----------------------------------------------------------------- */
+/* ---- merge.c ------------------------------------------------------------- */
 
 /* nci_models_merge puts the variables of n models into one. */
 ncg_status nci_models_merge(const nci_model *const *models, size_t n,
@@ -95,7 +95,7 @@ ncg_status nci_model_take(nci_model *into, const nci_model *from, int var,
 ncg_status nci_model_take_dim(nci_model *into, const nci_model *from, int dim,
                               int *out, ncg_error *err);
 
-/* ---- concat.c ------------------------------------------------------------------ */
+/* ---- concat.c ------------------------------------------------------------ */
 
 /* nci_models_concat joins n models along a dimension, which is new where no
  * variable has it. */
@@ -108,7 +108,7 @@ ncg_status nci_models_concat(const nci_model *const *models, size_t n,
 ncg_status nci_model_date_units(const nci_model *model, int var, bool *is_date,
                                 nci_time_units *out, ncg_error *err);
 
-/* ---- arith.c ------------------------------------------------------------------- */
+/* ---- arith.c ------------------------------------------------------------- */
 
 /* nci_model_binary combines the data variables of equal names. */
 ncg_status nci_model_binary(const char *op, const nci_model *a,
@@ -125,7 +125,7 @@ ncg_status nci_model_map(const char *op, const nci_model *model,
                          const nci_combining *how, nci_model **out,
                          ncg_error *err);
 
-/* ---- edit.c, rename.c ------------------------------------------------------------ */
+/* ---- edit.c, rename.c ---------------------------------------------------- */
 
 /* nci_model_assign adds or replaces a variable; dims[array->rank]. */
 ncg_status nci_model_assign(const nci_model *model, const char *name,
@@ -158,7 +158,7 @@ ncg_status nci_model_find_kinds(nci_model *model, ncg_error *err);
 ncg_status nci_variable_set_array(nci_variable *var, nci_node *array,
                                   ncg_error *err);
 
-/* ---- select_number.c ------------------------------------------------------------- */
+/* ---- select_number.c ----------------------------------------------------- */
 
 /* nci_model_sel_values takes the positions of n values along a dimension,
  * which stays; `method`: exact, nearest, at or before, at or after.

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Joining data sets along a dimension. Variables that have it (all data
- * variables, where it is new) are put behind one another; all others must agree.
- * A data set without the dimension counts as one position, so single steps can
- * be joined. Times are counted from the first data set's date.
+ * variables, where it is new) are put behind one another; all others must
+ * agree. A data set without the dimension counts as one position, so single
+ * steps can be joined. Times are counted from the first data set's date.
  */
 #include <math.h>
 #include <string.h>
@@ -48,7 +48,7 @@ static ncg_status fail_part(const joint *j, const member *m, size_t k,
                     m->reference + 1, k + 1, m->name, what);
 }
 
-/* ---- values in memory --------------------------------------------------------- */
+/* ---- values in memory ---------------------------------------------------- */
 
 ncg_status nci_model_date_units(const nci_model *model, int v, bool *is_date,
                                 nci_time_units *out, ncg_error *err)
@@ -75,8 +75,8 @@ static ncg_status rebase(const joint *j, const member *m, size_t k,
     nci_time_units to, from;
     bool a = false, b = false;
     *is_needed = false;
-    NCI_TRY(nci_model_date_units(j->models[m->reference],
-                                 m->vars[m->reference], &a, &to, err));
+    NCI_TRY(nci_model_date_units(j->models[m->reference], m->vars[m->reference],
+                                 &a, &to, err));
     NCI_TRY(nci_model_date_units(j->models[k], m->vars[k], &b, &from, err));
     if (!a || !b)
         return NCG_OK;
@@ -124,8 +124,8 @@ static ncg_status const_dtype(const joint *j, const member *m, bool *plain,
         NCI_TRY(rebase(j, m, k, NULL, 0, &is_needed, err));
         *plain = *plain && !is_needed;
         has_missing = has_missing || node->has_missing;
-        *dtype = is_needed ? NCG_DTYPE_F64
-                           : nci_dtype_promote(*dtype, node->dtype);
+        *dtype =
+            is_needed ? NCG_DTYPE_F64 : nci_dtype_promote(*dtype, node->dtype);
     }
     if (!*plain && has_missing)
         *dtype = nci_dtype_real(*dtype);
@@ -194,7 +194,7 @@ static ncg_status join_consts(const joint *j, const member *m,
     return st;
 }
 
-/* ---- values that are computed --------------------------------------------------- */
+/* ---- values that are computed -------------------------------------------- */
 
 /* The axis of part k that result axis d is, -1: the one to join along. */
 static int part_axis(const joint *j, const member *m, size_t k,
@@ -233,8 +233,9 @@ static ncg_status join_graphs(const joint *j, const member *m,
             st = fail_part(j, m, k, "text that is not in memory: drop it first",
                            err);
         if (!st && is_needed)
-            st = fail_part(j, m, k, "reference dates differ, and its values "
-                                    "are not in memory",
+            st = fail_part(j, m, k,
+                           "reference dates differ, and its values "
+                           "are not in memory",
                            err);
         if (!st)
             st = lay_part(j, m, k, result, shape, &parts[k], err);
@@ -247,7 +248,7 @@ static ncg_status join_graphs(const joint *j, const member *m,
     return st;
 }
 
-/* ---- one variable ------------------------------------------------------------------ */
+/* ---- one variable -------------------------------------------------------- */
 
 /* Layouts and units fit; *in_order: no axis has to be moved. */
 static ncg_status check_parts(const joint *j, const member *m,
@@ -295,9 +296,9 @@ static ncg_status lay_result(joint *j, member *m, nci_variable *result,
                         NCG_MAX_RANK);
     for (int d = 0; d < var->rank; d++) {
         result->dims[d + first] =
-            d == own ? j->dim
-                     : nci_model_find_dim(j->out,
-                                          model->dims[var->dims[d]].name);
+            d == own
+                ? j->dim
+                : nci_model_find_dim(j->out, model->dims[var->dims[d]].name);
         result->storage.chunk[d + first] = var->storage.chunk[d];
     }
     if (first) {
@@ -337,7 +338,7 @@ static ncg_status join_variable(joint *j, member *m, ncg_error *err)
     return st ? nci_error_wrap(err, "%s", m->name) : NCG_OK;
 }
 
-/* ---- which variables, and how ---------------------------------------------------- */
+/* ---- which variables, and how -------------------------------------------- */
 
 static bool has_dim(const joint *j, const member *m, size_t k)
 {
@@ -400,21 +401,23 @@ static ncg_status add_variable(joint *j, member *m, ncg_error *err)
         return fail_absent(j, m, err);
     if (!everywhere && along) {
         nci_combining_note(j->how, "%s is not in every data set: left out",
-                         m->name);
+                           m->name);
         return NCG_OK;
     }
-    along = along || (j->is_new && everywhere &&
-                      (var->kind == NCI_KIND_DATA || !strcmp(m->name, j->name)));
+    along =
+        along || (j->is_new && everywhere &&
+                  (var->kind == NCI_KIND_DATA || !strcmp(m->name, j->name)));
     if (!along && j->how->compat != NCG_COMPAT_OVERRIDE)
         NCI_TRY(same_everywhere(j, m, &same, &where, err));
     if (along || (!same && everywhere && can_stack(j, m)))
         return join_variable(j, m, err);
     if (!same)
-        return nci_fail(err, NCG_EMISMATCH,
-                        "data set %zu: %s, which does not lie along %s, differs "
-                        "from that of data set %zu; drop it, or ask for compat "
-                        "override to keep the first",
-                        where + 1, m->name, j->name, m->reference + 1);
+        return nci_fail(
+            err, NCG_EMISMATCH,
+            "data set %zu: %s, which does not lie along %s, differs "
+            "from that of data set %zu; drop it, or ask for compat "
+            "override to keep the first",
+            where + 1, m->name, j->name, m->reference + 1);
     return nci_model_take(j->out, j->models[m->reference],
                           m->vars[m->reference], err);
 }
@@ -438,7 +441,7 @@ static ncg_status add_all(joint *j, ncg_error *err)
     return st;
 }
 
-/* ---- the whole -------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------- */
 
 static bool is_used(const nci_model *model, int dim)
 {
@@ -457,8 +460,8 @@ static ncg_status measure(joint *j, int64_t *total, bool *is_unlimited,
         j->dims[k] = is_used(j->models[k], dim) ? dim : -1;
         j->extents[k] = j->dims[k] < 0 ? 1 : j->models[k]->dims[dim].size;
         j->is_new = j->is_new && j->dims[k] < 0;
-        *is_unlimited = *is_unlimited ||
-                        (dim >= 0 && j->models[k]->dims[dim].is_unlimited);
+        *is_unlimited =
+            *is_unlimited || (dim >= 0 && j->models[k]->dims[dim].is_unlimited);
         if (__builtin_add_overflow(*total, j->extents[k], total))
             return nci_fail(err, NCG_EINVAL, "%s: too many positions", j->name);
     }
@@ -486,8 +489,8 @@ static ncg_status begin(joint *j, ncg_error *err)
         for (size_t d = 0; d < j->models[k]->ndims; d++) {
             int at;
             if (strcmp(j->models[k]->dims[d].name, j->name) != 0)
-                NCI_TRY(nci_model_take_dim(j->out, j->models[k], (int)d, &at,
-                                           err));
+                NCI_TRY(
+                    nci_model_take_dim(j->out, j->models[k], (int)d, &at, err));
         }
     return NCG_OK;
 }
@@ -516,8 +519,8 @@ ncg_status nci_models_concat(const nci_model *const *models, size_t n,
 {
     joint j = {.name = dim, .n = n, .how = how};
     j.models = nci_calloc(n + 1, sizeof *j.models);
-    ncg_status st = j.models ? NCG_OK
-                             : nci_fail(err, NCG_ENOMEM, "out of memory");
+    ncg_status st =
+        j.models ? NCG_OK : nci_fail(err, NCG_ENOMEM, "out of memory");
     if (!st)
         st = nci_models_align(models, n, how, dim, j.models, err);
     if (!st)

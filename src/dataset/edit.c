@@ -11,7 +11,7 @@
 #include "dataset/combine.h"
 #include "dataset/refs.h"
 
-/* ---- names ------------------------------------------------------------------- */
+/* ---- names --------------------------------------------------------------- */
 
 enum { NAME_MAX_BYTES = 256 }; /* NC_MAX_NAME */
 
@@ -19,10 +19,9 @@ static bool is_name(const char *name)
 {
     size_t n = strlen(name);
     unsigned char first = (unsigned char)name[0];
-    bool letter = (first >= 'a' && first <= 'z') ||
-                  (first >= 'A' && first <= 'Z') ||
-                  (first >= '0' && first <= '9') || first == '_' ||
-                  first >= 0x80;
+    bool letter =
+        (first >= 'a' && first <= 'z') || (first >= 'A' && first <= 'Z') ||
+        (first >= '0' && first <= '9') || first == '_' || first >= 0x80;
     if (!n || n > NAME_MAX_BYTES || !letter || name[n - 1] == ' ')
         return false;
     for (size_t i = 0; i < n; i++)
@@ -57,21 +56,21 @@ ncg_status nci_model_require(const nci_model *model, const char *name, int *var,
                     near ? "\"?" : "");
 }
 
-/* ---- what variables are ---------------------------------------------------------- */
+/* ---- what variables are -------------------------------------------------- */
 
 static void header_like(const nci_model *model, nci_dim *dims, nci_var *vars,
                         nci_header *out)
 {
     for (size_t d = 0; d < model->ndims; d++)
-        dims[d] = (nci_dim){.name = model->dims[d].name,
-                            .size = model->dims[d].size};
+        dims[d] =
+            (nci_dim){.name = model->dims[d].name, .size = model->dims[d].size};
     for (size_t v = 0; v < model->nvars; v++) {
         const nci_variable *from = &model->vars[v];
-        vars[v] = (nci_var){.name = from->name,
-                            .rank = from->rank,
-                            .attrs = from->attrs,
-                            .dtype = from->array ? from->array->dtype
-                                                 : from->stored};
+        vars[v] =
+            (nci_var){.name = from->name,
+                      .rank = from->rank,
+                      .attrs = from->attrs,
+                      .dtype = from->array ? from->array->dtype : from->stored};
         memcpy(vars[v].dims, from->dims, sizeof from->dims);
     }
     static char path[] = "data set"; /* for messages */
@@ -122,7 +121,7 @@ static ncg_status finish(ncg_status st, nci_model *model_take, nci_model **out,
     return NCG_OK;
 }
 
-/* ---- variables ------------------------------------------------------------------- */
+/* ---- variables ----------------------------------------------------------- */
 
 ncg_status nci_variable_set_array(nci_variable *var, nci_node *array,
                                   ncg_error *err)
@@ -131,8 +130,7 @@ ncg_status nci_variable_set_array(nci_variable *var, nci_node *array,
     NCI_TRY(nci_node_grid(array, &grid, err));
     var->storage = (nci_storage){.layout = NCI_LAYOUT_CHUNKED};
     for (int d = 0; d < array->rank; d++)
-        var->storage.chunk[d] =
-            grid.axis[d].nchunks ? grid.axis[d].edge[1] : 1;
+        var->storage.chunk[d] = grid.axis[d].nchunks ? grid.axis[d].edge[1] : 1;
     nci_grid_fini(&grid);
     nci_node *old = var->array;
     var->array = nci_node_retain(array);
@@ -259,13 +257,13 @@ ncg_status nci_model_drop(const nci_model *model, const char *const *names,
     return NCG_OK;
 }
 
-/* ---- attributes -------------------------------------------------------------------- */
+/* ---- attributes ---------------------------------------------------------- */
 
 /* What says how values are stored is decided when they are saved. */
 static ncg_status check_attr(const char *name, ncg_dtype dtype, int64_t count,
                              ncg_error *err)
 {
-    static const char *const storage[] = {"_FillValue",   "missing_value",
+    static const char *const storage[] = {"_FillValue", "missing_value",
                                           "scale_factor", "add_offset",
                                           "_Unsigned"};
     NCI_TRY(nci_name_check("attribute", name, err));
@@ -284,9 +282,8 @@ static ncg_status check_attr(const char *name, ncg_dtype dtype, int64_t count,
     return NCG_OK;
 }
 
-static ncg_status put_strings(nci_attrs *attrs, const char *name,
-                              int64_t count, const char *const *values,
-                              ncg_error *err)
+static ncg_status put_strings(nci_attrs *attrs, const char *name, int64_t count,
+                              const char *const *values, ncg_error *err)
 {
     const char **words = nci_calloc((size_t)count + 1, sizeof *words);
     bool ok = words != NULL;

@@ -16,7 +16,7 @@
 #include "dataset/combine.h"
 #include "dataset/units.h"
 
-/* ---- reading ---------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------- */
 
 /* Bits of a double, ordered as the numbers are; both zeros are one. */
 static nci_us number_label(double x)
@@ -56,9 +56,9 @@ static ncg_status read_numbers(const nci_variable *var, nci_index *out,
         NCI_TRY(nci_variable_time_units(var, &out->units, err));
     for (int64_t i = 0; i < n; i++) {
         bool moment = out->is_time && nci_time_is_number(out->values[i]);
-        out->labels[i] =
-            moment ? nci_time_absolute_us(&out->units, out->values[i])
-                   : number_label(out->values[i]);
+        out->labels[i] = moment
+                             ? nci_time_absolute_us(&out->units, out->values[i])
+                             : number_label(out->values[i]);
     }
     return NCG_OK;
 }
@@ -139,7 +139,7 @@ bool nci_index_equal(const nci_index *a, const nci_index *b)
            !memcmp(a->labels, b->labels, (size_t)a->count * sizeof *a->labels);
 }
 
-/* ---- what can be compared ----------------------------------------------------- */
+/* ---- what can be compared ------------------------------------------------ */
 
 static ncg_status check_kinds(const nci_index *a, size_t i, const nci_index *b,
                               size_t j, ncg_error *err)
@@ -191,8 +191,8 @@ static ncg_status fail_exact(const nci_index *a, size_t i, const nci_index *b,
         at++;
     if (at == n)
         return nci_fail(err, NCG_EMISMATCH,
-                        "data sets %zu and %zu: %s has %" PRId64
-                        " and %" PRId64 " positions; %s",
+                        "data sets %zu and %zu: %s has %" PRId64 " and %" PRId64
+                        " positions; %s",
                         i + 1, j + 1, a->name, a->count, b->count, remedy);
     return nci_fail(err, NCG_EMISMATCH,
                     "data sets %zu and %zu: %s differs at position %" PRId64
@@ -201,7 +201,7 @@ static ncg_status fail_exact(const nci_index *a, size_t i, const nci_index *b,
                     nci_index_text(b, at, y), remedy);
 }
 
-/* ---- joining ------------------------------------------------------------------- */
+/* ---- joining ------------------------------------------------------------- */
 
 /* A label, and where it stands. */
 typedef struct place {
@@ -328,9 +328,10 @@ static void choose(joining *j, size_t reference, size_t nindices)
 {
     for (size_t i = 0; i < j->nplaces; i = run_end(j, i)) {
         size_t end = run_end(j, i);
-        bool is_in = j->join == NCG_JOIN_INNER   ? end - i == nindices
-                     : j->join == NCG_JOIN_OUTER ? true
-                                                 : run_has(j, i, end, reference);
+        bool is_in = j->join == NCG_JOIN_INNER ? end - i == nindices
+                     : j->join == NCG_JOIN_OUTER
+                         ? true
+                         : run_has(j, i, end, reference);
         size_t at = i;
         while (is_in && j->join != NCG_JOIN_OUTER &&
                j->places[at].index != reference)
@@ -384,8 +385,7 @@ static ncg_status fail_disjoint(const nci_index *a, size_t i,
                     "data sets %zu and %zu share no value of %s: %s to %s and "
                     "%s to %s",
                     i + 1, k + 1, a->name, nci_index_text(a, 0, w),
-                    nci_index_text(a, a->count - 1, x),
-                    nci_index_text(b, 0, y),
+                    nci_index_text(a, a->count - 1, x), nci_index_text(b, 0, y),
                     nci_index_text(b, b->count - 1, z));
 }
 
@@ -465,8 +465,7 @@ ncg_status nci_index_join(const nci_index *indices, size_t n, ncg_join join,
     nci_joined joined = {.is_same = true, .reference = -1, .n = n};
     if (nindices) {
         joined.reference = (int)(join == NCG_JOIN_RIGHT ? last : first);
-        NCI_TRY(
-            join_pairs(indices, n, join, first, &joined.is_same, err));
+        NCI_TRY(join_pairs(indices, n, join, first, &joined.is_same, err));
     }
     joining j = {.indices = indices, .n = n, .join = join};
     joined.positions = nci_calloc(n + 1, sizeof *joined.positions);

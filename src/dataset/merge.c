@@ -12,7 +12,7 @@
 #include "dataset/combine.h"
 #include "dataset/units.h"
 
-/* ---- taking over ------------------------------------------------------------- */
+/* ---- taking over --------------------------------------------------------- */
 
 ncg_status nci_model_take_dim(nci_model *into, const nci_model *from, int dim,
                               int *out, ncg_error *err)
@@ -31,7 +31,8 @@ ncg_status nci_model_take_dim(nci_model *into, const nci_model *from, int dim,
         fresh->role = d->role;
         at = (int)into->ndims - 1;
     }
-    into->dims[at].is_unlimited = into->dims[at].is_unlimited || d->is_unlimited;
+    into->dims[at].is_unlimited =
+        into->dims[at].is_unlimited || d->is_unlimited;
     *out = at;
     return NCG_OK;
 }
@@ -53,7 +54,7 @@ ncg_status nci_model_take(nci_model *into, const nci_model *from, int v,
     return NCG_OK;
 }
 
-/* ---- equal or not --------------------------------------------------------------- */
+/* ---- equal or not -------------------------------------------------------- */
 
 static bool same_dims(const nci_model *a, const nci_variable *x,
                       const nci_model *b, const nci_variable *y)
@@ -116,14 +117,15 @@ static ncg_status same_values(const nci_combining *how, const nci_variable *x,
 {
     nci_node *a = x->array, *b = y->array;
     bool in_memory = a->kind == NCI_NODE_CONST && b->kind == NCI_NODE_CONST;
-    *out = nci_token_equal(a->token, b->token) ||
-           (in_memory && same_bytes(a, b));
-    if (*out || nci_dtype_is_numeric(a->dtype) != nci_dtype_is_numeric(b->dtype))
+    *out =
+        nci_token_equal(a->token, b->token) || (in_memory && same_bytes(a, b));
+    if (*out ||
+        nci_dtype_is_numeric(a->dtype) != nci_dtype_is_numeric(b->dtype))
         return NCG_OK;
     if (!nci_dtype_is_numeric(a->dtype))
         return NCG_OK;
-    if (in_memory && (!nci_dtype_is_wide(a->dtype) ||
-                      !nci_dtype_is_wide(b->dtype)))
+    if (in_memory &&
+        (!nci_dtype_is_wide(a->dtype) || !nci_dtype_is_wide(b->dtype)))
         return same_numbers(x, y, out, err);
     return how->equal ? how->equal(how->ctx, a, b, out, err) : NCG_OK;
 }
@@ -145,7 +147,7 @@ ncg_status nci_variables_equal(const nci_combining *how, const nci_model *a,
     return same_values(how, x, y, out, err);
 }
 
-/* ---- conflicts --------------------------------------------------------------------- */
+/* ---- conflicts ----------------------------------------------------------- */
 
 /* Missing values of the first are those of the second. */
 static ncg_status fill_gaps(nci_variable *into, const nci_variable *from,

@@ -26,7 +26,7 @@ static const char *find_new(const renaming *r, const char *old)
     return NULL;
 }
 
-/* ---- what is renamed ----------------------------------------------------------- */
+/* ---- what is renamed ----------------------------------------------------- */
 
 static ncg_status fail_unknown(const nci_model *model, const char *name,
                                ncg_error *err)
@@ -40,10 +40,9 @@ static ncg_status fail_unknown(const nci_model *model, const char *name,
         names[n++] = model->dims[i].name;
     const char *near = names ? nci_suggest(name, names, n) : NULL;
     nci_free(names);
-    return nci_fail(err, NCG_EINVAL,
-                    "no variable or dimension \"%.200s\"%s%s%s", name,
-                    near ? "; did you mean \"" : "", near ? near : "",
-                    near ? "\"?" : "");
+    return nci_fail(
+        err, NCG_EINVAL, "no variable or dimension \"%.200s\"%s%s%s", name,
+        near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
 static ncg_status check_one(const renaming *r, size_t i, ncg_error *err)
@@ -79,7 +78,7 @@ static ncg_status put_name(char **slot, const char *name, ncg_error *err)
     return NCG_OK;
 }
 
-/* ---- attributes ------------------------------------------------------------------- */
+/* ---- attributes ---------------------------------------------------------- */
 
 static int find_in_model(const void *where, const char *name)
 {
@@ -134,9 +133,9 @@ static bool rewrite_methods(const renaming *r, nci_attrs *attrs)
 /* Attributes that name dimensions. */
 static bool rewrite_dims(renaming *r, nci_attrs *attrs)
 {
-    static const char *const names[] = {"compress",       "sample_dimension",
-                                        "instance_dimension", "node_dimension",
-                                        "edge_dimension", "face_dimension"};
+    static const char *const names[] = {
+        "compress",       "sample_dimension", "instance_dimension",
+        "node_dimension", "edge_dimension",   "face_dimension"};
     bool ok = true;
     r->dims = true;
     for (size_t i = 0; ok && i < sizeof names / sizeof names[0]; i++)
@@ -152,7 +151,7 @@ static bool rewrite(renaming *r, const char *variable, nci_attrs *attrs)
            rewrite_methods(r, attrs);
 }
 
-/* ---- the whole ----------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------- */
 
 static ncg_status apply(renaming *r, nci_model *model, ncg_error *err)
 {

@@ -37,8 +37,7 @@ static void print(const looking *l, double x, char out[NCI_LABEL_TEXT])
 static double distance(const looking *l, int64_t i, double x)
 {
     double d = l->values[i] - x;
-    if (isnan(d) ||
-        (l->method == NCG_SEL_PAD && d > 0) ||
+    if (isnan(d) || (l->method == NCG_SEL_PAD && d > 0) ||
         (l->method == NCG_SEL_BACKFILL && d < 0))
         return INFINITY;
     if (l->is_angle && l->method <= NCG_SEL_NEAREST)
@@ -62,7 +61,8 @@ static int64_t find_least(const looking *l, double x, double *least)
 
 static ncg_status fail_value(const looking *l, double x, ncg_error *err)
 {
-    static const char *const words[] = {"", "", " at or before", " at or after"};
+    static const char *const words[] = {"", "", " at or before",
+                                        " at or after"};
     looking any = *l;
     char asked[NCI_LABEL_TEXT], near[NCI_LABEL_TEXT];
     double least;
@@ -70,8 +70,8 @@ static ncg_status fail_value(const looking *l, double x, ncg_error *err)
     int64_t best = find_least(&any, x, &least);
     print(l, x, asked);
     if (best < 0)
-        return nci_fail(err, NCG_EINVAL, "%s: no value %s: %s has none",
-                        l->dim, asked, l->coord->name);
+        return nci_fail(err, NCG_EINVAL, "%s: no value %s: %s has none", l->dim,
+                        asked, l->coord->name);
     print(l, l->values[best], near);
     if (l->method == NCG_SEL_EXACT)
         return nci_fail(err, NCG_EINVAL,

@@ -24,7 +24,7 @@ struct nci_append {
     int ncid; /* under the library's mutex; -1: not open */
 };
 
-/* ---- the copy ------------------------------------------------------------- */
+/* ---- the copy ------------------------------------------------------------ */
 
 enum { COPY_BYTES = 1 << 20 };
 
@@ -116,7 +116,7 @@ static ncg_status make_copy(nci_append *a, ncg_error *err)
     return st;
 }
 
-/* ---- opening ----------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------- */
 
 static ncg_status open_library(nci_append *a, ncg_error *err)
 {
@@ -127,8 +127,8 @@ static ncg_status open_library(nci_append *a, ncg_error *err)
         a->ncid = -1;
     /* Chunks are written whole: fill values of what follows are not needed,
      * but a region may leave gaps, so the library's fill mode stays. */
-    ncg_status st = code ? nci_fail_write(err, code, a->path, "opening")
-                         : NCG_OK;
+    ncg_status st =
+        code ? nci_fail_write(err, code, a->path, "opening") : NCG_OK;
     nci_library_unlock();
     return st;
 }
@@ -167,7 +167,7 @@ ncg_status nci_append_open(const char *path, bool in_place, nci_append **out,
     return st;
 }
 
-/* ---- writing -------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------- */
 
 /* The group and id of a variable by its path. */
 static int find_var(nci_append *a, const char *name, int *group, int *id)
@@ -235,15 +235,15 @@ ncg_status nci_append_history(nci_append *a, const char *line, ncg_error *err)
                                lines);
     if (!mode)
         (void)nc_enddef(a->ncid);
-    ncg_status st = code ? nci_fail_write(err, code, a->path, "history")
-                         : NCG_OK;
+    ncg_status st =
+        code ? nci_fail_write(err, code, a->path, "history") : NCG_OK;
     nci_library_unlock();
     nci_free(old);
     nci_free(lines);
     return st;
 }
 
-/* ---- the end ------------------------------------------------------------------------ */
+/* ---- the end ------------------------------------------------------------- */
 
 static int close_library(nci_append *a)
 {

@@ -4,16 +4,23 @@
 
 A case that fails prints its number; NCG_CASE=number runs it alone.
 """
+import importlib.util
 import os
 import sys
 import tempfile
 import traceback
 
-import numpy as np
-import xarray as xr
+for module in ("numpy", "xarray", "netCDF4"):
+    if importlib.util.find_spec(module) is None:
+        print(f"skipped: this Python has no {module}; "
+              "scripts/install-deps --tests makes one that has")
+        sys.exit(77)
 
-import sets
-from sets import ncg
+import numpy as np  # noqa: E402
+import xarray as xr  # noqa: E402
+
+import sets  # noqa: E402
+from sets import ncg  # noqa: E402
 
 DIMS = ["time", "lat", "lon", "lev"]
 KINDS = ["i2", "i4", "f4", "f8"]
@@ -308,6 +315,101 @@ def saved(rng, context):
             assert set(ds.variables) == set(a.variables)
         again = sets.open_(context, path)
         assert set(again.names()) == set(a.variables)
+
+
+def series(rng, first, n, packed, turned):
+    """n steps from a day on, and how xarray is told to write them. `turned`:
+    a variable that has its time last, which classic files cannot have."""
+    ds = xr.Dataset(
+        {"tas": (("time", "lat"), field(rng, (n, 3), "f8") * 0.5),
+         "n": (("lat", "time"), field(rng, (3, n), "i4")) if turned else
+              (("time", "lat"), field(rng, (n, 3), "i4"))},
+        {"time": first + np.arange(n, dtype="f8"), "lat": [10., 20., 30.]})
+    ds["time"].attrs["units"] = "days since 2001-01-01"
+    ds["tas"].attrs["units"] = "K"
+    how = {"chunksizes": (4, 2)}
+    if packed:
+        how.update(dtype="i2", scale_factor=0.25, add_offset=10.,
+                   _FillValue=np.int16(-999))
+    return ds, {"tas": how}
+
+
+def read(path):
+    with xr.open_dataset(path, decode_times=False) as ds:
+        return ds.load()
+
+
+def write(ds, path, encoding, file):
+    encoding = {k: dict(v) for k, v in encoding.items()}
+    if file == "NETCDF3_64BIT":
+        encoding["tas"].pop("chunksizes")
+    ds.to_netcdf(path, format=file, engine="netcdf4", encoding=encoding,
+                 unlimited_dims=["time"])
+
+
+@check(24)
+def append(rng, context):
+    """A file that NetCDF-C wrote grows, packed as it is."""
+    packed = bool(rng.random() < 0.5)
+    file = str(rng.choice(["NETCDF4", "NETCDF3_64BIT", "NETCDF4_CLASSIC"]))
+    turned = file == "NETCDF4"
+    old, how = series(rng, 0, int(rng.integers(1, 9)), packed, turned)
+    new, _ = series(rng, old.sizes["time"], int(rng.integers(1, 9)), packed,
+                    turned)
+    made = sets.make(context, new, rng)
+    if rng.random() < 0.5:  # counted from another date
+        later = new.assign_coords(time=new.time - 2)
+        later["time"].attrs["units"] = "days since 2001-01-03"
+        made = sets.make(context, later, rng)
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "grows.nc")
+        write(old, path, how, file)
+        made.save(path, append="time", in_place=bool(rng.random() < 0.3),
+                  history="grown")
+        assert os.listdir(folder) == ["grows.nc"]
+        got = read(path)
+        want = xr.concat([old, new], "time")
+        for name in want.variables:
+            np.testing.assert_array_equal(got[name].values, want[name].values,
+                                          err_msg=name)
+        assert got.attrs["history"] == "grown"
+        before = open(path, "rb").read()
+        try:
+            made.save(path, append="time")
+            assert False, "appended twice"
+        except ncg.Error as error:
+            assert error.status == "EMISMATCH" and "time" in error.message
+        assert open(path, "rb").read() == before
+
+
+@check(12)
+def region(rng, context):
+    packed = bool(rng.random() < 0.5)
+    old, how = series(rng, 0, 9, packed, True)
+    start = int(rng.integers(0, 6))
+    new, _ = series(rng, start, int(rng.integers(1, 4)), packed, True)
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "grows.nc")
+        write(old, path, how, "NETCDF4")
+        sets.make(context, new, rng).save(path, region=[f"time={start}"])
+        got, want = read(path), old.copy(deep=True)
+        where = slice(start, start + new.sizes["time"])
+        want["tas"][where] = new["tas"].values
+        want["n"][:, where] = new["n"].values
+        for name in want.variables:
+            np.testing.assert_array_equal(got[name].values, want[name].values,
+                                          err_msg=name)
+        made = sets.make(context, new, rng)
+        for how, status in [({"region": [f"time={start + 1}"]}, "EMISMATCH"),
+                            ({"region": ["time=70"]}, "EMISMATCH"),
+                            ({"region": ["tim=0"]}, "EINVAL"),
+                            ({"region": ["time"]}, "EINVAL"),
+                            ({"append": "lat"}, "EMISMATCH")]:
+            try:
+                made.save(path, **how)
+                assert False, how
+            except ncg.Error as error:
+                assert error.status == status, error
 
 
 def main():
