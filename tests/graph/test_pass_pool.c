@@ -133,7 +133,8 @@ static void others_are_left_alone(void **state)
                           .nlabels = 2,
                           .labels = a.labels,
                           .skipna = true};
-    a.mean.over[0] = a.labels[1] = a.labels[4] = 1;
+    a.mean.over[0] = true;
+    a.labels[1] = a.labels[4] = 1;
     subtract(&a);
     for (int kind = 0; kind < 4; kind++) {
         nci_reduce r = {.op = kind == 0 ? NCG_OP_MEAN : NCG_OP_STD,
