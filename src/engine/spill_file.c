@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/hash.h"
@@ -63,43 +64,43 @@ void nci_spill_file_free(nci_spill_file **slot)
     nci_free(file);
 }
 
-static ncg_status fail_write(const nci_spill_file *file, int sys, int64_t bytes,
-                             ncg_error *err)
+/* `there`: bytes before the chunk in the file. */
+static ncg_status fail_write(const nci_spill_file *file, int sys, int64_t there,
+                             int64_t nbytes, ncg_error *err)
 {
-    char there[32];
+    char chunk[32], before[32];
     return nci_fail_sys(err, NCG_EOUTPUT, sys,
-                        "cannot spill %lld bytes to %.200s (%s there already): "
-                        "%s; give another directory (--spill-dir) or more "
-                        "memory (--mem)",
-                        (long long)bytes, file->directory,
-                        nci_format_bytes((double)file->end, there),
-                        strerror(sys));
+                        "cannot spill a chunk of %s (%lld bytes) to %.200s "
+                        "(%s there already): %s; give another directory "
+                        "(--spill-dir) or more memory (--mem)",
+                        nci_format_bytes((double)nbytes, chunk),
+                        (long long)nbytes, file->directory,
+                        nci_format_bytes((double)there, before), strerror(sys));
 }
 
-/* A directory of our own in `directory`, a file in it, and both names gone. */
-static ncg_status open_locked(nci_spill_file *file, ncg_error *err)
+/* A file that only this process can open, and its name gone. */
+static ncg_status open_locked(nci_spill_file *file, int64_t nbytes,
+                              ncg_error *err)
 {
     nci_text text = {0};
     nci_text_add(&text, "%s/ncgraph-spill-XXXXXX", file->directory);
-    char *folder = nci_text_take(&text), *path = NULL;
-    if (folder && mkdtemp(folder)) {
-        nci_text_add(&text, "%s/chunks", folder);
-        path = nci_text_take(&text);
-        if (path)
-            file->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    }
+    char *path = nci_text_take(&text);
+    if (!path)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    file->fd = mkostemp(path, O_CLOEXEC);
     int sys = errno;
-    bool no_memory = !folder || (!path && file->fd < 0 && sys == ENOMEM);
-    if (path) {
-        unlink(path);
-        rmdir(folder);
-    }
-    nci_free(path);
-    nci_free(folder);
     if (file->fd >= 0)
-        return NCG_OK;
-    return no_memory ? nci_fail(err, NCG_ENOMEM, "out of memory")
-                     : fail_write(file, sys, 0, err);
+        unlink(path);
+    nci_free(path);
+    return file->fd >= 0 ? NCG_OK : fail_write(file, sys, 0, nbytes, err);
+}
+
+/* Growing beyond the limit of file sizes would end the process by a signal. */
+static bool may_end_at(int64_t end)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) || limit.rlim_cur == RLIM_INFINITY ||
+           (uint64_t)end <= (uint64_t)limit.rlim_cur;
 }
 
 /* A place of just this size that is free, or one at the end. */
@@ -127,7 +128,7 @@ static ncg_status take(nci_spill_file *file, int64_t nbytes, nci_extent **out,
     ncg_status st = NCG_OK;
     pthread_mutex_lock(&file->lock);
     if (file->fd < 0)
-        st = open_locked(file, err);
+        st = open_locked(file, nbytes, err);
     if (!st && !(*out = take_locked(file, nbytes)))
         st = nci_fail(err, NCG_ENOMEM, "out of memory");
     pthread_mutex_unlock(&file->lock);
@@ -146,25 +147,37 @@ void nci_spill_file_drop(nci_spill_file *file, nci_extent **slot)
     pthread_mutex_unlock(&file->lock);
 }
 
+/* Returns errno, 0: all is written. */
+static int write_all(int fd, const char *data, int64_t nbytes, int64_t offset)
+{
+    int64_t done = 0;
+    if (!may_end_at(offset + nbytes))
+        return EFBIG;
+    while (done < nbytes) {
+        ssize_t n =
+            pwrite(fd, data + done, (size_t)(nbytes - done), offset + done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? errno : ENOSPC;
+        done += n;
+    }
+    return 0;
+}
+
 ncg_status nci_spill_file_write(nci_spill_file *file, const nci_buf *chunk,
                                 nci_extent **out, ncg_error *err)
 {
     const char *data = nci_buf_data(chunk);
-    size_t nbytes = nci_buf_size(chunk), done = 0;
+    int64_t nbytes = (int64_t)nci_buf_size(chunk);
     nci_extent *extent = NULL;
-    NCI_TRY(take(file, (int64_t)nbytes, &extent, err));
-    extent->sum = nci_token_of(data, nbytes);
-    while (done < nbytes) {
-        ssize_t n = pwrite(file->fd, data + done, nbytes - done,
-                           extent->offset + (int64_t)done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            int sys = n < 0 ? errno : ENOSPC;
-            nci_spill_file_drop(file, &extent);
-            return fail_write(file, sys, (int64_t)nbytes, err);
-        }
-        done += (size_t)n;
+    NCI_TRY(take(file, nbytes, &extent, err));
+    extent->sum = nci_token_of(data, (size_t)nbytes);
+    int sys = write_all(file->fd, data, nbytes, extent->offset);
+    if (sys) {
+        int64_t there = extent->offset;
+        nci_spill_file_drop(file, &extent);
+        return fail_write(file, sys, there, nbytes, err);
     }
     *out = extent;
     return NCG_OK;
@@ -175,14 +188,16 @@ static ncg_status read_all(const nci_spill_file *file, const nci_extent *extent,
 {
     int64_t done = 0;
     while (done < extent->nbytes) {
-        ssize_t n = pread(file->fd, data + done, (size_t)(extent->nbytes - done),
-                          extent->offset + done);
+        ssize_t n =
+            pread(file->fd, data + done, (size_t)(extent->nbytes - done),
+                  extent->offset + done);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
             return nci_fail_sys(err, NCG_EIO, n < 0 ? errno : 0,
                                 "cannot read a spilled chunk of %lld bytes "
-                                "back from %.200s: %s",
+                                "back from %.200s: %s; give another directory "
+                                "(--spill-dir) or more memory (--mem)",
                                 (long long)extent->nbytes, file->directory,
                                 n < 0 ? strerror(errno) : "the file is short");
         done += n;
@@ -196,12 +211,13 @@ ncg_status nci_spill_file_read(nci_spill_file *file, const nci_extent *extent,
     nci_buf *buf = NULL;
     NCI_TRY(nci_buf_create((size_t)extent->nbytes, &buf, err));
     ncg_status st = read_all(file, extent, nci_buf_data(buf), err);
-    if (!st && !nci_token_equal(
-                   nci_token_of(nci_buf_data(buf), nci_buf_size(buf)),
-                   extent->sum))
+    if (!st &&
+        !nci_token_equal(nci_token_of(nci_buf_data(buf), nci_buf_size(buf)),
+                         extent->sum))
         st = nci_fail(err, NCG_EIO,
                       "a spilled chunk of %lld bytes came back damaged from "
-                      "%.200s: its checksum does not fit",
+                      "%.200s: its checksum does not fit; give another "
+                      "directory (--spill-dir) or more memory (--mem)",
                       (long long)extent->nbytes, file->directory);
     if (st)
         nci_buf_release(&buf);

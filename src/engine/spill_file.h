@@ -4,8 +4,8 @@
 /*
  * Chunks on a local disk for as long as a run lasts: one file, places in it
  * used again, a checksum (XXH3) for each chunk, kept in memory. The file is
- * made with the first chunk, in a directory of its own, and has no name from
- * then on: nothing is left behind however the process ends. Any thread.
+ * made with the first chunk, for this process alone, and has no name from then
+ * on: nothing is left behind however the process ends. Any thread.
  */
 #include "base/buf.h"
 
