@@ -286,9 +286,10 @@ static void strips_are_folded_in_their_order(void **state)
 static void rows_agree_with_plain_sums(void **state)
 {
     static double x[MOST];
+    static float raw[MOST];
     (void)state;
     for (int64_t n = 1; n < MOST; n++) {
-        long double sum = 0, size = 0;
+        long double sum = 0, size = 0, sum_f32 = 0, size_f32 = 0;
         double low = INFINITY;
         int64_t gaps = 0;
         fill_doubles(x, n, false);
@@ -297,10 +298,16 @@ static void rows_agree_with_plain_sums(void **state)
             size += fabs(x[i]);
             low = x[i] < low ? x[i] : low;
             gaps += isnan(x[i]);
+            raw[i] = (float)x[i];
+            sum_f32 += raw[i];
+            size_f32 += fabsf(raw[i]);
         }
         for (int t = 0; t < ntables; t++) {
             double got = tables[t]->row_sum(x, n);
             assert_true(fabsl(got - sum) <= 1e-14L * size);
+            got = tables[t]->row_sum_f32(raw, n);
+            assert_true(got == tables[0]->row_sum_f32(raw, n));
+            assert_true(fabsl(got - sum_f32) <= 1e-14L * size_f32);
             assert_true(tables[t]->row_min(x, n) == low);
             assert_int_equal(tables[t]->count_nan(x, n), gaps);
         }

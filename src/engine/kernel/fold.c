@@ -439,6 +439,22 @@ void nci_acc_f32(nci_acc *acc, const void *raw, int64_t n, nci_walk *cells)
     }
 }
 
+void nci_acc_row_f32(nci_acc *acc, const void *raw, int64_t n, double weight,
+                     int64_t cell)
+{
+    if (isnan(weight)) {
+        miss(acc, cell, n);
+        return;
+    }
+    double sum = acc->isa->row_sum_f32(raw, n);
+    if (!acc->fold->is_weighted) {
+        acc->value[0][cell] += sum;
+        return;
+    }
+    acc->value[0][cell] += weight * sum;
+    acc->value[1][cell] += weight * (double)n;
+}
+
 /* ---- the end of a group ---------------------------------------------------
  */
 

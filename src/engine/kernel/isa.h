@@ -142,6 +142,7 @@ typedef struct nci_isa {
 
     /* Rows: one accumulator for all elements. row_sum takes no NaN. */
     double (*row_sum)(const double *x, int64_t n);
+    double (*row_sum_f32)(const void *raw, int64_t n);
     double (*row_min)(const double *x, int64_t n);
     double (*row_max)(const double *x, int64_t n);
     /* out[0] = sum of w x, out[1] = sum of w; where x or w is NaN neither.
