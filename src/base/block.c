@@ -8,6 +8,7 @@
 
 #include <malloc.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -31,6 +32,36 @@ typedef struct block {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards the list */
 static block kept[NCI_BLOCK_SLOTS];
 static size_t nkept, bytes_kept;
+static _Atomic size_t bound = SIZE_MAX;
+static _Atomic size_t given_back; /* to the heap since it was trimmed */
+
+void nci_block_bound(size_t nbytes)
+{
+    atomic_store_explicit(&bound, nbytes, memory_order_relaxed);
+}
+
+/* Bytes that may be kept: half of the bound, the other is the heap's. */
+static size_t room(void)
+{
+    size_t half = atomic_load_explicit(&bound, memory_order_relaxed) / 2;
+    return half < NCI_BLOCK_KEPT ? half : NCI_BLOCK_KEPT;
+}
+
+/* The heap keeps pages between blocks that are in use; it does not return them
+ * by itself. */
+static void give_back(block old)
+{
+    free(old.memory);
+    if (old.size < NCI_BLOCK_MIN || old.size > NCI_BLOCK_MAPPED)
+        return;
+    size_t most = atomic_load_explicit(&bound, memory_order_relaxed) / 2;
+    if (atomic_fetch_add(&given_back, old.size) + old.size < most)
+        return;
+    atomic_store(&given_back, 0);
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
 
 static block remove_locked(size_t i)
 {
@@ -60,18 +91,29 @@ void *nci_block_take(size_t nbytes)
     return memory;
 }
 
+/* Makes room for a block in the list: those that go move into `gone`. */
+static size_t evict_locked(size_t nbytes, block *gone)
+{
+    size_t n = 0, most = room();
+    while (nkept && (nkept == NCI_BLOCK_SLOTS || bytes_kept + nbytes > most))
+        gone[n++] = remove_locked(0);
+    return n;
+}
+
 void nci_block_give(void *memory)
 {
+    block gone[NCI_BLOCK_SLOTS];
     block given = {memory,
                    memory && KEEPS_BLOCKS ? malloc_usable_size(memory) : 0};
-    if (given.size < NCI_BLOCK_MIN || given.size > NCI_BLOCK_KEPT ||
+    if (given.size < NCI_BLOCK_MIN || given.size > room() ||
         (uintptr_t)memory % 64 || pthread_mutex_trylock(&lock)) {
-        free(memory);
+        give_back(given);
         return;
     }
-    while (nkept == NCI_BLOCK_SLOTS || bytes_kept + given.size > NCI_BLOCK_KEPT)
-        free(remove_locked(0).memory);
+    size_t n = evict_locked(given.size, gone);
     kept[nkept++] = given;
     bytes_kept += given.size;
     pthread_mutex_unlock(&lock);
+    while (n)
+        give_back(gone[--n]);
 }

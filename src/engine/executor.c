@@ -10,9 +10,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/block.h"
 #include "base/mem.h"
 
 /* ---- life ---------------------------------------------------------------- */
+
+/* How much freed memory may stay with the process: little beside the limit. */
+static size_t free_bytes(int64_t limit)
+{
+    const int64_t few = INT64_C(16) << 20;
+    return (size_t)(limit / 16 > few ? limit / 16 : few);
+}
 
 ncg_status nci_executor_create(const nci_executor_options *options,
                                nci_executor **out, ncg_error *err)
@@ -28,6 +36,7 @@ ncg_status nci_executor_create(const nci_executor_options *options,
     x->threads = options->threads;
     x->limit = options->memory_limit;
     pthread_mutex_init(&x->turn, NULL);
+    nci_block_bound(free_bytes(x->limit));
     ncg_status st = NCG_OK;
     x->lanes = nci_calloc(threads, sizeof *x->lanes);
     if (options->spill_directory)

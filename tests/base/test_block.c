@@ -33,5 +33,46 @@ static void block_fits_the_request(void **state)
     nci_block_give(memory);
 }
 
+static size_t resident(void)
+{
+    size_t all = 0, here = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%zu %zu", &all, &here), 2);
+    fclose(f);
+    return here * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Every other block is freed: the heap cannot shrink, but its pages go. */
+static void freed_blocks_leave_the_process(void **state)
+{
+    enum { N = 128, SIZE = 1 << 20 };
+    void *blocks[N];
+    (void)state;
+    nci_free(
+        nci_alloc_aligned(NCI_BLOCK_KEPT / 2)); /* the heap's from now on */
+    void *kept = nci_block_take(NCI_BLOCK_KEPT / 2);
+    if (!kept) {
+        print_message("skipped: nothing is kept in sanitizer builds\n");
+        skip();
+    }
+    free(kept);
+    nci_block_bound(16 << 20);
+    for (int i = 0; i < N; i++) {
+        blocks[i] = nci_alloc_aligned(SIZE);
+        assert_non_null(blocks[i]);
+        memset(blocks[i], 1, SIZE);
+    }
+    size_t before = resident();
+    for (int i = 0; i < N; i += 2)
+        nci_free(blocks[i]);
+    size_t after = resident();
+    assert_true(before >= after + (N / 2 - 16) * (size_t)SIZE);
+    for (int i = 1; i < N; i += 2)
+        nci_free(blocks[i]);
+    nci_block_bound(SIZE_MAX);
+}
+
 NCG_TESTS(NCG_TEST(block_is_large_enough_and_aligned),
-          NCG_TEST(block_fits_the_request))
+          NCG_TEST(block_fits_the_request),
+          NCG_TEST(freed_blocks_leave_the_process))
