@@ -198,7 +198,7 @@ static const option_def defs[] = {
     CALL(0, "mem", "SIZE", set_memory,
          "memory limit: 512M, 4G (default: 60 %)"),
     TEXT(0, "spill-dir", "DIR", spill_dir,
-         "local disk for chunks beyond --mem (default: $TMPDIR)"),
+         "disk for chunks beyond --mem (default: $TMPDIR)"),
     FLAG(0, "explain", explain, "print the plan, do not run it"),
     TEXT(0, "graph", "FILE.svg", graph, "draw the task graph with Graphviz"),
     FLAG(0, "dry-run", dry_run, "check everything, run nothing"),
