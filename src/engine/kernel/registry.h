@@ -27,6 +27,10 @@ typedef struct nci_kernel {
 extern const nci_kernel nci_kernels_shape[]; /* block_shape.c */
 extern const nci_kernel nci_kernels_scan[];  /* block_scan.c */
 extern const nci_kernel nci_kernels_contract[]; /* block_contract.c */
+extern const nci_kernel nci_kernels_quantile[]; /* block_quantile.c */
+extern const nci_kernel nci_kernels_quantile_long[];
+extern const nci_kernel nci_kernels_sort[];   /* block_sort.c */
+extern const nci_kernel nci_kernels_window[]; /* block_window.c */
 
 typedef struct nci_kernel_table nci_kernel_table;
 

@@ -21,6 +21,8 @@ typedef struct greedy {
     int64_t *live;      /* tasks whose output is alive */
     int64_t *live_at;   /* where a task stands in `live` */
     int64_t *stamp;     /* of the look that saw a task */
+    int64_t *considered; /* the step that did, from 1 */
+    int64_t step;
     uint64_t *needed;   /* NULL: all */
     int64_t nlive, look, looks;
     int64_t *list, count;
@@ -113,8 +115,10 @@ static void consider(void *ctx, int input, int64_t task)
 {
     greedy *g = ctx;
     (void)input;
-    if (g->done[task] || !is_needed(g, task))
+    if (g->done[task] || g->considered[task] == g->step ||
+        g->looks >= MOST_LOOKS || !is_needed(g, task))
         return;
+    g->considered[task] = g->step;
     look_at(g, task);
     if (g->best < 0 || g->cost < g->best_cost ||
         (g->cost == g->best_cost && task < g->best)) {
@@ -160,6 +164,7 @@ static ncg_status step(greedy *g, const int64_t *weight, bool *is_end,
 {
     int64_t task = -1;
     g->best = -1;
+    g->step++;
     for (int64_t i = 0; i < g->nlive; i++)
         nci_plan_dependents(g->plan, g->live[i], consider, g);
     if (g->best < 0) {
@@ -184,7 +189,9 @@ static ncg_status start(greedy *g, const nci_plan *plan, ncg_error *err)
     g->live = nci_calloc(n, sizeof *g->live);
     g->live_at = nci_calloc(n, sizeof *g->live_at);
     g->stamp = nci_calloc(n, sizeof *g->stamp);
-    if (!g->done || !g->left || !g->live || !g->live_at || !g->stamp)
+    g->considered = nci_calloc(n, sizeof *g->considered);
+    if (!g->done || !g->left || !g->live || !g->live_at || !g->stamp ||
+        !g->considered)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     return nci_order_needed(plan, &g->needed, err);
 }
@@ -204,6 +211,7 @@ ncg_status nci_order_greedy(const nci_plan *plan, const int64_t *weight,
     nci_free(g.live);
     nci_free(g.live_at);
     nci_free(g.stamp);
+    nci_free(g.considered);
     nci_free(g.needed);
     return st;
 }

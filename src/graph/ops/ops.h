@@ -98,6 +98,10 @@ ncg_status nci_ops_scan(nci_node *input, nci_scan_op op, int axis, bool skipna,
 /* nci_ops_sort sorts ascending, NaN and missing last. */
 ncg_status nci_ops_sort(nci_node *input, int axis, nci_node **out,
                         ncg_error *err);
+/* nci_ops_sort_within rechunks within `limit` bytes first (0: no limit); values
+ * never depend on it. */
+ncg_status nci_ops_sort_within(nci_node *input, int axis, int64_t limit,
+                               nci_node **out, ncg_error *err);
 
 typedef enum nci_quantile_method { /* NumPy's names and formulas */
     NCI_QUANTILE_INVERTED_CDF,
@@ -114,6 +118,10 @@ typedef enum nci_quantile_method { /* NumPy's names and formulas */
     NCI_QUANTILE_MIDPOINT,
     NCI_QUANTILE_NEAREST
 } nci_quantile_method;
+/* nci_quantile_method_parse finds a method by NumPy's name; NULL: linear.
+ * EINVAL lists them. */
+ncg_status nci_quantile_method_parse(const char *name,
+                                     nci_quantile_method *out, ncg_error *err);
 /* nci_ops_quantile: exact quantiles q[nq] over all axes with over[d] together;
  * result dtype f4 for f4, else f8; the axis of quantiles comes first, none
  * where nq is 1 and `scalar`. keep[d]: a reduced axis stays with size 1.
@@ -122,6 +130,13 @@ ncg_status nci_ops_quantile(nci_node *input, const bool *over,
                             const bool *keep, const double *q, int nq,
                             bool scalar, nci_quantile_method method,
                             bool skipna, nci_node **out, ncg_error *err);
+/* nci_ops_quantile_within reads the input several times where it does not fit
+ * into `limit` bytes (0: no limit); values never depend on it. */
+ncg_status nci_ops_quantile_within(nci_node *input, const bool *over,
+                                   const bool *keep, const double *q, int nq,
+                                   bool scalar, nci_quantile_method method,
+                                   bool skipna, int64_t limit, nci_node **out,
+                                   ncg_error *err);
 /* nci_ops_quantile_by: the same along `axis` for each group of positions;
  * labels[i] in 0..nlabels-1 or -1; the axis then has nlabels positions. */
 ncg_status nci_ops_quantile_by(nci_node *input, int axis,
@@ -129,6 +144,15 @@ ncg_status nci_ops_quantile_by(nci_node *input, int axis,
                                const double *q, int nq, bool scalar,
                                nci_quantile_method method, bool skipna,
                                nci_node **out, ncg_error *err);
+/* nci_ops_quantile_groups is both: groups along `axis`, other axes with over[d]
+ * wholly. */
+ncg_status nci_ops_quantile_groups(nci_node *input, const bool *over,
+                                   const bool *keep, int axis,
+                                   const int32_t *labels, int32_t nlabels,
+                                   const double *q, int nq, bool scalar,
+                                   nci_quantile_method method, bool skipna,
+                                   int64_t limit, nci_node **out,
+                                   ncg_error *err);
 
 /* ---- window.c ---------------------------------------------------------------- */
 
