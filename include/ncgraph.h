@@ -273,7 +273,8 @@ NCG_API ncg_status ncg_dataset_sel(ncg_dataset *ds, const char *const *what,
     X(FIRST, 10, "first", "point")                                             \
     X(LAST, 11, "last", "point")                                               \
     X(ARGMIN, 12, "argmin", NULL)                                              \
-    X(ARGMAX, 13, "argmax", NULL)
+    X(ARGMAX, 13, "argmax", NULL)                                              \
+    X(PROD, 14, "prod", NULL)
 
 typedef enum ncg_op {
 #define NCG_OP_ENUM(name, value, verb, method) NCG_OP_##name = value,
@@ -317,6 +318,17 @@ typedef struct ncg_reduce_options {
 NCG_API ncg_status ncg_dataset_reduce(ncg_dataset *ds,
                                       const ncg_reduce_options *options,
                                       ncg_dataset **out, ncg_error *err);
+/* ncg_dataset_quantile gives exact quantiles q[nq] (each 0..1; NULL: the
+ * median), by one of NumPy's methods (NULL: "linear"). One quantile is a scalar
+ * coordinate of the result, several are a leading dimension `quantile`. Of the
+ * options it uses dims, by, skipna, keepdims and stamp. Data that do not fit
+ * into the context's memory limit are read several times.
+ * Errors: EINVAL: as ncg_dataset_reduce; a quantile outside 0..1, an unknown
+ * method. */
+NCG_API ncg_status ncg_dataset_quantile(ncg_dataset *ds, const double *q,
+                                        size_t nq, const char *method,
+                                        const ncg_reduce_options *options,
+                                        ncg_dataset **out, ncg_error *err);
 /* ncg_dataset_anomaly subtracts the time mean (of each group of `by`). */
 NCG_API ncg_status ncg_dataset_anomaly(ncg_dataset *ds, const char *by,
                                        ncg_dataset **out, ncg_error *err);
@@ -828,6 +840,35 @@ NCG_API ncg_status ncg_array_groupby(ncg_array *array, ncg_array *weights,
                                      const ncg_reduce_options *options,
                                      ncg_array **out, ncg_error *err);
 
+typedef struct ncg_quantile_options {
+    size_t struct_size;
+    const char *method; /* NumPy's name; NULL: "linear" */
+    bool skipna;        /* missing values are left out (default true) */
+    bool keepdims;      /* keep every reduced dimension with size 1 */
+} ncg_quantile_options;
+#define NCG_QUANTILE_OPTIONS_INIT                                              \
+    {sizeof(ncg_quantile_options), NULL, true, false}
+/* ncg_array_quantile gives exact quantiles q[nq], each 0..1, over axes (all
+ * where naxes is 0): a new first axis of nq positions. The result is f4 for f4,
+ * else f8. */
+NCG_API ncg_status ncg_array_quantile(ncg_array *array, const double *q,
+                                      size_t nq, const int *axes, size_t naxes,
+                                      const ncg_quantile_options *options,
+                                      ncg_array **out, ncg_error *err);
+/* ncg_array_median is the quantile 0.5, without an axis for it. */
+NCG_API ncg_status ncg_array_median(ncg_array *array, const int *axes,
+                                    size_t naxes,
+                                    const ncg_quantile_options *options,
+                                    ncg_array **out, ncg_error *err);
+/* ncg_array_quantile_by gives quantiles of each group of positions of an axis;
+ * labels as in ncg_array_groupby. */
+NCG_API ncg_status ncg_array_quantile_by(ncg_array *array, int axis,
+                                         const int32_t *labels,
+                                         int32_t ngroups, const double *q,
+                                         size_t nq,
+                                         const ncg_quantile_options *options,
+                                         ncg_array **out, ncg_error *err);
+
 /* ---- arrays: along an axis -------------------------------------------------- */
 
 typedef enum ncg_scan {
@@ -844,6 +885,33 @@ typedef enum ncg_scan {
 NCG_API ncg_status ncg_array_scan(ncg_array *array, ncg_scan scan, int axis,
                                   bool skipna, int64_t limit, ncg_array **out,
                                   ncg_error *err);
+/* ncg_array_sort sorts ascending, NaN and missing last. */
+NCG_API ncg_status ncg_array_sort(ncg_array *array, int axis, ncg_array **out,
+                                  ncg_error *err);
+
+typedef struct ncg_window_options {
+    size_t struct_size;
+    ncg_op op;           /* mean sum min max std var count */
+    int64_t min_count;   /* fewer valid values give missing; rolling: 0: the
+                            window's length */
+    int ddof;            /* std, var: divisor is N - ddof */
+    bool center;         /* rolling: windows lie around their position */
+    bool skipna;         /* coarsen: missing values are left out */
+    const char *boundary; /* coarsen: "exact" (NULL), "trim", "pad" */
+} ncg_window_options;
+#define NCG_WINDOW_OPTIONS_INIT                                                \
+    {sizeof(ncg_window_options), NCG_OP_MEAN, 0, 0, false, true, NULL}
+/* ncg_array_rolling reduces the window of positions that ends at each one, as
+ * xarray's rolling does: what lies beyond the ends is missing. */
+NCG_API ncg_status ncg_array_rolling(ncg_array *array, int axis, int64_t window,
+                                     const ncg_window_options *options,
+                                     ncg_array **out, ncg_error *err);
+/* ncg_array_coarsen reduces blocks of factor[d] positions along every axis, as
+ * xarray's coarsen does.
+ * Errors: EINVAL where a factor does not divide the size (boundary exact). */
+NCG_API ncg_status ncg_array_coarsen(ncg_array *array, const int64_t *factor,
+                                     const ncg_window_options *options,
+                                     ncg_array **out, ncg_error *err);
 
 /* ---- arrays: products --------------------------------------------------------- */
 

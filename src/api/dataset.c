@@ -118,6 +118,21 @@ ncg_status ncg_dataset_reduce(ncg_dataset *ds,
     return wrap_or_drop(&noting, st, model, out, err);
 }
 
+ncg_status ncg_dataset_quantile(ncg_dataset *ds, const double *q, size_t nq,
+                                const char *method,
+                                const ncg_reduce_options *options,
+                                ncg_dataset **out, ncg_error *err)
+{
+    nci_model *model = NULL;
+    NCI_TRY(check(ds, options, out, err));
+    nci_quantile_request request = {.q = q, .nq = nq, .method = method};
+    request.limit = ds->ctx->options.memory_limit;
+    nci_noting noting = nci_noting_begin(ds->ctx, ds);
+    ncg_status st = nci_model_quantile(ds->model, &request, options,
+                                       nci_noting_text, &noting, &model, err);
+    return wrap_or_drop(&noting, st, model, out, err);
+}
+
 ncg_status ncg_dataset_anomaly(ncg_dataset *ds, const char *by,
                                ncg_dataset **out, ncg_error *err)
 {

@@ -131,9 +131,34 @@ static ncg_status parse_skipna(const nci_verb *verb, const char *value,
     return NCG_OK;
 }
 
-static ncg_status set_key(const nci_verb *verb, unsigned bit, const char *value,
-                          ncg_reduce_options *r, ncg_error *err)
+static ncg_status parse_quantiles(const char *value, nci_step *step,
+                                  ncg_error *err)
 {
+    size_t n = 1;
+    for (const char *at = value; *at; at++)
+        n += *at == ',';
+    free(step->q);
+    step->q = nci_xalloc(n, sizeof *step->q);
+    step->nq = n;
+    for (size_t i = 0; i < n; i++) {
+        char *end;
+        double q = strtod(value, &end);
+        if (end == value || (*end && *end != ',') || !(q >= 0 && q <= 1))
+            return nci_usage(err,
+                             "%s: q= takes numbers from 0 to 1, as in "
+                             "q=0.1,0.9, not '%.*s'",
+                             step->verb->name, (int)strcspn(value, ","), value);
+        step->q[i] = q;
+        value = end + (*end == ',');
+    }
+    return NCG_OK;
+}
+
+static ncg_status set_key(nci_step *step, unsigned bit, const char *value,
+                          ncg_error *err)
+{
+    const nci_verb *verb = step->verb;
+    ncg_reduce_options *r = &step->reduce;
     int64_t number = 0;
     ncg_status st = NCG_OK;
     switch (bit) {
@@ -144,6 +169,11 @@ static ncg_status set_key(const nci_verb *verb, unsigned bit, const char *value,
         return NCG_OK;
     case NCI_KEY_SKIPNA:
         return parse_skipna(verb, value, r, err);
+    case NCI_KEY_Q:
+        return parse_quantiles(value, step, err);
+    case NCI_KEY_METHOD:
+        step->method = value;
+        return NCG_OK;
     case NCI_KEY_MIN_COUNT:
         return parse_number(verb, "min_count", value, INT64_MAX, &r->min_count,
                             err);
@@ -154,9 +184,9 @@ static ncg_status set_key(const nci_verb *verb, unsigned bit, const char *value,
     }
 }
 
-static ncg_status parse_key(const nci_verb *verb, const char *word,
-                            ncg_reduce_options *r, ncg_error *err)
+static ncg_status parse_key(nci_step *step, const char *word, ncg_error *err)
 {
+    const nci_verb *verb = step->verb;
     size_t length = strcspn(word, "=");
     const char *value = word + length + 1;
     for (const nci_key *k = nci_keys; k->name; k++)
@@ -165,7 +195,7 @@ static ncg_status parse_key(const nci_verb *verb, const char *word,
             if (!*value)
                 return nci_usage(err, "%s: %s= needs a value: %s", verb->name,
                                  k->name, k->values);
-            return set_key(verb, k->bit, value, r, err);
+            return set_key(step, k->bit, value, err);
         }
     char *key = nci_xformat("%.*s", (int)length, word);
     ncg_status st = unknown_key(verb, key, err);
@@ -183,7 +213,7 @@ static ncg_status parse_reduce(nci_step *step, ncg_error *err)
     for (size_t i = 0; i < step->nwords; i++) {
         const char *word = step->words[i];
         if (strchr(word, '=')) {
-            ncg_status st = parse_key(step->verb, word, &step->reduce, err);
+            ncg_status st = parse_key(step, word, err);
             if (st)
                 return st;
             continue;
@@ -204,6 +234,9 @@ static ncg_status check_reduce(const nci_step *step, ncg_error *err)
                          "`%s all`",
                          step->verb->name, step->verb->name, step->verb->name,
                          step->verb->name);
+    if ((step->verb->keys & NCI_KEY_Q) && !step->nq)
+        return nci_usage(err, "%s: which ones? `%s %s q=0.1,0.9`",
+                         step->verb->name, step->verb->name, step->dims);
     return NCG_OK;
 }
 
@@ -244,6 +277,7 @@ static ncg_status parse_step(char **words, size_t n, nci_step *step,
         return st;
     switch (step->verb->kind) {
     case NCI_VERB_REDUCE:
+    case NCI_VERB_QUANTILE:
         st = parse_reduce(step, err);
         return st ? st : check_reduce(step, err);
     case NCI_VERB_ANOM:
@@ -292,6 +326,7 @@ void nci_pipeline_fini(nci_pipeline *p)
             free(p->steps[i].words[j]);
         free(p->steps[i].words);
         free(p->steps[i].dims);
+        free(p->steps[i].q);
     }
     free(p->steps);
     memset(p, 0, sizeof *p);
@@ -326,6 +361,11 @@ static ncg_status apply_step(const nci_step *step, const nci_options *options,
         return ncg_dataset_isel(in, words, step->nwords, out, err);
     case NCI_VERB_ANOM:
         return ncg_dataset_anomaly(in, reduce.by, out, err);
+    case NCI_VERB_QUANTILE:
+        reduce.keepdims = options->keepdims;
+        reduce.stamp = options->stamp;
+        return ncg_dataset_quantile(in, step->q, step->nq, step->method,
+                                    &reduce, out, err);
     default:
         reduce.keepdims = options->keepdims;
         reduce.stamp = options->stamp;

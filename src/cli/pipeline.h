@@ -13,7 +13,10 @@ typedef struct nci_step {
     const char *written; /* the CDO name where one was used, else NULL */
     char **words;        /* after the verb; each owned */
     size_t nwords;
-    ncg_reduce_options reduce; /* NCI_VERB_REDUCE, NCI_VERB_ANOM (by) */
+    ncg_reduce_options reduce; /* NCI_VERB_REDUCE, _QUANTILE, _ANOM (by) */
+    double *q; /* NCI_VERB_QUANTILE: nq of them; NULL: the median */
+    size_t nq;
+    const char *method; /* NULL: linear */
     char *dims;                /* what reduce.dims points to */
 } nci_step;
 

@@ -23,6 +23,11 @@ const nci_key nci_keys[] = {
     {NCI_KEY_MIN_COUNT, "min_count", "N",
      "fewer valid values give missing (default 1)"},
     {NCI_KEY_DDOF, "ddof", "N", "the divisor is N - ddof (default 0)"},
+    {NCI_KEY_Q, "q", "Q[,Q...]",
+     "which quantiles, from 0 to 1; several become a dimension"},
+    {NCI_KEY_METHOD, "method",
+     "linear|lower|higher|nearest|midpoint|hazen|weibull|...",
+     "between two values: any of NumPy's thirteen methods (default linear)"},
     {0, NULL, NULL, NULL},
 };
 
@@ -55,6 +60,10 @@ const nci_verb nci_verbs[] = {
     REDUCE("sum", SUM, WEIGHTED, "sum",
            "Integers are summed exactly in 64 bits, other values in double.",
            "ncgraph pr.nc : sum time by=year -o yearly.nc"),
+    REDUCE("prod", PROD, COMMON, "product",
+           "Integers are multiplied in 64 bits, which wrap; other values in\n"
+           "double. The result has no units.",
+           "ncgraph growth.nc : prod time by=year -o yearly.nc"),
     REDUCE("min", MIN, COMMON, "least value", "",
            "ncgraph tas.nc : min time by=date -o tasmin.nc"),
     REDUCE("max", MAX, COMMON, "greatest value", "",
@@ -68,6 +77,18 @@ const nci_verb nci_verbs[] = {
     REDUCE("count", COUNT, NCI_KEY_BY | NCI_KEY_MIN_COUNT,
            "number of valid values", "",
            "ncgraph pr.nc : count time by=year -o observations.nc"),
+    {"median", NCI_VERB_QUANTILE, NCG_OP_MEAN, NCI_KEY_BY | NCI_KEY_SKIPNA,
+     "median DIM... [KEY=VALUE...]", "median", "Exact, as quantile q=0.5.",
+     "ncgraph pr.nc : median time -o median.nc"},
+    {"quantile", NCI_VERB_QUANTILE, NCG_OP_MEAN,
+     NCI_KEY_BY | NCI_KEY_SKIPNA | NCI_KEY_Q | NCI_KEY_METHOD,
+     "quantile DIM... q=Q[,Q...] [KEY=VALUE...]", "quantiles",
+     "Exact: no histogram. Where the data do not fit into the memory limit\n"
+     "they are read several times. Methods: linear lower higher nearest\n"
+     "midpoint hazen weibull median_unbiased normal_unbiased inverted_cdf\n"
+     "averaged_inverted_cdf closest_observation interpolated_inverted_cdf.",
+     "ncgraph pr.nc : quantile time q=0.95 -o p95.nc\n"
+     "ncgraph tas.nc : quantile time q=0.1,0.5,0.9 by=season -o spread.nc"},
     REDUCE("any", ANY, COMMON, "1 where a value is not zero, else 0", "",
            "ncgraph mask.nc : any time -o ever.nc"),
     REDUCE("all", ALL, COMMON, "1 where every value is not zero, else 0", "",
@@ -142,7 +163,7 @@ void nci_verb_help(const nci_verb *verb, FILE *to)
         fputc('\n', to);
         print_indented(verb->details, to);
     }
-    if (verb->kind == NCI_VERB_REDUCE)
+    if (verb->kind == NCI_VERB_REDUCE || verb->kind == NCI_VERB_QUANTILE)
         fputs("\n  DIM is a dimension's name or its role: time, lat, lon, lev,"
               "\n  space (horizontal), all.\n",
               to);

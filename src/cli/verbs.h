@@ -13,6 +13,7 @@ typedef enum nci_verb_kind {
     NCI_VERB_SEL,
     NCI_VERB_ISEL,
     NCI_VERB_REDUCE, /* `op` tells which */
+    NCI_VERB_QUANTILE, /* quantile and median */
     NCI_VERB_ANOM
 } nci_verb_kind;
 
@@ -22,7 +23,9 @@ enum {
     NCI_KEY_WEIGHTS = 2,
     NCI_KEY_SKIPNA = 4,
     NCI_KEY_MIN_COUNT = 8,
-    NCI_KEY_DDOF = 16
+    NCI_KEY_DDOF = 16,
+    NCI_KEY_Q = 32,
+    NCI_KEY_METHOD = 64
 };
 
 typedef struct nci_key {

@@ -107,6 +107,8 @@ static const char *new_quantity(ncg_op op)
     switch (op) {
     case NCG_OP_COUNT:
         return "number of observations of";
+    case NCG_OP_PROD:
+        return "product of";
     case NCG_OP_ANY:
         return "whether any is non-zero:";
     case NCG_OP_ALL:
@@ -163,8 +165,12 @@ ncg_status nci_cf_attrs(const nci_reducing *r, const nci_variable *from,
     const char *what = new_quantity(op);
     bool ok;
     remove_stale(op, &to->attrs);
+    if (r->quantile && !nci_quantile_method_name(r->quantile))
+        return NCG_OK;
     if (what) {
         ok = put_new_quantity(from, what, &to->attrs);
+        if (op == NCG_OP_PROD) /* how many factors is not known */
+            nci_attrs_remove(&to->attrs, "units");
     } else {
         char *methods = nci_cf_methods(r, from, weights);
         ok = methods &&

@@ -14,6 +14,13 @@
 #define METHOD(name, value, verb, method) [value] = method,
 static const char *const methods[] = {NCG_OP_MAP(METHOD)};
 
+/* NULL: CF has no word for it. */
+static const char *method_of(const nci_reducing *r)
+{
+    return r->quantile ? nci_quantile_method_name(r->quantile)
+                       : methods[r->options->op];
+}
+
 static bool is_horizontal(nci_role role)
 {
     return role == NCI_ROLE_LAT || role == NCI_ROLE_LON || role == NCI_ROLE_X ||
@@ -122,16 +129,17 @@ static void find_last_entry(const char *text, const char *name, last_entry *out)
  */
 
 /* One statistic of all members together is not one of yearly ones. */
-static bool is_nested(ncg_op op)
+static bool is_nested(const nci_reducing *r)
 {
-    return op != NCG_OP_STD && op != NCG_OP_VAR && op != NCG_OP_RANGE;
+    ncg_op op = r->options->op;
+    return !r->quantile && op != NCG_OP_STD && op != NCG_OP_VAR && op != NCG_OP_RANGE;
 }
 
 static void add_climatology(const nci_reducing *r, const char *name,
                             const char *old, nci_text *text)
 {
     last_entry last;
-    const char *method = methods[r->options->op], *inner = method;
+    const char *method = method_of(r), *inner = method;
     const char *cycle = r->groups.by == NCI_BY_HOUR ? "days" : "years";
     find_last_entry(old, name, &last);
     bool absorbed = last.is_plain;
@@ -155,7 +163,7 @@ static void add_climatology(const nci_reducing *r, const char *name,
     else
         nci_text_add(text, "%s: %s within %s%s%s %s: %s over %s", name, inner,
                      cycle, space, comment, name, method, cycle);
-    if (!is_nested(r->options->op) && !chain)
+    if (!is_nested(r) && !chain)
         nci_text_add(text, " (comment: of all steps together)");
 }
 
@@ -175,7 +183,7 @@ char *nci_cf_methods(const nci_reducing *r, const nci_variable *from,
     add_names(r, from, weights, climatology ? label : -1, &names);
     if (names.length)
         nci_text_add(&text, "%s%s%s", text.length ? " " : "", names.data,
-                     methods[r->options->op]);
+                     method_of(r));
     if (weights && (names.length || climatology))
         nci_text_add(&text, " (%s)", weights->method);
     text.failed = text.failed || names.failed;

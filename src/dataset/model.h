@@ -161,6 +161,23 @@ ncg_status nci_model_reduce(const nci_model *model,
                             const ncg_reduce_options *options,
                             nci_note_fn note, void *note_payload,
                             nci_model **out, ncg_error *err);
+
+/* Quantiles q[nq], of which one is a scalar coordinate of the result and
+ * several are a dimension; q NULL: the median. */
+typedef struct nci_quantile_request {
+    const double *q;
+    size_t nq;
+    const char *method; /* NumPy's name; NULL: "linear" */
+    int64_t limit;      /* of memory; the result does not depend on it */
+} nci_quantile_request;
+
+/* nci_model_quantile uses dims, by, skipna, keepdims and stamp of `options`.
+ * EINVAL: weights, ddof, min_count, a quantile outside 0..1. */
+ncg_status nci_model_quantile(const nci_model *model,
+                              const nci_quantile_request *request,
+                              const ncg_reduce_options *options,
+                              nci_note_fn note, void *note_payload,
+                              nci_model **out, ncg_error *err);
 ncg_status nci_model_anomaly(const nci_model *model, const char *by,
                              nci_note_fn note, void *note_payload,
                              nci_model **out, ncg_error *err);

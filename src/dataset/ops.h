@@ -159,11 +159,22 @@ ncg_status nci_step_days(const nci_model *model, int coord, double **out,
 
 /* ---- cf_*.c -------------------------------------------------------------- */
 
+/* Instead of an operation: quantiles. */
+typedef struct nci_quantile_spec {
+    const double *q; /* NULL: the median */
+    size_t nq;
+    bool has_axis; /* else one quantile without a dimension for it */
+    const char *method;
+    int64_t limit; /* of memory; values do not depend on it */
+    int dim;       /* of the result, -1 */
+} nci_quantile_spec;
+
 /* A reduction under way. `mask` and `keeps` have one flag a dimension. */
 typedef struct nci_reducing {
     const nci_model *in;
     nci_model *out;
     const ncg_reduce_options *options;
+    nci_quantile_spec *quantile; /* NULL: options->op */
     bool *mask, *keeps;
     int label_dim; /* dimension that is grouped, -1 */
     nci_groups groups;
@@ -173,6 +184,18 @@ typedef struct nci_reducing {
     nci_note_fn note;
     void *note_payload;
 } nci_reducing;
+
+/* quantile.c: */
+/* nci_quantile_method_name: "median" in cell_methods, NULL for others, which CF
+ * has no word for. */
+const char *nci_quantile_method_name(const nci_quantile_spec *spec);
+/* nci_quantile_begin checks the quantiles and adds their coordinate. */
+ncg_status nci_quantile_begin(nci_reducing *r, ncg_error *err);
+/* nci_quantile_var makes the array of `to`, whose dimensions are those that
+ * are left of `from`, and gives it the one of the quantiles. */
+ncg_status nci_quantile_var(const nci_reducing *r,
+                            const nci_variable *from, const nci_reduce *axes,
+                            nci_variable *to, ncg_error *err);
 
 void nci_reducing_note(const nci_reducing *r, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

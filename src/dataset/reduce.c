@@ -15,6 +15,13 @@
 #define VERB(name, value, verb, method) [value] = verb,
 static const char *const verbs[] = {NCG_OP_MAP(VERB)};
 
+static const char *verb_of(const nci_reducing *r)
+{
+    if (!r->quantile)
+        return verbs[r->options->op];
+    return r->quantile->q ? "quantile" : "median";
+}
+
 static bool takes_weights(ncg_op op)
 {
     return op == NCG_OP_MEAN || op == NCG_OP_SUM || op == NCG_OP_STD ||
@@ -72,7 +79,7 @@ static ncg_status fail_enum(const nci_reducing *r, const char *names,
                     "%s%s%s: no %s of an enum, whose values are names; there "
                     "are min, max, count, first, last, argmin, argmax",
                     r->in->nfiles ? r->in->file_names[0] : "",
-                    r->in->nfiles ? ": " : "", names, verbs[r->options->op]);
+                    r->in->nfiles ? ": " : "", names, verb_of(r));
 }
 
 static ncg_status fail_text(const nci_reducing *r, const nci_variable *var,
@@ -238,7 +245,7 @@ static bool is_meridional(const nci_model *model, int dim)
 
 static void note_unweighted(const nci_reducing *r)
 {
-    if (r->options->op != NCG_OP_MEAN || r->options->weights)
+    if (r->quantile || r->options->op != NCG_OP_MEAN || r->options->weights)
         return;
     for (size_t d = 0; d < r->in->ndims; d++)
         if (r->mask[d] && is_meridional(r->in, (int)d)) {
@@ -275,7 +282,8 @@ static ncg_status reducing_init(nci_reducing *r, ncg_error *err)
         note_end_stamps(r);
     }
     note_unweighted(r);
-    return nci_model_begin(in, &r->out, err);
+    NCI_TRY(nci_model_begin(in, &r->out, err));
+    return r->quantile ? nci_quantile_begin(r, err) : NCG_OK;
 }
 
 /* ---- variables
@@ -323,13 +331,17 @@ static ncg_status reduce_var(nci_reducing *r, int index, ncg_error *err)
         if (!st)
             st = nci_weights_operand(r->in, &weights, index, &operand, err);
     }
-    if (!st &&
-        (st = nci_node_reduce(var->array, &reduce, weighted ? &operand : NULL,
-                              &to->array, err)))
+    if (!st && r->quantile)
+        st = nci_quantile_var(r, var, &reduce, to, err);
+    else if (!st)
+        st = nci_node_reduce(var->array, &reduce, weighted ? &operand : NULL,
+                             &to->array, err);
+    if (st)
         nci_error_wrap(err, "%s", var->name);
     if (!st)
         st = nci_cf_attrs(r, var, weighted ? &weights : NULL, to, err);
-    to->is_enum = var->is_enum && keeps_values(r->options->op);
+    to->is_enum =
+        var->is_enum && !r->quantile && keeps_values(r->options->op);
     r->nreduced++;
     nci_weights_fini(&weights);
     return st;
@@ -412,7 +424,7 @@ static void note_left_out(const nci_reducing *r)
                           r->textual.data);
     if (r->enums.length)
         nci_reducing_note(r, "left out, as there is no %s of an enum: %s",
-                          verbs[r->options->op], r->enums.data);
+                          verb_of(r), r->enums.data);
 }
 
 static void resize_dims(nci_reducing *r)
@@ -449,16 +461,18 @@ static ncg_status run(nci_reducing *r, ncg_error *err)
     return st;
 }
 
-ncg_status nci_model_reduce(const nci_model *model,
-                            const ncg_reduce_options *options, nci_note_fn note,
-                            void *note_payload, nci_model **out, ncg_error *err)
+static ncg_status reduce_model(const nci_model *model,
+                               const ncg_reduce_options *options,
+                               nci_quantile_spec *quantile, nci_note_fn note,
+                               void *note_payload, nci_model **out,
+                               ncg_error *err)
 {
     nci_reducing r = {.in = model,
                       .options = options,
+                      .quantile = quantile,
                       .label_dim = -1,
                       .note = note,
                       .note_payload = note_payload};
-    NCI_TRY(check_options(options, err));
     ncg_status st = run(&r, err);
     if (!st) {
         *out = r.out;
@@ -466,4 +480,35 @@ ncg_status nci_model_reduce(const nci_model *model,
     }
     reducing_fini(&r);
     return st;
+}
+
+ncg_status nci_model_reduce(const nci_model *model,
+                            const ncg_reduce_options *options, nci_note_fn note,
+                            void *note_payload, nci_model **out, ncg_error *err)
+{
+    NCI_TRY(check_options(options, err));
+    return reduce_model(model, options, NULL, note, note_payload, out, err);
+}
+
+ncg_status nci_model_quantile(const nci_model *model,
+                              const nci_quantile_request *request,
+                              const ncg_reduce_options *options,
+                              nci_note_fn note, void *note_payload,
+                              nci_model **out, ncg_error *err)
+{
+    nci_quantile_spec spec = {.q = request->q,
+                              .nq = request->nq,
+                              .has_axis = request->q && request->nq > 1,
+                              .method = request->method,
+                              .limit = request->limit,
+                              .dim = -1};
+    ncg_reduce_options plain = *options;
+    plain.op = NCG_OP_MEAN;
+    if (options->weights || options->ddof)
+        return nci_fail(err, NCG_EINVAL,
+                        "quantile: neither weights nor ddof have a meaning");
+    if (options->min_count > 1)
+        return nci_fail(err, NCG_EINVAL,
+                        "quantile: min_count has no meaning");
+    return reduce_model(model, &plain, &spec, note, note_payload, out, err);
 }

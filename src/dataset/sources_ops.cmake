@@ -15,6 +15,7 @@ list(APPEND dataset_sources
   merge.c
   output.c
   pick.c
+  quantile.c
   reduce.c
   rename.c
   roles.c

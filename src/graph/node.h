@@ -122,8 +122,8 @@ ncg_status nci_node_map(nci_map_op op, ncg_dtype dtype, int rank,
 /* nci_node_reduce reduces `input`; `weights` (may be NULL) lies in the input's
  * axes. Labels are copied. Result shape: reduced axes dropped unless kept, the
  * label axis has nlabels positions. Result dtype: mean, std, var, range: F32
- * for F32 input, else F64; sum: I64 or U64 for integers (F64 with weights),
- * F32 for F32; min, max, first, last: the input's; count, argmin, argmax: I64;
+ * for F32 input, else F64; sum, prod: I64 or U64 for integers (F64 with
+ * weights), F32 for F32; min, max, first, last: the input's; count, argmin, argmax: I64;
  * any, all: BOOL (I8 in files). EINVAL: weights with an operation other than
  * mean, sum, std, var. */
 ncg_status nci_node_reduce(nci_node *input, const nci_reduce *reduce,

@@ -245,6 +245,7 @@ static ncg_dtype result_dtype(ncg_op op, ncg_dtype dtype, bool weighted)
     case NCG_OP_RANGE:
         return real;
     case NCG_OP_SUM:
+    case NCG_OP_PROD:
         if (is_float || weighted)
             return real;
         return nci_dtype_is_signed(dtype) || dtype == NCG_DTYPE_BOOL

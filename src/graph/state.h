@@ -9,6 +9,7 @@
  *     | value[0] f64/i64 | value[1] | index i64 | count i32/i64 |
  *
  *     mean, sum       value[0] = sum of x (w x with weights: value[1] = sum w)
+ *     prod            value[0]
  *     std, var        value[0] = mean, value[1] = sum of squared deviations
  *                     (weights: value[2] = sum of w)
  *     min, max        value[0]

@@ -57,6 +57,8 @@ static bool is_wide(const nci_node *node, const nci_program *program,
         return false; /* computed as doubles */
     if (nci_dtype_is_wide(input->dtype))
         return true;
+    if (op == NCG_OP_PROD)
+        return true;
     int bits = 8 * (int)ncg_dtype_size(input->dtype);
     return op == NCG_OP_SUM && program->fused.nsteps &&
            positions > ((int64_t)1 << 53) >> bits;

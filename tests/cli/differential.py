@@ -148,6 +148,10 @@ class Differential(clitest.TestCase):
             types = {n: d[n].dtype for n in names}
         if "skipna" in how:
             how["skipna"] = how["skipna"] == "yes"
+        if "q" in how:
+            how["q"] = [float(q) for q in how["q"].split(",")]
+            if len(how["q"]) == 1:
+                how["q"] = how["q"][0]
         for name in names:
             own = case.dims[name]
             axes = [own.index(d) for d in own if d in axes_of]
@@ -199,6 +203,52 @@ class Differential(clitest.TestCase):
                      skipna="no")
         self.compare(case, "max", ["time"], list("fd"), by="year",
                      min_count=30)
+
+    def test_quantiles(self):
+        case = Case(self.dir)
+        for dims in (["time"], ["lon"], ["lat", "lon"], ["time", "lev"],
+                     ["time", "lon"], ["all"]):
+            self.compare(case, "median", dims, list("fpibds"))
+            self.compare(case, "quantile", dims, list("fpid"), q="0.1,0.5,1")
+        self.compare(case, "median", ["time"], list("fpid"), skipna="no")
+        for method in ("linear lower higher nearest midpoint hazen weibull "
+                       "median_unbiased normal_unbiased inverted_cdf "
+                       "averaged_inverted_cdf closest_observation "
+                       "interpolated_inverted_cdf").split():
+            self.compare(case, "quantile", ["time"], list("fpid"), q="0.37",
+                         method=method)
+        for by in ("month", "season", "year", "dayofyear"):
+            self.compare(case, "median", ["time"], list("fpid"), by=by)
+            self.compare(case, "quantile", ["time", "lat"], list("fd"), by=by,
+                         q="0.9")
+
+    def test_quantile_coordinate(self):
+        case = Case(self.dir)
+        self.ok(*case.paths, "-V", "f", ":", "quantile", "time", "q=0.1,0.9",
+                "-o", "out.nc")
+        with netCDF4.Dataset(self.path("out.nc")) as d:
+            self.assertEqual(d["f"].dimensions,
+                             ("quantile", "time", "lat", "lon"))
+            np.testing.assert_array_equal(d["quantile"][:], [0.1, 0.9])
+        self.ok(*case.paths, "-V", "f", ":", "quantile", "time", "q=0.9",
+                "-O", "-o", "out.nc")
+        with netCDF4.Dataset(self.path("out.nc")) as d:
+            self.assertEqual(d["f"].dimensions, ("time", "lat", "lon"))
+            self.assertIn("quantile", d["f"].coordinates)
+            self.assertEqual(float(d["quantile"][...]), 0.9)
+        self.ok(*case.paths, "-V", "f", ":", "median", "time", "-O", "-o",
+                "out.nc")
+        with netCDF4.Dataset(self.path("out.nc")) as d:
+            self.assertIn("time: median", d["f"].cell_methods)
+            self.assertNotIn("quantile", d.variables)
+
+    def test_products(self):
+        case = Case(self.dir)
+        for dims in (["lon"], ["lat", "lon"]):
+            self.compare(case, "prod", dims, list("bds"))
+        self.compare(case, "prod", ["lon"], list("ibds"))
+        self.compare(case, "prod", ["lon"], list("id"), skipna="no")
+        self.compare(case, "prod", ["time"], list("bd"), by="yearmonth")
 
     def test_by_file(self):
         case = Case(self.dir)

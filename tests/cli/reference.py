@@ -63,15 +63,20 @@ def plain(op, x, valid, ddof):
             "all": lambda: ((x != 0) | ~valid).all(-1) * 1.}[op]()
 
 
-def reduce(op, x, axes, weights=None, skipna=True, min_count=1, ddof=0):
-    """`weights` has the shape of x."""
+def reduce(op, x, axes, weights=None, skipna=True, min_count=1, ddof=0,
+           q=0.5, method="linear"):
+    """`weights` has the shape of x; several quantiles become the first axis."""
     x = moved(x, axes)
     valid = ~np.isnan(x)
     n = valid.sum(-1)
     if op == "count":
         return np.where(n < (min_count if min_count > 1 else 0), np.nan, n)
     with np.errstate(all="ignore"):
-        if weights is None:
+        if op in ("median", "quantile"):
+            out = np.nanquantile(x, q, axis=-1, method=method)
+        elif op == "prod":
+            out = np.where(valid, x, 1.).prod(-1)
+        elif weights is None:
             out = plain(op, x, valid, ddof)
         else:
             out = weighted(op, x, valid, moved(weights, axes))

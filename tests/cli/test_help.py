@@ -6,7 +6,7 @@ import re
 import clitest
 
 VERBS = ("sel isel mean sum min max range std var count any all first last "
-         "argmin argmax anom").split()
+         "argmin argmax prod median quantile anom").split()
 OPTIONS = ("-o -O -V -f -z --dtype -j --mem --spill-dir --overlap --join --explain --graph "
            "--dry-run --progress --stats -q -v --no-history --strict "
            "--keepdims --time-stamp --glob --json --no-default-fill "

@@ -303,7 +303,8 @@ typedef struct cell {
     int64_t population, count, index;
     double sum, weight, low, high, first, last, any, all, size;
     int64_t first_i, last_i, low_i, high_i, low_at, high_at;
-    uint64_t total;
+    uint64_t total, product_i;
+    double product;
     double mean, m2;
 } cell;
 
@@ -341,6 +342,9 @@ static void add_to_cell(const array *a, cell *c, int64_t i, int64_t place,
     c->size += fabs(w * x);
     c->weight += w;
     c->total += (uint64_t)v;
+    int64_t whole = wide ? v : fabs(x) < 1e18 ? (int64_t)x : 0;
+    c->product = (first ? 1 : c->product) * x;
+    c->product_i = (first ? 1 : c->product_i) * (uint64_t)whole;
     c->any = c->any || x != 0;
     c->all = first ? x != 0 : c->all && x != 0;
     if (first) {
@@ -415,7 +419,7 @@ static void check_cell(const array *a, const reduction *r, const cell *c,
                                c->count - r->how.ddof <= 0));
     if (op == NCG_OP_MEAN || op == NCG_OP_STD || op == NCG_OP_VAR)
         expect_missing = expect_missing || c->weight == 0;
-    else if (op != NCG_OP_SUM && op != NCG_OP_ANY && op != NCG_OP_ALL &&
+    else if (op != NCG_OP_SUM && op != NCG_OP_PROD && op != NCG_OP_ANY && op != NCG_OP_ALL &&
              op != NCG_OP_COUNT)
         expect_missing = expect_missing || c->count == 0;
     if (is_missing != expect_missing)
@@ -440,6 +444,15 @@ static void check_cell(const array *a, const reduction *r, const cell *c,
         want_i = from_wide ? (int64_t)c->total : (int64_t)c->sum;
         exact = wide && !r->weights;
         eps = wide ? 1 : eps;
+        break;
+    case NCG_OP_PROD:
+        want = c->count ? c->product : 1;
+        want_i = c->count ? (int64_t)c->product_i : 1;
+        exact = wide;
+        scale = 0;
+        if (!exact && !(fabs(want) < 1e30 && fabs(want) > 1e-30))
+            return; /* what a float, or a double, no longer holds */
+        eps *= 100;
         break;
     case NCG_OP_MIN:
         want = c->low;

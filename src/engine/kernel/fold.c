@@ -15,6 +15,7 @@ bool nci_fold_is_wide(const nci_fold *fold)
         return false;
     switch (fold->op) {
     case NCG_OP_SUM:
+    case NCG_OP_PROD:
     case NCG_OP_MIN:
     case NCG_OP_MAX:
     case NCG_OP_RANGE:
@@ -117,6 +118,12 @@ void nci_acc_reset(nci_acc *acc)
     case NCG_OP_ALL:
         fill(acc->value[0], acc->ncells, 1);
         break;
+    case NCG_OP_PROD:
+        if (nci_fold_is_wide(acc->fold))
+            fill_i64(acc->wide[0], acc->ncells, 1);
+        else
+            fill(acc->value[0], acc->ncells, 1);
+        break;
     case NCG_OP_STD:
     case NCG_OP_VAR:
         fill(acc->k, acc->ncells, NAN);
@@ -142,7 +149,8 @@ void nci_acc_reset(nci_acc *acc)
 
 /* What the loops add for each value, made once a block:
  *     x       the value, NaN where missing
- *     plain   the same with a neutral number instead of NaN (sum, any, all)
+ *     plain   the same with a neutral number instead of NaN (sum, prod, any,
+ *             all)
  * With weights a value counts only together with its weight: the loops look at
  * both, columns of deviations are joined beforehand. */
 typedef struct prepared {
@@ -183,6 +191,9 @@ static void prepare(const nci_acc *acc, const nci_fold_block *block,
         out->plain = block->temp2;
     } else if ((op == NCG_OP_SUM || op == NCG_OP_MEAN) && out->any_missing) {
         acc->isa->replace_nan(out->x, n, 0, block->temp2);
+        out->plain = block->temp2;
+    } else if (op == NCG_OP_PROD && out->any_missing) {
+        acc->isa->replace_nan(out->x, n, 1, block->temp2);
         out->plain = block->temp2;
     }
 }
@@ -226,6 +237,20 @@ static void column_squares(nci_acc *acc, const prepared *p, int64_t from,
         isa->column_first(k, x, n);
 }
 
+static void multiply(double *value, const double *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        value[i] *= x[i];
+}
+
+static void multiply_row(double *value, const double *x, int64_t n)
+{
+    double product = *value;
+    for (int64_t i = 0; i < n; i++)
+        product *= x[i];
+    *value = product;
+}
+
 static void fold_column(nci_acc *acc, const prepared *p, int64_t from,
                         int64_t cell, int64_t n)
 {
@@ -241,6 +266,9 @@ static void fold_column(nci_acc *acc, const prepared *p, int64_t from,
     case NCG_OP_SUM:
     case NCG_OP_MEAN:
         isa->column_add(value, p->plain + from, n);
+        break;
+    case NCG_OP_PROD:
+        multiply(value, p->plain + from, n);
         break;
     case NCG_OP_ALL:
     case NCG_OP_MIN:
@@ -325,6 +353,9 @@ static void fold_row(nci_acc *acc, const prepared *p, int64_t from,
     case NCG_OP_SUM:
     case NCG_OP_MEAN:
         *value += isa->row_sum(p->plain + from, n);
+        break;
+    case NCG_OP_PROD:
+        multiply_row(value, p->plain + from, n);
         break;
     case NCG_OP_ALL:
     case NCG_OP_MIN:

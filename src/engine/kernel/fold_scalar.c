@@ -54,6 +54,9 @@ static void fold_wide(nci_acc *acc, int64_t cell, int64_t x)
     case NCG_OP_SUM:
         *value = nci_add_wide(acc->fold->is_unsigned, *value, x);
         break;
+    case NCG_OP_PROD: /* wraps, as NumPy's */
+        *value = (int64_t)((uint64_t)*value * (uint64_t)x);
+        break;
     case NCG_OP_MIN:
         *value = is_less(acc, x, *value) ? x : *value;
         break;

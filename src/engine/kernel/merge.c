@@ -93,6 +93,9 @@ static void merge_wide(const nci_state *into, int64_t a, const nci_state *from,
     case NCG_OP_SUM:
         *x = nci_add_wide(is_unsigned, *x, y);
         break;
+    case NCG_OP_PROD:
+        *x = (int64_t)((uint64_t)*x * (uint64_t)y);
+        break;
     case NCG_OP_MIN:
         *x = less ? y : *x;
         break;
@@ -162,6 +165,8 @@ static void merge_cell(const nci_state *into, int64_t a, const nci_state *from,
     default:
         if (nci_fold_is_wide(into->fold)) {
             merge_wide(into, a, from, b);
+        } else if (op == NCG_OP_PROD) {
+            *x *= y;
         } else if (op == NCG_OP_MIN || op == NCG_OP_ALL) {
             *x = y < *x ? y : *x;
         } else if (op == NCG_OP_MAX || op == NCG_OP_ANY) {
@@ -302,8 +307,8 @@ static bool is_valid(const nci_fold *fold, int64_t count, int64_t population)
         return false;
     if (op == NCG_OP_STD || op == NCG_OP_VAR)
         return count - fold->ddof > 0;
-    return count > 0 || op == NCG_OP_SUM || op == NCG_OP_ANY ||
-           op == NCG_OP_ALL;
+    return count > 0 || op == NCG_OP_SUM || op == NCG_OP_PROD ||
+           op == NCG_OP_ANY || op == NCG_OP_ALL;
 }
 
 /* Weighted deviations: the weights are taken relative to their mean, so that
@@ -336,6 +341,7 @@ static double result(const nci_state *state, int64_t cell, int64_t count)
     case NCG_OP_RANGE:
         return *value_of(state, 1, cell) - x;
     case NCG_OP_ALL:
+    case NCG_OP_PROD:
         return count ? x : 1;
     default:
         return x;
@@ -361,6 +367,8 @@ static int64_t integer_result(const nci_state *state, int64_t cell,
     case NCG_OP_RANGE:
         return (int64_t)((uint64_t)*wide_of(state, 1, cell) -
                          (uint64_t)*wide_of(state, 0, cell));
+    case NCG_OP_PROD:
+        return count ? *wide_of(state, 0, cell) : 1;
     default:
         return *wide_of(state, 0, cell);
     }
