@@ -892,8 +892,8 @@ NCG_API ncg_status ncg_array_sort(ncg_array *array, int axis, ncg_array **out,
 typedef struct ncg_window_options {
     size_t struct_size;
     ncg_op op;           /* mean sum min max std var count */
-    int64_t min_count;   /* fewer valid values give missing; rolling: 0: the
-                            window's length */
+    int64_t min_count;   /* fewer valid values give missing; 0: rolling the
+                            window's length, coarsen 1 */
     int ddof;            /* std, var: divisor is N - ddof */
     bool center;         /* rolling: windows lie around their position */
     bool skipna;         /* coarsen: missing values are left out */

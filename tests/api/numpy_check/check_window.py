@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Sorting and windows against NumPy and xarray."""
+import warnings
+
+import numpy as np
+import xarray as xr
+
+from cases import (ALL, Case, FLOATS, INTEGERS, check, input_, main, shape)
+
+warnings.simplefilter("ignore")
+
+@check(cases=80)
+def sort(rng):
+    one = input_(rng, dtypes=ALL, shape_=shape(rng, low=1), missing=False)
+    axis = int(rng.integers(-one.values.ndim, one.values.ndim))
+    return Case(f"{one.values.dtype} {one.values.shape} {axis}",
+                lambda c: one.on(c).sort(axis), np.sort(one.values, axis))
+
+
+@check(cases=40)
+def sort_missing(rng):
+    one = input_(rng, dtypes=INTEGERS, shape_=shape(rng, low=1))
+    one.missing = one.values.dtype.type(7)
+    axis = int(rng.integers(0, one.values.ndim))
+    holes = np.sort(one.mask(), axis)
+    top = np.iinfo(one.values.dtype).max
+    data = np.sort(np.where(one.mask(), top, one.values), axis)
+    return Case(f"{one.values.dtype} {one.values.shape} {axis}",
+                lambda c: one.on(c).sort(axis),
+                np.ma.masked_array(data, holes))
+
+
+def named(data):
+    return xr.DataArray(data, dims=[f"d{i}" for i in range(data.ndim)])
+
+
+def float_dtype(one):
+    return np.dtype("f4" if one.values.dtype == np.float32 else "f8")
+
+
+@check(cases=200)
+def rolling(rng):
+    op = str(rng.choice(["mean", "sum", "min", "max", "std", "var", "count"]))
+    one = input_(rng, dtypes=FLOATS, shape_=shape(rng, low=1, high=3))
+    axis = int(rng.integers(0, one.values.ndim))
+    n = one.values.shape[axis]
+    window = int(rng.integers(1, n + 1))
+    least = int(rng.integers(1, window + 1))
+    center = bool(rng.random() < 0.4)
+    rolled = named(one.values.astype("f8")).rolling(
+        {f"d{axis}": window}, center=center, min_periods=least)
+    want = getattr(rolled, op)().values
+    if op == "count":
+        return Case(f"count {one.values.shape} {axis} {window} {least} "
+                    f"{center}",
+                    lambda c: one.on(c).rolling(op, axis, window, least,
+                                                center).cast("f8"), want)
+    return Case(f"{op} {one.values.dtype} {one.values.shape} {axis} {window} "
+                f"{least} {center}",
+                lambda c: one.on(c).rolling(op, axis, window, least, center),
+                want.astype(float_dtype(one)),
+                1e-5 if one.values.dtype == np.float32 else 1e-10, 1e-5)
+
+
+@check(cases=150)
+def coarsen(rng):
+    op = str(rng.choice(["mean", "sum", "min", "max", "std", "var"]))
+    one = input_(rng, dtypes=FLOATS, shape_=shape(rng, low=1, high=3))
+    boundary = str(rng.choice(["trim", "pad", "exact"]))
+    factor = [int(rng.integers(1, n + 1)) for n in one.values.shape]
+    sizes = {f"d{i}": f for i, f in enumerate(factor)}
+    text = f"{op} {one.values.dtype} {one.values.shape} {factor} {boundary}"
+
+    def build(c):
+        return one.on(c).coarsen(op, factor, boundary)
+
+    try:
+        want = getattr(named(one.values.astype("f8")).coarsen(
+            sizes, boundary=boundary), op)().values
+        if op == "sum":  # of nothing: missing here, 0 there
+            none = named(one.values).coarsen(sizes, boundary=boundary).count()
+            want = np.where(none.values == 0, np.nan, want)
+    except ValueError:
+        return Case(text, build, "EINVAL")
+    return Case(text, build, want.astype(float_dtype(one)),
+                1e-5 if one.values.dtype == np.float32 else 1e-10, 1e-5)
+
+
+if __name__ == "__main__":
+    main()
