@@ -176,15 +176,15 @@ def write(name, graph, keys, out):
     graph = convert_legacy_graph(graph)
     deps = {k: set(v.dependencies) for k, v in graph.items()}
     rank = order(graph)
-    numbers, todo = {}, sorted(deps, key=str)
-    while todo:  # inputs before their users
+    numbers, waiting = {}, sorted(deps, key=str)
+    while waiting:  # inputs before their users
         later = []
-        for key in todo:
+        for key in waiting:
             if all(d in numbers for d in deps[key]):
                 numbers[key] = len(numbers)
             else:
                 later.append(key)
-        todo = later
+        waiting = later
     print(f"graph {name} {len(numbers)}", file=out)
     for key in numbers:
         line = [sizes.get(key, 8), rank[key]]
