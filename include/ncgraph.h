@@ -1337,7 +1337,8 @@ struct ncg_collection_type {
 };
 
 /* ncg_array_collection and ncg_dataset_collection: computing one gives an
- * ncg_array (ncg_dataset) in memory. The handle is borrowed. */
+ * ncg_array (ncg_dataset) in memory. The handle is borrowed; it is `self` of
+ * the collection, also of one that ncg_persist gave. */
 NCG_API ncg_collection ncg_array_collection(ncg_array *array);
 NCG_API ncg_collection ncg_dataset_collection(ncg_dataset *ds);
 /* ncg_collection_release releases what postpersist gave. */

@@ -58,6 +58,32 @@ class Examples(clitest.TestCase):
         self.assertEqual(np.float32(r.out),
                          np.nanmax(read(self.path("a.nc"), "tas")))
 
+    def test_persist(self):
+        r = self.example("ex_persist", "a.nc", "tas")
+        x = read(self.path("a.nc"), "tas")
+        a = x - np.nanmean(x, axis=0)
+        highest, spread, rest = r.out.split(maxsplit=2)
+        self.assertAlmostEqual(float(highest), np.nanmax(a), delta=1e-3)
+        self.assertAlmostEqual(float(spread.rstrip(",")), np.nanstd(a),
+                               delta=1e-3)
+        self.assertEqual(rest.strip(), "0 chunks read again")
+
+    def test_submit(self):
+        r = self.example("ex_submit", "a.nc", "tas")
+        words = r.out.replace(",", "").split()
+        want = np.nanstd(read(self.path("a.nc"), "tas"), axis=0)
+        self.assertGreaterEqual(int(words[0]), 1)
+        self.assertEqual(int(words[3]), want.size)
+        self.assertAlmostEqual(float(words[-1]), want.sum(),
+                               delta=1e-4 * want.sum())
+
+    def test_error(self):
+        for name in ("ex_persist", "ex_submit"):
+            r = clitest.run(self.path("a.nc"), "nothing", program=os.path.join(
+                os.environ["NCG_EXAMPLES"], name))
+            self.assertEqual(r.code, 2)
+            self.assertIn("no variable nothing", r.err)
+
 
 if __name__ == "__main__":
     clitest.main()
