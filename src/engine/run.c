@@ -132,6 +132,8 @@ static bool apply_locked(run *r, int thread, nci_lane *lane, nci_action *mine)
         case NCI_ACTION_FAILED:
             end_locked(r, action->status);
             break;
+        default: /* of a cluster */
+            break;
         }
     }
     r->actions.count = 0;

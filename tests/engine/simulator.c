@@ -127,6 +127,8 @@ static void apply(sim *s)
             s->result->status = action->status;
             s->over = true;
             break;
+        default: /* of a cluster */
+            break;
         }
     }
     s->actions.count = 0;

@@ -520,6 +520,8 @@ ncg_status nci_sched_handle(nci_sched *s, const nci_event *event,
     case NCI_EVENT_CANCEL:
         nci_sched_fail(s, NCG_ECANCELED);
         break;
+    default:
+        return nci_fail(err, NCG_EINVAL, "an event of a cluster");
     }
     if (s->has_worker)
         dispatch(s, actions);

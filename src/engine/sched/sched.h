@@ -36,6 +36,13 @@
  * one at a time, in the order of the STORE tasks; the scheduler says when. A task finishes when its result is in memory, a STORE task when it has
  * been put.
  *
+ * Many workers. After nci_sched_open_cluster (before the first worker) tasks
+ * are placed on any number of workers that come and go (cluster_internal.h says
+ * how). A worker is a number that is never used again: one that was declared
+ * dead comes back under a new one, so that its old messages are told from new
+ * ones. What the workers hold is booked here exactly; a worker does what it is
+ * told (worker.h) in the order in which it is told.
+ *
  * One owner at a time: the caller serialises events.
  */
 #include "graph/plan.h"
@@ -49,15 +56,36 @@ typedef struct nci_sched_costs {
     int (*threads)(void *ctx, int64_t task, int available);
 } nci_sched_costs;
 
+/* In place of a worker's number. */
+#define NCI_NO_WORKER UINT32_MAX
+#define NCI_CHECKPOINT (UINT32_MAX - 1) /* the directory that all can read */
+
+/* Each event may carry `now`. With one worker in this process the kinds up to
+ * CANCEL are all there is, `worker` is 0 and `now` is not looked at. */
 typedef enum nci_event_kind {
-    NCI_EVENT_WORKER_JOINED, /* worker, threads, limit */
-    NCI_EVENT_TASK_DONE,     /* worker, task, attempt, bytes (STORE) */
-    NCI_EVENT_PUT_DONE,      /* worker, task, attempt */
+    NCI_EVENT_WORKER_JOINED, /* worker, threads, limit; bandwidth, end */
+    NCI_EVENT_TASK_DONE,     /* worker, task, attempt, bytes (STORE), spent */
+    NCI_EVENT_PUT_DONE,      /* task, attempt */
     NCI_EVENT_TASK_FAILED,   /* worker, task, attempt, status; also of a put */
     NCI_EVENT_SPILLED,       /* worker, task, attempt: its output is on disk */
     NCI_EVENT_LOADED,        /* worker, task, attempt: and back in memory */
     NCI_EVENT_SPILL_FAILED,  /* worker, task, attempt, status; also of a load */
-    NCI_EVENT_CANCEL
+    NCI_EVENT_CANCEL,
+
+    NCI_EVENT_WORKER_LEFT,    /* worker: closed, dead, or gone after LEAVE */
+    NCI_EVENT_WORKER_SUSPECT, /* worker: silent for some seconds */
+    NCI_EVENT_WORKER_BACK,    /* worker: a suspect has been heard again */
+    NCI_EVENT_WORKER_DRAIN,   /* worker: is to leave; LEAVE when it may */
+    NCI_EVENT_HELD,           /* worker, task: a worker that has just joined
+                                 has this output in memory from before */
+    NCI_EVENT_FETCHED,        /* worker, task, attempt: has come from a peer */
+    NCI_EVENT_FETCH_FAILED,   /* worker, task, attempt: could not be had; all
+                                 ways to fail: peer gone, refused, damaged */
+    NCI_EVENT_RECALLED,       /* worker, task, attempt: had not been started */
+    NCI_EVENT_CHECKPOINTED,   /* worker, task, attempt */
+    NCI_EVENT_CHECKPOINT_FAILED, /* worker, task, attempt */
+    NCI_EVENT_PUT_LOST,       /* task, attempt: the writer could not fetch it */
+    NCI_EVENT_TICK            /* now: about once a second; deadlines */
 } nci_event_kind;
 
 typedef struct nci_event {
@@ -66,20 +94,46 @@ typedef struct nci_event {
     int threads;
     int64_t limit;
     int64_t task;
-    uint32_t attempt;
-    int64_t bytes; /* what a STORE task left, encoded */
+    uint32_t attempt; /* the number in the action that this answers */
+    int64_t bytes;    /* what a STORE task left, encoded */
     ncg_status status;
+    int64_t now;       /* ns, of any clock that does not go back; 0: as before */
+    int64_t end;       /* JOINED: when the worker ends, on that clock; 0: open */
+    int64_t bandwidth; /* JOINED: bytes a second; 0: not known */
+    int64_t spent;     /* TASK_DONE: ns that it ran; 0: not known */
 } nci_event;
 
+/* Actions for workers carry `worker` and go there in the order in which they
+ * are listed. Actions up to FAILED are those of one worker in this process. */
 typedef enum nci_action_kind {
-    NCI_ACTION_RUN,     /* worker runs task (attempt) on `threads` cores */
-    NCI_ACTION_PUT,     /* worker puts what a STORE task left, then drops it */
-    NCI_ACTION_RELEASE, /* worker drops the task's output, also on disk */
+    NCI_ACTION_RUN,     /* worker runs task (attempt) on `threads` cores. In a
+                           cluster: as soon as its inputs, all of them there or
+                           announced by FETCH and RUN before, and a core are */
+    NCI_ACTION_PUT,     /* worker puts what a STORE task left, then drops it.
+                           In a cluster: the writer fetches it from `from` and
+                           puts it; PUTs are handed out in the order in which
+                           they are to be put, a few at a time; the holder
+                           drops it when a RELEASE comes */
+    NCI_ACTION_RELEASE, /* worker drops the task's output, also on disk, and
+                           forgets a fetch of it that is under way */
     NCI_ACTION_SPILL,   /* worker writes the task's output to disk, keeps it */
     NCI_ACTION_FORGET,  /* worker drops the output that is on disk from memory */
     NCI_ACTION_LOAD,    /* worker reads the task's output from disk */
-    NCI_ACTION_DONE,    /* every output is made */
-    NCI_ACTION_FAILED   /* the run is over: status of the first error */
+    NCI_ACTION_DONE,    /* every output is made; a worker drops all it has */
+    NCI_ACTION_FAILED,  /* the run is over: status of the first error; a worker
+                           ends what runs and drops all it has */
+
+    NCI_ACTION_FETCH,   /* worker gets task's output (bytes) from the worker
+                           `from`, where it is in memory, on disk or about to
+                           be made, or from NCI_CHECKPOINT; answers FETCHED or
+                           FETCH_FAILED with the same attempt */
+    NCI_ACTION_RECALL,  /* worker gives a task back that it has not started:
+                           RECALLED; one that runs goes on and ends as usual */
+    NCI_ACTION_CHECKPOINT, /* worker writes task's output where all workers can
+                              read it: CHECKPOINTED or CHECKPOINT_FAILED */
+    NCI_ACTION_DROP_CHECKPOINT, /* nobody needs that file any more; for
+                                   NCI_NO_WORKER: anybody may do it */
+    NCI_ACTION_LEAVE    /* worker has nothing that is needed: it may end */
 } nci_action_kind;
 
 typedef struct nci_action {
@@ -89,6 +143,8 @@ typedef struct nci_action {
     uint32_t attempt;
     int threads;
     ncg_status status;
+    uint32_t from; /* FETCH, PUT: who has it */
+    int64_t bytes; /* FETCH: its size */
 } nci_action;
 
 /* Actions are appended; the caller resets count and frees items. */
@@ -105,7 +161,33 @@ typedef struct nci_sched_stats {
     int running;      /* tasks and puts under way */
     int threads;      /* cores that they take */
     int64_t spilled;  /* bytes written to disk, in all */
+
+    /* in a cluster: */
+    int workers;        /* that take work now */
+    int64_t fetched;    /* bytes moved between workers, in all */
+    int64_t recomputed; /* tasks run again because their output was lost */
+    int64_t stolen;     /* tasks taken from one worker for another */
+    int64_t moved;      /* bytes moved or checkpointed by drains */
 } nci_sched_stats;
+
+/* How a cluster is run; NCI_CLUSTER_OPTIONS_INIT gives the usual values. */
+typedef struct nci_cluster_options {
+    int64_t floor;       /* nci_sched_floor: a worker's limit is at least this */
+    int64_t latency;     /* ns for a message and its answer */
+    int64_t bandwidth;   /* bytes a second where a worker's is not known */
+    int64_t grace;       /* ns kept back before a worker's end */
+    int put_depth;       /* PUTs handed out at a time */
+    int strikes;         /* deaths of workers that a task may be blamed for */
+    bool can_checkpoint; /* there is a directory that all workers share */
+    bool looks_ahead;    /* tasks are sent ahead of their inputs */
+} nci_cluster_options;
+
+#define NCI_CLUSTER_OPTIONS_INIT                                              \
+    {                                                                         \
+        .latency = 200000, .bandwidth = 1000000000,                           \
+        .grace = INT64_C(30000000000), .put_depth = 8, .strikes = 3,          \
+        .looks_ahead = true                                                   \
+    }
 
 /* nci_sched_create: an order with its peak (choose.h), borrowed. EBUDGET is the
  * answer to a worker whose limit is below that peak. */
@@ -122,6 +204,15 @@ ncg_status nci_sched_floor(const nci_plan *plan, const nci_sched_costs *costs,
  * from then on EBUDGET begins below `floor` (nci_sched_floor). */
 ncg_status nci_sched_allow_spill(nci_sched *sched, int64_t floor,
                                  ncg_error *err);
+/* nci_sched_open_cluster lets any number of workers join, none to begin with:
+ * the run then waits for them. Instead of nci_sched_allow_spill: outputs may
+ * always leave a worker's memory. */
+ncg_status nci_sched_open_cluster(nci_sched *sched,
+                                  const nci_cluster_options *options,
+                                  ncg_error *err);
+/* nci_sched_waits_for says what a run that stands still waits for ("workers"),
+ * NULL where work goes on. */
+const char *nci_sched_waits_for(const nci_sched *sched);
 /* nci_sched_handle takes one event and appends actions. Events of tasks that
  * do not run, or of an older attempt, change nothing. A failure (also memory
  * that runs out in here) stops new work; FAILED follows when all that runs has
