@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "api/handles.h"
 #include "api/submit.h"
 #include "base/mem.h"
+#include "engine/launch/machine.h"
 #include "io/write/writer.h"
 
 const char *ncg_version(void)
@@ -19,45 +18,6 @@ const char *ncg_version(void)
 void ncg_free(void *text)
 {
     nci_free(text);
-}
-
-/* ---- what the machine has ---------------------------------------------------
- */
-
-static int machine_threads(void)
-{
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
-        return CPU_COUNT(&set);
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n > 0 ? (int)n : 1;
-}
-
-/* A limit that a control group sets; 0: none. Version 2, then 1. */
-static int64_t cgroup_memory(void)
-{
-    static const char *const files[] = {
-        "/sys/fs/cgroup/memory.max",
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes"};
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        FILE *file = fopen(files[i], "r");
-        long long bytes = 0;
-        int n = file ? fscanf(file, "%lld", &bytes) : 0;
-        if (file)
-            fclose(file);
-        if (n == 1 && bytes > 0)
-            return bytes;
-    }
-    return 0;
-}
-
-static int64_t machine_memory(void)
-{
-    int64_t bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
-    int64_t limit = cgroup_memory();
-    if (limit > 0 && limit < bytes)
-        bytes = limit;
-    return bytes / 10 * 6;
 }
 
 /* ---- create, destroy
@@ -92,9 +52,9 @@ ncg_status ncg_context_create(const ncg_context_options *options,
     atomic_init(&ctx->refs, 1);
     ctx->options = options ? *options : defaults;
     if (!ctx->options.threads)
-        ctx->options.threads = machine_threads();
+        ctx->options.threads = nci_machine_threads();
     if (!ctx->options.memory_limit)
-        ctx->options.memory_limit = machine_memory();
+        ctx->options.memory_limit = nci_machine_memory() / 10 * 6;
     pthread_mutex_init(&ctx->run, NULL);
     pthread_mutex_init(&ctx->lock, NULL);
     ncg_status st = start_engine(ctx, err);

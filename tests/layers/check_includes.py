@@ -33,7 +33,10 @@ HOMES = [
     (r"udunits2\.h", ["src/dataset/"]),
     (r"xxhash\.h", ["src/base/hash.c"]),
     (r"omp\.h", ["src/engine/kernel/", "src/io/", "bench/"]),
-    (r"jansson\.h", ["src/cli/value.c"]),
+    (r"jansson\.h", ["src/cli/value.c", "src/engine/launch/"]),
+    (r"pmix.*\.h", ["src/engine/launch/module_pmix.c"]),
+    (r"hwloc\.h", ["src/engine/launch/module_pmix.c"]),
+    (r"mpi\.h", ["src/engine/launch/module_mpi.c"]),
     (r"msgpack.*\.h", ["src/graph/pack.c"]),
 ]
 # Programs that measure one layer alone, and the layer they see for it.
