@@ -226,6 +226,7 @@ ncg_status ncg_compute(ncg_context *ctx, const ncg_collection *collections,
 {
     if (!ctx)
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
+    NCI_TRY(nci_handle_check(&ctx->handle, NCI_HANDLE_CONTEXT, err));
     if (options && options->struct_size < sizeof *options)
         return nci_fail(err, NCG_EINVAL, "options were not initialised");
     NCI_TRY(nci_collections_check(collections, n, results, err));

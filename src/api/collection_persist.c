@@ -76,6 +76,7 @@ ncg_status ncg_persist(ncg_context *ctx, const ncg_collection *collections,
 {
     if (!ctx)
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
+    NCI_TRY(nci_handle_check(&ctx->handle, NCI_HANDLE_CONTEXT, err));
     NCI_TRY(nci_collections_check(collections, n, out, err));
     for (size_t i = 0; i < n; i++)
         if (!collections[i].type->postpersist)

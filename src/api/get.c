@@ -303,6 +303,9 @@ static ncg_status get(ncg_context *ctx, ncg_graph *graph, const ncg_keys *keys,
 {
     if (!ctx || !graph || !keys || !out)
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
+    NCI_TRY(nci_handle_check(&ctx->handle, NCI_HANDLE_CONTEXT, err));
+    NCI_TRY(nci_handle_check(&graph->handle, NCI_HANDLE_GRAPH, err));
+    NCI_TRY(nci_handle_check(&keys->handle, NCI_HANDLE_KEYS, err));
     if (graph->ctx && graph->ctx != ctx)
         return nci_fail(err, NCG_EINVAL,
                         "the graph's arrays belong to another context");

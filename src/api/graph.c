@@ -16,6 +16,7 @@ ncg_status nci_graph_create(ncg_graph **out, ncg_error *err)
     ncg_graph *graph = nci_calloc(1, sizeof *graph);
     if (!graph)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
+    nci_handle_init(&graph->handle, NCI_HANDLE_GRAPH);
     atomic_init(&graph->refs, 1);
     pthread_mutex_init(&graph->lock, NULL);
     *out = graph;
@@ -24,8 +25,10 @@ ncg_status nci_graph_create(ncg_graph **out, ncg_error *err)
 
 ncg_graph *ncg_graph_retain(ncg_graph *graph)
 {
-    if (graph)
-        atomic_fetch_add_explicit(&graph->refs, 1, memory_order_relaxed);
+    if (!graph)
+        return NULL;
+    nci_handle_assert(&graph->handle, NCI_HANDLE_GRAPH, __func__);
+    atomic_fetch_add_explicit(&graph->refs, 1, memory_order_relaxed);
     return graph;
 }
 
@@ -34,6 +37,7 @@ void ncg_graph_release(ncg_graph **slot)
     ncg_graph *graph = slot ? *slot : NULL;
     if (!graph)
         return;
+    nci_handle_assert(&graph->handle, NCI_HANDLE_GRAPH, __func__);
     *slot = NULL;
     if (atomic_fetch_sub_explicit(&graph->refs, 1, memory_order_acq_rel) != 1)
         return;
@@ -47,7 +51,7 @@ void ncg_graph_release(ncg_graph **slot)
     if (graph->ctx)
         nci_context_release(&graph->ctx);
     pthread_mutex_destroy(&graph->lock);
-    nci_free(graph);
+    nci_handle_free(&graph->handle);
 }
 
 /* ---- making
@@ -101,6 +105,16 @@ static ncg_status finish(ncg_status st, ncg_graph *graph, ncg_graph **out)
     return st;
 }
 
+static ncg_status add_array(ncg_graph *graph, const ncg_array *array, size_t i,
+                            ncg_error *err)
+{
+    if (!array)
+        return nci_fail(err, NCG_EINVAL, "array %zu is NULL", i);
+    NCI_TRY(nci_handle_check(&array->handle, NCI_HANDLE_ARRAY, err));
+    return nci_graph_add_root(graph, array->ctx, array->node->token,
+                              array->node, err);
+}
+
 ncg_status ncg_graph_of(ncg_array *const *arrays, size_t n, ncg_graph **out,
                         ncg_error *err)
 {
@@ -110,10 +124,7 @@ ncg_status ncg_graph_of(ncg_array *const *arrays, size_t n, ncg_graph **out,
     NCI_TRY(nci_graph_create(&graph, err));
     ncg_status st = NCG_OK;
     for (size_t i = 0; !st && i < n; i++)
-        st = arrays[i] ? nci_graph_add_root(graph, arrays[i]->ctx,
-                                            arrays[i]->node->token,
-                                            arrays[i]->node, err)
-                       : nci_fail(err, NCG_EINVAL, "array %zu is NULL", i);
+        st = add_array(graph, arrays[i], i, err);
     return finish(st, graph, out);
 }
 
@@ -140,10 +151,11 @@ ncg_status ncg_graph_merge(ncg_graph *const *graphs, size_t n, ncg_graph **out,
     graph->is_optimized = n > 0;
     ncg_status st = NCG_OK;
     for (size_t i = 0; !st && i < n; i++) {
-        if (!graphs[i]) {
-            st = nci_fail(err, NCG_EINVAL, "graph %zu is NULL", i);
+        st = graphs[i] ? nci_handle_check(&graphs[i]->handle, NCI_HANDLE_GRAPH,
+                                          err)
+                       : nci_fail(err, NCG_EINVAL, "graph %zu is NULL", i);
+        if (st)
             break;
-        }
         graph->is_optimized = graph->is_optimized && graphs[i]->is_optimized;
         st = add_graph(graph, graphs[i], NULL, err);
     }
@@ -172,6 +184,9 @@ ncg_status ncg_graph_optimize(ncg_graph *from, const ncg_keys *keys,
     ncg_graph *graph = NULL;
     if (!from || !out)
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
+    NCI_TRY(nci_handle_check(&from->handle, NCI_HANDLE_GRAPH, err));
+    if (keys)
+        NCI_TRY(nci_handle_check(&keys->handle, NCI_HANDLE_KEYS, err));
     NCI_TRY(nci_graph_create(&graph, err));
     ncg_status st = add_graph(graph, from, keys, err);
     if (!st)
@@ -222,6 +237,7 @@ ncg_status ncg_graph_array(ncg_graph *graph, const char *layer, ncg_array **out,
     nci_node *node = NULL;
     if (!graph || !layer || !out)
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
+    NCI_TRY(nci_handle_check(&graph->handle, NCI_HANDLE_GRAPH, err));
     if (nci_token_parse(layer, &token))
         NCI_TRY(nci_graph_find(graph, token, &node, err));
     if (!node)

@@ -18,6 +18,7 @@ typedef struct nci_root {
 typedef struct nci_view nci_view; /* walk.c */
 
 struct ncg_graph {
+    nci_handle handle; /* first */
     _Atomic int32_t refs;
     ncg_context *ctx; /* of the arrays; NULL: there are none */
     nci_root *roots;
@@ -30,6 +31,7 @@ struct ncg_graph {
 };
 
 struct ncg_tasks {
+    nci_handle handle; /* first */
     nci_tasks *list;
     int64_t nbytes; /* of the values of tasks to come */
     int32_t *deps;  /* of the task being added */
@@ -47,6 +49,7 @@ typedef struct nci_key_part {
 } nci_key_part;
 
 struct ncg_keys {
+    nci_handle handle; /* first */
     _Atomic int32_t refs;
     nci_key_part *parts;
     size_t nparts, capacity;
@@ -67,6 +70,7 @@ typedef struct nci_result {
 } nci_result;
 
 struct ncg_results {
+    nci_handle handle; /* first */
     _Atomic int32_t refs;
     ncg_context *ctx;
     nci_result *items;

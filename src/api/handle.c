@@ -61,9 +61,17 @@ void nci_handle_free(nci_handle *handle)
 
 static const char *name_of(nci_handle_kind kind)
 {
-    return kind == NCI_HANDLE_CONTEXT   ? "context"
-           : kind == NCI_HANDLE_DATASET ? "data set"
-                                        : "array";
+    static const char *const names[] = {
+        [NCI_HANDLE_DEAD] = "released handle",
+        [NCI_HANDLE_CONTEXT] = "context",
+        [NCI_HANDLE_DATASET] = "data set",
+        [NCI_HANDLE_ARRAY] = "array",
+        [NCI_HANDLE_GRAPH] = "graph",
+        [NCI_HANDLE_KEYS] = "set of keys",
+        [NCI_HANDLE_RESULTS] = "set of results",
+        [NCI_HANDLE_TASKS] = "list of tasks",
+        [NCI_HANDLE_RUN] = "run"};
+    return names[kind];
 }
 
 ncg_status nci_handle_check(const nci_handle *handle, nci_handle_kind kind,

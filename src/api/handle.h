@@ -12,7 +12,12 @@ typedef enum nci_handle_kind {
     NCI_HANDLE_DEAD,
     NCI_HANDLE_CONTEXT,
     NCI_HANDLE_DATASET,
-    NCI_HANDLE_ARRAY
+    NCI_HANDLE_ARRAY,
+    NCI_HANDLE_GRAPH,
+    NCI_HANDLE_KEYS,
+    NCI_HANDLE_RESULTS,
+    NCI_HANDLE_TASKS,
+    NCI_HANDLE_RUN
 } nci_handle_kind;
 
 typedef struct nci_handle {

@@ -29,15 +29,19 @@ ncg_status ncg_key_parse(const char *text, ncg_key *out, ncg_error *err)
 ncg_keys *nci_keys_create(void)
 {
     ncg_keys *keys = nci_calloc(1, sizeof *keys);
-    if (keys)
-        atomic_init(&keys->refs, 1);
+    if (!keys)
+        return NULL;
+    nci_handle_init(&keys->handle, NCI_HANDLE_KEYS);
+    atomic_init(&keys->refs, 1);
     return keys;
 }
 
 ncg_keys *ncg_keys_retain(ncg_keys *keys)
 {
-    if (keys)
-        atomic_fetch_add_explicit(&keys->refs, 1, memory_order_relaxed);
+    if (!keys)
+        return NULL;
+    nci_handle_assert(&keys->handle, NCI_HANDLE_KEYS, __func__);
+    atomic_fetch_add_explicit(&keys->refs, 1, memory_order_relaxed);
     return keys;
 }
 
@@ -46,6 +50,7 @@ void ncg_keys_release(ncg_keys **slot)
     ncg_keys *keys = slot ? *slot : NULL;
     if (!keys)
         return;
+    nci_handle_assert(&keys->handle, NCI_HANDLE_KEYS, __func__);
     *slot = NULL;
     if (atomic_fetch_sub_explicit(&keys->refs, 1, memory_order_acq_rel) != 1)
         return;
@@ -54,7 +59,7 @@ void ncg_keys_release(ncg_keys **slot)
         nci_free(keys->parts[i].index);
     }
     nci_free(keys->parts);
-    nci_free(keys);
+    nci_handle_free(&keys->handle);
 }
 
 /* ---- making
@@ -114,6 +119,7 @@ ncg_status ncg_keys_all(ncg_array *array, ncg_keys **out, ncg_error *err)
 {
     if (!array || !out)
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
+    NCI_TRY(nci_handle_check(&array->handle, NCI_HANDLE_ARRAY, err));
     ncg_keys *keys = nci_keys_create();
     if (!keys)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
@@ -125,6 +131,7 @@ ncg_status ncg_keys_tasks(const ncg_tasks *tasks, ncg_keys **out,
 {
     if (!tasks || !out)
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
+    NCI_TRY(nci_handle_check(&tasks->handle, NCI_HANDLE_TASKS, err));
     const nci_tasks *list = tasks->list;
     ncg_keys *keys = nci_keys_create();
     nci_key_part *part = keys ? add_part(keys, nci_tasks_token(list), 1) : NULL;
@@ -216,8 +223,9 @@ ncg_status ncg_keys_join(ncg_keys *const *list, size_t n, ncg_keys **out,
     ncg_keys *keys = nci_keys_create();
     ncg_status st = keys ? NCG_OK : nci_fail(err, NCG_ENOMEM, "out of memory");
     for (size_t i = 0; !st && i < n; i++) {
-        if (!list[i])
-            st = nci_fail(err, NCG_EINVAL, "keys %zu are NULL", i);
+        st = list[i]
+                 ? nci_handle_check(&list[i]->handle, NCI_HANDLE_KEYS, err)
+                 : nci_fail(err, NCG_EINVAL, "keys %zu are NULL", i);
         for (size_t k = 0; !st && k < list[i]->nparts; k++)
             st = copy_part(keys, &list[i]->parts[k], err);
     }
@@ -230,7 +238,10 @@ ncg_status ncg_keys_join(ncg_keys *const *list, size_t n, ncg_keys **out,
 int64_t ncg_keys_count(const ncg_keys *keys)
 {
     int64_t n = 0;
-    for (size_t i = 0; keys && i < keys->nparts; i++)
+    if (!keys)
+        return 0;
+    nci_handle_assert(&keys->handle, NCI_HANDLE_KEYS, __func__);
+    for (size_t i = 0; i < keys->nparts; i++)
         n += keys->parts[i].count;
     return n;
 }
@@ -240,6 +251,7 @@ ncg_status ncg_keys_at(const ncg_keys *keys, int64_t i, ncg_key *out,
 {
     if (!keys || !out)
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
+    NCI_TRY(nci_handle_check(&keys->handle, NCI_HANDLE_KEYS, err));
     size_t p = 0;
     int64_t at = i;
     while (p < keys->nparts && at >= keys->parts[p].count)

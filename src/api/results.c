@@ -24,6 +24,7 @@ ncg_status nci_results_create(ncg_context *ctx, size_t nitems,
         nci_free(r);
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     }
+    nci_handle_init(&r->handle, NCI_HANDLE_RESULTS);
     atomic_init(&r->refs, 1);
     r->ctx = nci_context_retain(ctx);
     pthread_mutex_init(&r->lock, NULL);
@@ -33,8 +34,10 @@ ncg_status nci_results_create(ncg_context *ctx, size_t nitems,
 
 ncg_results *ncg_results_retain(ncg_results *results)
 {
-    if (results)
-        atomic_fetch_add_explicit(&results->refs, 1, memory_order_relaxed);
+    if (!results)
+        return NULL;
+    nci_handle_assert(&results->handle, NCI_HANDLE_RESULTS, __func__);
+    atomic_fetch_add_explicit(&results->refs, 1, memory_order_relaxed);
     return results;
 }
 
@@ -55,6 +58,7 @@ void ncg_results_release(ncg_results **slot)
     ncg_results *r = slot ? *slot : NULL;
     if (!r)
         return;
+    nci_handle_assert(&r->handle, NCI_HANDLE_RESULTS, __func__);
     *slot = NULL;
     if (atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) != 1)
         return;
@@ -63,7 +67,7 @@ void ncg_results_release(ncg_results **slot)
     nci_free(r->items);
     nci_context_release(&r->ctx);
     pthread_mutex_destroy(&r->lock);
-    nci_free(r);
+    nci_handle_free(&r->handle);
 }
 
 /* ---- boxes in a row-major whole
@@ -221,6 +225,7 @@ ncg_status ncg_results_value(const ncg_results *results, const ncg_key *key,
     nci_box box;
     if (!results || !key || !out)
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
+    NCI_TRY(nci_handle_check(&results->handle, NCI_HANDLE_RESULTS, err));
     return find_value((ncg_results *)results, key, &item, out, &box, err);
 }
 
@@ -232,6 +237,7 @@ ncg_status ncg_results_chunk(const ncg_results *results, const ncg_key *key,
     nci_box box;
     if (!results || !key || !out)
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
+    NCI_TRY(nci_handle_check(&results->handle, NCI_HANDLE_RESULTS, err));
     NCI_TRY(find_value((ncg_results *)results, key, &item, &value, &box, err));
     if (item->tasks)
         return nci_fail(err, NCG_EINVAL,
@@ -279,6 +285,7 @@ ncg_status ncg_results_array(const ncg_results *results, const char *layer,
     nci_node *node = NULL;
     if (!results || !layer || !out)
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
+    NCI_TRY(nci_handle_check(&results->handle, NCI_HANDLE_RESULTS, err));
     if (!nci_token_parse(layer, &token))
         return nci_fail(err, NCG_EINVAL, "\"%.40s\" is no layer", layer);
     NCI_TRY(nci_results_node(results, token, &node, err));
@@ -290,14 +297,18 @@ ncg_status ncg_results_array(const ncg_results *results, const char *layer,
 
 const void *ncg_array_data(const ncg_array *array)
 {
-    return array && array->node->kind == NCI_NODE_CONST
-               ? nci_buf_data(array->node->data)
-               : NULL;
+    if (!array)
+        return NULL;
+    nci_handle_assert(&array->handle, NCI_HANDLE_ARRAY, __func__);
+    return array->node->kind == NCI_NODE_CONST ? nci_buf_data(array->node->data)
+                                               : NULL;
 }
 
 void ncg_array_token(const ncg_array *array, char out[33])
 {
     out[0] = '\0';
-    if (array)
-        nci_token_text(array->node->token, out);
+    if (!array)
+        return;
+    nci_handle_assert(&array->handle, NCI_HANDLE_ARRAY, __func__);
+    nci_token_text(array->node->token, out);
 }

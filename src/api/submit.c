@@ -23,6 +23,7 @@
 #include "engine/serial.h"
 
 struct ncg_run {
+    nci_handle handle; /* first */
     _Atomic int32_t refs;
     ncg_context *ctx;
     ncg_collection *collections; /* retained */
@@ -51,8 +52,10 @@ struct nci_run_queue {
 
 ncg_run *ncg_run_retain(ncg_run *run)
 {
-    if (run)
-        atomic_fetch_add_explicit(&run->refs, 1, memory_order_relaxed);
+    if (!run)
+        return NULL;
+    nci_handle_assert(&run->handle, NCI_HANDLE_RUN, __func__);
+    atomic_fetch_add_explicit(&run->refs, 1, memory_order_relaxed);
     return run;
 }
 
@@ -61,6 +64,7 @@ void ncg_run_release(ncg_run **slot)
     ncg_run *run = slot ? *slot : NULL;
     if (!run)
         return;
+    nci_handle_assert(&run->handle, NCI_HANDLE_RUN, __func__);
     *slot = NULL;
     if (atomic_fetch_sub_explicit(&run->refs, 1, memory_order_acq_rel) != 1)
         return;
@@ -74,7 +78,7 @@ void ncg_run_release(ncg_run **slot)
     nci_free(run->error_key);
     nci_free(run->error_path);
     nci_context_release(&run->ctx);
-    nci_free(run);
+    nci_handle_free(&run->handle);
 }
 
 static bool has_ended(const ncg_run *run)
@@ -95,6 +99,7 @@ static ncg_status create(ncg_context *ctx, const ncg_collection *collections,
         nci_free(results);
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     }
+    nci_handle_init(&run->handle, NCI_HANDLE_RUN);
     atomic_init(&run->refs, 1);
     run->ctx = nci_context_retain(ctx);
     run->collections = copy;
@@ -369,6 +374,7 @@ ncg_status ncg_submit(ncg_context *ctx, const ncg_collection *collections,
     ncg_run *run = NULL;
     if (!ctx)
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
+    NCI_TRY(nci_handle_check(&ctx->handle, NCI_HANDLE_CONTEXT, err));
     NCI_TRY(nci_collections_check(collections, n, out, err));
     if (options && options->struct_size < sizeof *options)
         return nci_fail(err, NCG_EINVAL, "options were not initialised");
@@ -388,8 +394,9 @@ ncg_status ncg_submit(ncg_context *ctx, const ncg_collection *collections,
     return st;
 }
 
-static nci_run_queue *queue_of(const ncg_run *run)
+static nci_run_queue *queue_of(const ncg_run *run, const char *function)
 {
+    nci_handle_assert(&run->handle, NCI_HANDLE_RUN, function);
     return run->ctx->queue;
 }
 
@@ -397,7 +404,7 @@ ncg_run_state ncg_run_poll(const ncg_run *run)
 {
     if (!run)
         return NCG_RUN_FAILED;
-    nci_run_queue *q = queue_of(run);
+    nci_run_queue *q = queue_of(run, __func__);
     pthread_mutex_lock(&q->lock);
     ncg_run_state state = run->state;
     pthread_mutex_unlock(&q->lock);
@@ -420,7 +427,7 @@ ncg_run_state ncg_run_wait(ncg_run *run, double seconds)
 {
     if (!run)
         return NCG_RUN_FAILED;
-    nci_run_queue *q = queue_of(run);
+    nci_run_queue *q = queue_of(run, __func__);
     struct timespec until = deadline_in(seconds < 0 ? 0 : seconds);
     int failure = 0;
     pthread_mutex_lock(&q->lock);
@@ -437,7 +444,7 @@ void ncg_run_cancel(ncg_run *run)
 {
     if (!run)
         return;
-    nci_run_queue *q = queue_of(run);
+    nci_run_queue *q = queue_of(run, __func__);
     ncg_run *queued = run;
     pthread_mutex_lock(&q->lock);
     bool release = cancel_locked(q, run);
@@ -450,7 +457,8 @@ ncg_status ncg_run_results(ncg_run *run, void **results, ncg_error *err)
 {
     if (!run || !results)
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
-    nci_run_queue *q = queue_of(run);
+    NCI_TRY(nci_handle_check(&run->handle, NCI_HANDLE_RUN, err));
+    nci_run_queue *q = queue_of(run, __func__);
     pthread_mutex_lock(&q->lock);
     ncg_run_state state = run->state;
     bool is_taken = run->is_taken;
@@ -484,6 +492,7 @@ ncg_status ncg_run_recompute_failed(ncg_run *run, ncg_error *err)
 {
     if (!run)
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
+    NCI_TRY(nci_handle_check(&run->handle, NCI_HANDLE_RUN, err));
     if (ncg_run_poll(run) < NCG_RUN_DONE || !run->error_key)
         return nci_fail(err, NCG_EINVAL, "no task of the run has failed");
     ncg_context *ctx = run->ctx;

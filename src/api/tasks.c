@@ -11,6 +11,7 @@ ncg_status ncg_tasks_create(ncg_tasks **out, ncg_error *err)
     ncg_tasks *tasks = nci_calloc(1, sizeof *tasks);
     if (!tasks)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
+    nci_handle_init(&tasks->handle, NCI_HANDLE_TASKS);
     ncg_status st = nci_tasks_create(&tasks->list, err);
     if (st)
         nci_free(tasks);
@@ -24,16 +25,19 @@ void ncg_tasks_free(ncg_tasks **slot)
     ncg_tasks *tasks = slot ? *slot : NULL;
     if (!tasks)
         return;
+    nci_handle_assert(&tasks->handle, NCI_HANDLE_TASKS, __func__);
     *slot = NULL;
     nci_tasks_release(&tasks->list);
     nci_free(tasks->deps);
-    nci_free(tasks);
+    nci_handle_free(&tasks->handle);
 }
 
 void ncg_tasks_sizes(ncg_tasks *tasks, int64_t nbytes)
 {
-    if (tasks)
-        tasks->nbytes = nbytes > 0 ? nbytes : 0;
+    if (!tasks)
+        return;
+    nci_handle_assert(&tasks->handle, NCI_HANDLE_TASKS, __func__);
+    tasks->nbytes = nbytes > 0 ? nbytes : 0;
 }
 
 ncg_status ncg_tasks_add(ncg_tasks *tasks, const char *key, ncg_task_fn fn,
@@ -42,6 +46,7 @@ ncg_status ncg_tasks_add(ncg_tasks *tasks, const char *key, ncg_task_fn fn,
 {
     if (!tasks || !fn || (ndeps && !deps))
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
+    NCI_TRY(nci_handle_check(&tasks->handle, NCI_HANDLE_TASKS, err));
     if (!nci_grow(&tasks->deps, &tasks->deps_capacity, ndeps + 1,
                   sizeof *tasks->deps))
         return nci_fail(err, NCG_ENOMEM, "out of memory");
@@ -62,6 +67,7 @@ ncg_status ncg_tasks_add_many(ncg_tasks *tasks, int64_t n, ncg_task_fn fn,
 {
     if (!tasks || !fn || n < 0 || (first && !deps && first[n] > first[0]))
         return nci_fail(err, NCG_EINVAL, "an argument is NULL or negative");
+    NCI_TRY(nci_handle_check(&tasks->handle, NCI_HANDLE_TASKS, err));
     nci_task_kind kind = {.fn = fn, .nbytes = tasks->nbytes};
     return nci_tasks_add_many(tasks->list, n, &kind, payloads, first, deps,
                               number, err);
@@ -92,6 +98,9 @@ ncg_status ncg_graph_of_tasks(ncg_tasks *tasks, ncg_graph *arrays,
     ncg_graph *graph = NULL;
     if (!tasks || !out)
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
+    NCI_TRY(nci_handle_check(&tasks->handle, NCI_HANDLE_TASKS, err));
+    if (arrays)
+        NCI_TRY(nci_handle_check(&arrays->handle, NCI_HANDLE_GRAPH, err));
     NCI_TRY(seal(tasks->list, arrays, err));
     NCI_TRY(ncg_graph_merge(&arrays, arrays ? 1 : 0, &graph, err));
     graph->is_optimized = false;
@@ -108,6 +117,7 @@ ncg_status ncg_tasks_key(const ncg_tasks *tasks, const char *name,
 {
     if (!tasks || !out)
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
+    NCI_TRY(nci_handle_check(&tasks->handle, NCI_HANDLE_TASKS, err));
     int64_t n = nci_tasks_count(tasks->list);
     if (name)
         number = nci_tasks_find(tasks->list, name);

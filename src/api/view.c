@@ -341,6 +341,7 @@ static ncg_status make_view(const ncg_graph *graph, nci_view **out,
 ncg_status nci_graph_view(ncg_graph *graph, const nci_view **out,
                           ncg_error *err)
 {
+    NCI_TRY(nci_handle_check(&graph->handle, NCI_HANDLE_GRAPH, err));
     ncg_status st = NCG_OK;
     pthread_mutex_lock(&graph->lock);
     if (!graph->view)

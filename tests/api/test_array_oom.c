@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Memory that runs out: every operation of arrays, from making the source to
- * the last value, with the first allocation failing, then the second, and so
- * on until nothing fails any more. Always ENOMEM, outputs untouched, no crash;
- * the address sanitizer adds: no leak.
- */
-#include "base/mem.h"
-#include "test.h"
-
-enum { MANY = 100000, CALM = 4 }; /* successes in a row that end a run */
+/* Memory that runs out: every operation of arrays, from making the source to
+ * the last value. */
+#include "api/oom.h"
 
 typedef ncg_status (*operation)(ncg_array *x, ncg_array *y, ncg_array **out,
                                 ncg_error *err);
@@ -182,9 +175,16 @@ static ncg_status source(ncg_context *ctx, int rank, const int64_t *shape,
                                  values, NULL, NULL, NULL, out, err);
 }
 
+typedef struct bed {
+    ncg_context *ctx;
+    operation op;
+} bed;
+
 /* Makes two arrays, applies the operation, computes the result. */
-static ncg_status all_of_it(ncg_context *ctx, operation op, ncg_error *err)
+static ncg_status all_of_it(void *arg, ncg_error *err)
 {
+    ncg_context *ctx = ((bed *)arg)->ctx;
+    operation op = ((bed *)arg)->op;
     static const int64_t shape[] = {4, 6}, chunks[] = {2, 3};
     static char data[4096];
     ncg_array *x = NULL, *y = NULL, *z = NULL;
@@ -218,22 +218,9 @@ static ncg_context *new_context(int threads)
 
 static void fail_each(const char *name, operation op, int threads)
 {
-    ncg_context *ctx = new_context(threads);
-    ncg_error err;
-    int64_t n = 1;
-    for (int calm = 0; calm < CALM && n < MANY; n++) {
-        nci_mem_fail_at(n);
-        ncg_status st = all_of_it(ctx, op, &err);
-        nci_mem_fail_at(0);
-        if (st && st != NCG_ENOMEM)
-            fail_msg("%s, allocation %lld: %s: %s", name, (long long)n,
-                     ncg_status_name(st), err.message);
-        calm = st ? 0 : calm + 1;
-    }
-    assert_true(n > CALM + 3); /* some did fail */
-    assert_true(n < MANY);
-    print_message("%s: %lld allocations\n", name, (long long)n - CALM - 1);
-    ncg_context_destroy(&ctx);
+    bed b = {new_context(threads), op};
+    fail_each_allocation(name, all_of_it, &b);
+    ncg_context_destroy(&b.ctx);
 }
 
 static const struct {
@@ -266,22 +253,20 @@ static void oom_with_threads(void **state)
     fail_each("rechunk", op_rechunk, 4);
 }
 
+static ncg_status make_context(void *unused, ncg_error *err)
+{
+    ncg_context *ctx = NULL;
+    (void)unused;
+    ncg_status st = ncg_context_create(NULL, &ctx, err);
+    assert_true(!st == (ctx != NULL));
+    ncg_context_destroy(&ctx);
+    return st;
+}
+
 static void oom_of_contexts(void **state)
 {
     (void)state;
-    ncg_error err;
-    int64_t n = 1;
-    for (int calm = 0; calm < CALM; n++) {
-        ncg_context *ctx = NULL;
-        nci_mem_fail_at(n);
-        ncg_status st = ncg_context_create(NULL, &ctx, &err);
-        nci_mem_fail_at(0);
-        assert_true(st == NCG_OK || st == NCG_ENOMEM);
-        assert_true(!st == (ctx != NULL));
-        calm = st ? 0 : calm + 1;
-        ncg_context_destroy(&ctx);
-    }
-    assert_true(n > CALM + 3);
+    fail_each_allocation("context", make_context, NULL);
 }
 
 NCG_TESTS(NCG_TEST(oom_of_every_operation), NCG_TEST(oom_with_threads),
