@@ -20,6 +20,8 @@ ncg_pkg(zstd libzstd)
 ncg_pkg(lz4 liblz4)
 ncg_pkg(xxhash libxxhash)
 ncg_pkg(jansson jansson)
+ncg_pkg(libuv libuv)
+ncg_pkg(openssl openssl>=3)
 # The C library of MessagePack was called msgpack before version 6.
 pkg_search_module(msgpack REQUIRED IMPORTED_TARGET msgpack-c msgpack)
 add_library(ncg_msgpack INTERFACE)
