@@ -23,8 +23,9 @@ static void pack_file(nci_pack *pack, const nci_file *file)
 static ncg_status encode(void *arg, const nci_node *node, nci_pack *pack,
                          ncg_error *err)
 {
-    ncg_context *ctx = arg;
-    const nci_source *source = nci_source_table_get(ctx->sources, node->source);
+    const nci_ship *ship = arg;
+    const nci_source *source =
+        nci_source_table_get(ship->sources, node->source);
     if (!source->files || !source->spec->nsegments)
         return nci_fail(err, NCG_EUNSUPPORTED,
                         "array %s (%s) exists in this process only and cannot "
@@ -49,7 +50,7 @@ static ncg_status encode(void *arg, const nci_node *node, nci_pack *pack,
 /* ---- reading
  * -------------------------------------------------------------------- */
 
-static ncg_status open_file(ncg_context *ctx, nci_unpack *in, nci_file **out,
+static ncg_status open_file(nci_ship *ship, nci_unpack *in, nci_file **out,
                             ncg_error *err)
 {
     const char *path = nci_unpack_text(in);
@@ -58,7 +59,7 @@ static ncg_status open_file(ncg_context *ctx, nci_unpack *in, nci_file **out,
     NCI_TRY(nci_unpack_status(in, err));
     if (!*path)
         return NCG_OK; /* every value is missing there */
-    NCI_TRY(nci_file_open(ctx->io, path, out, err));
+    NCI_TRY(nci_file_open(ship->io, path, out, err));
     const nci_header *header = nci_file_header(*out);
     if (header->size != size || header->mtime_ns != mtime)
         return nci_fail(err, NCG_EMISMATCH,
@@ -94,13 +95,13 @@ static bool fits(const nci_source_spec *spec, const nci_segment *segment,
     return true;
 }
 
-static ncg_status bind(ncg_context *ctx, nci_unpack *in, nci_file **files,
+static ncg_status bind(nci_ship *ship, nci_unpack *in, nci_file **files,
                        size_t nfiles, nci_node **out, ncg_error *err)
 {
     nci_source_spec *spec = NULL;
     uint32_t id = 0;
     for (size_t i = 0; i < nfiles; i++)
-        NCI_TRY(open_file(ctx, in, &files[i], err));
+        NCI_TRY(open_file(ship, in, &files[i], err));
     NCI_TRY(nci_unpack_source(in, (int)nfiles, &spec, err));
     ncg_status st = NCG_OK;
     for (size_t i = 0; !st && i < spec->nsegments; i++)
@@ -112,9 +113,9 @@ static ncg_status bind(ncg_context *ctx, nci_unpack *in, nci_file **files,
         nci_source_spec_free(&spec);
         return st;
     }
-    pthread_mutex_lock(&ctx->lock);
-    st = nci_source_table_add(ctx->sources, spec, files, &id, err);
-    pthread_mutex_unlock(&ctx->lock);
+    pthread_mutex_lock(ship->lock);
+    st = nci_source_table_add(ship->sources, spec, files, &id, err);
+    pthread_mutex_unlock(ship->lock);
     if (st) {
         nci_source_spec_free(&spec);
         return st;
@@ -139,7 +140,7 @@ static ncg_status decode(void *arg, nci_unpack *in, nci_node **out,
     return st;
 }
 
-nci_codec_hooks nci_ship_hooks(ncg_context *ctx)
+nci_codec_hooks nci_ship_hooks(nci_ship *ship)
 {
-    return (nci_codec_hooks){ctx, encode, decode};
+    return (nci_codec_hooks){ship, encode, decode};
 }

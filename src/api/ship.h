@@ -6,9 +6,22 @@
 #include "api/handles.h"
 #include "graph/codec.h"
 
-/* nci_ship_hooks gives the hooks of a context. Encoding is EUNSUPPORTED for
+/* Where sources are found and made; a context has one of its own. */
+typedef struct nci_ship {
+    nci_io *io;
+    nci_source_table *sources;
+    pthread_mutex_t *lock; /* of additions to `sources` */
+} nci_ship;
+
+/* nci_ship_of gives the one of a context. */
+static inline nci_ship nci_ship_of(ncg_context *ctx)
+{
+    return (nci_ship){ctx->io, ctx->sources, &ctx->lock};
+}
+
+/* nci_ship_hooks gives the hooks; `ship` must live as long as they. Encoding is EUNSUPPORTED for
  * values that only this process has; decoding is EMISMATCH where a file is not
  * what it was. */
-nci_codec_hooks nci_ship_hooks(ncg_context *ctx);
+nci_codec_hooks nci_ship_hooks(nci_ship *ship);
 
 #endif

@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "engine/executor_internal.h"
-#include "engine/kernel/team.h"
+#include "engine/lane.h"
 #include "engine/sched/choose.h"
 #include "engine/sched/task_map.h"
 #include "engine/spill_file.h"
@@ -30,6 +30,7 @@ typedef struct run {
     const nci_source_table *sources;
     const nci_work *work;
     const nci_sink *sink;
+    nci_lane_run tasks; /* what they have in common */
     int64_t limit; /* the executor's, without what is held already */
     nci_tile_cache *cache; /* NULL: no source is read twice */
     nci_spill_file *spill; /* NULL: everything stays in memory */
@@ -143,24 +144,6 @@ static bool apply_locked(run *r, int thread, nci_lane *lane, nci_action *mine)
 /* ---- a task -----------------------------------------------------------------
  */
 
-typedef struct gather_ctx {
-    run *run;
-    nci_lane *lane;
-} gather_ctx;
-
-static void gather_dep(void *ctx, int input, int64_t task)
-{
-    gather_ctx *g = ctx;
-    nci_lane *lane = g->lane;
-    if (lane->failed || !nci_grow(&lane->deps, &lane->deps_capacity,
-                                  lane->ndeps + 1, sizeof *lane->deps)) {
-        lane->failed = true;
-        return;
-    }
-    lane->deps[lane->ndeps++] =
-        (nci_dep){input, task, nci_task_map_get(&g->run->store, task)};
-}
-
 /* What an action works on beside the inputs of a task. */
 typedef struct subject {
     nci_buf *chunk;   /* PUT, SPILL: owned */
@@ -170,7 +153,6 @@ typedef struct subject {
 static void prepare_locked(run *r, nci_lane *lane, const nci_action *action,
                            subject *what)
 {
-    gather_ctx g = {r, lane};
     lane->ndeps = 0;
     lane->failed = false;
     *what = (subject){0};
@@ -182,56 +164,7 @@ static void prepare_locked(run *r, nci_lane *lane, const nci_action *action,
     else if (action->kind == NCI_ACTION_LOAD)
         what->copy = nci_task_map_get(&r->disk, action->task);
     else
-        nci_plan_deps(r->plan, action->task, gather_dep, &g);
-}
-
-static ncg_status encode(run *r, const nci_layer *layer, int64_t task,
-                         nci_buf **chunk, ncg_error *err)
-{
-    int64_t index[NCG_MAX_RANK] = {0};
-    nci_box box = nci_grid_box(&layer->grid, task - layer->base);
-    nci_buf *encoded = NULL;
-    nci_grid_index(&layer->grid, task - layer->base, index);
-    ncg_status st = r->sink->encode(r->sink->ctx, layer->store.output, index,
-                                    box.count, *chunk, &encoded, err);
-    if (!st)
-        *chunk = encoded; /* the sink has taken the old one */
-    return st;
-}
-
-/* A scratch keeps its size between tasks. Where the scratches of all threads
- * would take a good part of the limit, also those that have no task now, each
- * ends with its task. */
-static void trim_scratch(run *r, nci_lane *lane, int64_t task)
-{
-    const int64_t few = INT64_C(32) << 20;
-    int64_t quarter = r->limit / 4;
-    int64_t kept = r->work->scratch(r->work->ctx, task, 1);
-    if (kept > (quarter > few ? quarter : few) / r->executor->threads)
-        nci_scratch_destroy(&lane->scratch);
-}
-
-static ncg_status run_task(run *r, nci_lane *lane, const nci_action *action,
-                           nci_buf **out, ncg_error *err)
-{
-    const nci_layer *layer = nci_plan_layer(r->plan, action->task);
-    if (lane->failed)
-        return nci_fail(err, NCG_ENOMEM, "out of memory (inputs of a task)");
-    if (!lane->scratch)
-        NCI_TRY(nci_scratch_create(&lane->scratch, err));
-    nci_task_env env = {.plan = r->plan,
-                        .sources = r->sources,
-                        .kernels = r->executor->kernels,
-                        .scratch = lane->scratch,
-                        .threads = action->threads,
-                        .cancelled = &r->stopping};
-    ncg_status st = r->work->run(r->work->ctx, &env, action->task, lane->deps,
-                                 (int64_t)lane->ndeps, out, err);
-    nci_team_end(action->threads);
-    trim_scratch(r, lane, action->task);
-    if (!st && layer->kind == NCI_LAYER_STORE && r->sink->encode)
-        st = encode(r, layer, action->task, out, err);
-    return st;
+        nci_lane_gather(lane, r->plan, &r->store, action->task);
 }
 
 static ncg_status put_chunk(run *r, const nci_action *action,
@@ -259,7 +192,8 @@ static ncg_status work_off(run *r, nci_lane *lane, const nci_action *action,
         return nci_spill_file_read(r->spill, what->copy, out, err);
     default:
         event->kind = NCI_EVENT_TASK_DONE;
-        return run_task(r, lane, action, out, err);
+        return nci_lane_execute(&r->tasks, lane, action->task, action->threads,
+                                out, err);
     }
 }
 
@@ -547,6 +481,14 @@ ncg_status nci_executor_run_work(
              .sink = sink,
              .limit = x->limit - nci_executor_held(sources, sink),
              .failed = -1};
+    r.tasks = (nci_lane_run){.executor = x,
+                             .plan = plan,
+                             .sources = sources,
+                             .work = work,
+                             .limit = r.limit,
+                             .stopping = &r.stopping,
+                             .encode = sink->encode,
+                             .encode_ctx = sink->ctx};
     pthread_mutex_init(&r.lock, NULL);
     nci_cond_init(&r.ended);
     pthread_mutex_lock(&x->turn);

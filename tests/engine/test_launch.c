@@ -209,7 +209,7 @@ static void nobodys_child_is_alone(void **state)
     CHECK_STATUS(NCG_EINVAL, nci_handover_take(&h, &err));
     CHECK_MESSAGE(NCI_HANDOVER_VARIABLE);
     CHECK_OK(nci_handover_take(&h, &err));
-    assert_int_equal(h.role, NCI_ROLE_ALONE);
+    assert_int_equal(h.role, NCI_CHILD_NONE);
     CHECK_OK(nci_handover_init(&one, &err));
     CHECK_OK(nci_handover_init(&two, &err));
     assert_memory_not_equal(one.secret, two.secret, sizeof one.secret);

@@ -66,7 +66,7 @@ ncg_status nci_handover_init(nci_handover *out, ncg_error *err)
 static bool is_sound(const nci_handover *h)
 {
     return h->magic == MAGIC && h->nbytes == sizeof *h &&
-           h->role > NCI_ROLE_ALONE && h->role <= NCI_ROLE_WORKER &&
+           h->role > NCI_CHILD_NONE && h->role <= NCI_CHILD_WORKER &&
            h->ranks > 0 && h->shares > 0 &&
            memchr(h->addresses, '\0', sizeof h->addresses) != NULL;
 }

@@ -15,12 +15,12 @@ enum {
     NCI_ADDRESSES_BYTES = 512
 };
 
-typedef enum nci_role {
-    NCI_ROLE_ALONE, /* nobody's child */
-    NCI_ROLE_SCHEDULER,
-    NCI_ROLE_CLIENT, /* with the scheduler in the same process */
-    NCI_ROLE_WORKER
-} nci_role;
+typedef enum nci_child_kind {
+    NCI_CHILD_NONE, /* nobody's child */
+    NCI_CHILD_SCHEDULER,
+    NCI_CHILD_CLIENT, /* with the scheduler in the same process */
+    NCI_CHILD_WORKER
+} nci_child_kind;
 
 /* Fixed size: a child runs the same file as its parent. */
 typedef struct nci_handover {
@@ -41,7 +41,7 @@ typedef struct nci_handover {
 /* nci_handover_init makes an empty one with a new secret and cluster id. */
 ncg_status nci_handover_init(nci_handover *out, ncg_error *err);
 /* nci_handover_take tells which role this process was started for, and reads
- * what the parent says; NCI_ROLE_ALONE where there is no such parent. Calls
+ * what the parent says; NCI_CHILD_NONE where there is no such parent. Calls
  * after the first give the same. */
 ncg_status nci_handover_take(nci_handover *out, ncg_error *err);
 /* nci_handover_answer tells the parent the addresses that this process listens

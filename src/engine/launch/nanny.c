@@ -93,7 +93,7 @@ static int spawn(nci_child *child, int theirs, char **arguments, char **names)
     posix_spawn_file_actions_init(&files);
     posix_spawnattr_init(&how);
     posix_spawn_file_actions_adddup2(&files, theirs, CHILD_FD);
-    if (child->how.role == NCI_ROLE_WORKER) /* the terminal is the client's */
+    if (child->how.role == NCI_CHILD_WORKER) /* the terminal is the client's */
         posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null",
                                          O_RDONLY, 0);
     posix_spawnattr_setsigmask(&how, &none);

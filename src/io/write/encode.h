@@ -12,6 +12,13 @@
 ncg_status nci_encode_chunk(const nci_write_var *var, int level,
                             const int64_t *count, const void *data,
                             nci_buf **out, ncg_error *err);
+/* How the chunks of a variable are encoded; what a process needs that encodes
+ * them for the writer in another one. var.name is the only pointer in it. */
+typedef struct nci_encoding {
+    nci_write_var var;
+    int level;
+} nci_encoding;
+
 /* nci_shuffle puts byte b of element i to out[b * n + i]. */
 void nci_shuffle(const uint8_t *data, size_t n, size_t elem, uint8_t *out);
 

@@ -204,6 +204,16 @@ ncg_status nci_writer_encode(const nci_writer *writer, int index,
                : NCG_EBUG;
 }
 
+ncg_status nci_writer_encoding(const nci_writer *writer, int index,
+                               nci_encoding *out, ncg_error *err)
+{
+    const nci_write_var *var = find_var(writer, index, err);
+    if (!var)
+        return NCG_EBUG;
+    *out = (nci_encoding){*var, writer->deflate};
+    return NCG_OK;
+}
+
 /* Chunks must come in row-major order, each once. */
 static ncg_status check_order(const nci_write_var *var, const int64_t *index,
                               ncg_error *err)

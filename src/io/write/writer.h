@@ -42,6 +42,10 @@ bool nci_writer_is_chunked(const nci_writer *writer, int var);
 ncg_status nci_writer_encode(const nci_writer *writer, int var,
                              const int64_t *count, const void *data,
                              nci_buf **out, ncg_error *err);
+/* nci_writer_encoding tells how; nci_encode_chunk does it in any process. */
+struct nci_encoding;
+ncg_status nci_writer_encoding(const nci_writer *writer, int var,
+                               struct nci_encoding *out, ncg_error *err);
 /* nci_writer_put appends chunk `index` (chunk indices) of `var`. The caller
  * serialises; chunks come in row-major index order within a variable. */
 ncg_status nci_writer_put(nci_writer *writer, int var, const int64_t *index,

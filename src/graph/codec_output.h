@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_GRAPH_CODEC_OUTPUT_H
+#define NCI_GRAPH_CODEC_OUTPUT_H
+/*
+ * Everything that nci_lower makes a plan of, as bytes: expressions, final
+ * dtypes, fill values, chunks. Two processes that lower the same bytes have the
+ * same plan with the same task numbers; nci_plan_hash tells whether they do.
+ */
+#include "graph/codec.h"
+#include "graph/plan.h"
+
+/* nci_encode_outputs: EUNSUPPORTED where something exists in this process
+ * only (explicit tasks, what the hooks refuse). *bytes: nci_free. */
+ncg_status nci_encode_outputs(const nci_output *outputs, int noutputs,
+                              const nci_codec_hooks *hooks, char **bytes,
+                              size_t *nbytes, ncg_error *err);
+/* nci_decode_plan reads and lowers them. Any bytes are safe. */
+ncg_status nci_decode_plan(const char *bytes, size_t nbytes,
+                           const nci_codec_hooks *hooks, nci_plan **out,
+                           ncg_error *err);
+/* nci_plan_hash names what the tasks of a plan are. */
+nci_token nci_plan_hash(const nci_plan *plan);
+
+#endif
