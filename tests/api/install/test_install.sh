@@ -50,7 +50,7 @@ check "pkg-config, static" "$work/b"
 ! is_shared "$work/b" || fail "the static program uses the shared library"
 
 for library in ncgraph ncgraph_static; do
-    "$cmake" -S "$here" -B "$work/$library" -DLIBRARY=$library \
+    "$cmake" -G Ninja -S "$here" -B "$work/$library" -DLIBRARY=$library \
         -DCMAKE_C_COMPILER="$cc" -DCMAKE_C_FLAGS="$flags" \
         -DCMAKE_PREFIX_PATH="$work/prefix" > "$work/cmake.log" 2>&1 &&
         "$cmake" --build "$work/$library" >> "$work/cmake.log" 2>&1 || {
