@@ -32,7 +32,7 @@ ncg_pkg(hwloc hwloc)
 pkg_search_module(mpi REQUIRED IMPORTED_TARGET ompi-c mpi-c mpi mpich)
 add_library(ncg_mpi INTERFACE)
 target_link_libraries(ncg_mpi INTERFACE PkgConfig::mpi)
-if(NCG_TESTS)
+if(NCG_TESTS OR NCG_FUZZ)
   ncg_pkg(cmocka cmocka)
 endif()
 

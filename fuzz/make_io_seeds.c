@@ -21,6 +21,7 @@ static const char *folder;
 static const char *seed_path(const char *kind, const char *name)
 {
     static char path[4096];
+    mkdir(folder, 0777);
     snprintf(path, sizeof path, "%s/%s", folder, kind);
     mkdir(path, 0777);
     snprintf(path, sizeof path, "%s/%s/%s", folder, kind, name);
