@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "engine/source_codec.h"
 
 /* ---- writing
  * -------------------------------------------------------------------- */
@@ -26,11 +27,10 @@ static ncg_status encode(void *arg, const nci_node *node, nci_pack *pack,
     const nci_ship *ship = arg;
     const nci_source *source =
         nci_source_table_get(ship->sources, node->source);
-    if (!source->files || !source->spec->nsegments)
-        return nci_fail(err, NCG_EUNSUPPORTED,
-                        "array %s (%s) exists in this process only and cannot "
-                        "be sent: save it to a file and open that",
-                        source->spec->name, source->kind->name);
+    bool is_of_files = source->files && source->spec->nsegments;
+    nci_pack_i64(pack, is_of_files);
+    if (!is_of_files)
+        return nci_source_encode(source, pack, err);
     nci_source_spec spec = *source->spec;
     size_t n = spec.nsegments;
     spec.segments = nci_alloc(n * sizeof *spec.segments);
@@ -126,6 +126,10 @@ static ncg_status bind(nci_ship *ship, nci_unpack *in, nci_file **files,
 static ncg_status decode(void *arg, nci_unpack *in, nci_node **out,
                          ncg_error *err)
 {
+    if (!nci_unpack_i64(in, 0, 1)) {
+        NCI_TRY(nci_unpack_status(in, err));
+        return nci_source_decode(((const nci_ship *)arg)->sources, in, out, err);
+    }
     size_t n = (size_t)nci_unpack_i64(in, 1, INT32_MAX);
     if (n > in->size - in->at)
         in->failed = true;

@@ -2,7 +2,8 @@
 #ifndef NCI_API_SHIP_H
 #define NCI_API_SHIP_H
 /* Sources on their way to another process: variables of files go as paths and
- * what was found in them; the other side opens the files itself. */
+ * what was found in them, and the other side opens the files itself; values in
+ * memory go along, generators as what they generate. */
 #include "api/handles.h"
 #include "graph/codec.h"
 
@@ -19,8 +20,9 @@ static inline nci_ship nci_ship_of(ncg_context *ctx)
     return (nci_ship){ctx->io, ctx->sources, &ctx->lock};
 }
 
-/* nci_ship_hooks gives the hooks; `ship` must live as long as they. Encoding is EUNSUPPORTED for
- * values that only this process has; decoding is EMISMATCH where a file is not
+/* nci_ship_hooks gives the hooks; `ship` must live as long as they. Encoding is
+ * EUNSUPPORTED for values that a function of the program gives and for more
+ * than 2 GB of values in memory; decoding is EMISMATCH where a file is not
  * what it was. */
 nci_codec_hooks nci_ship_hooks(nci_ship *ship);
 

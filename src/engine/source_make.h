@@ -26,6 +26,13 @@ ncg_status nci_source_from_buffer(nci_source_table *table,
                                   const nci_source_form *form, nci_buf *data,
                                   nci_node **out, ncg_error *err);
 
+/* nci_source_from_sent: values that came from another process, under the token
+ * that they had there, by which the table finds them again; their bytes are
+ * counted as held. */
+ncg_status nci_source_from_sent(nci_source_table *table,
+                                const nci_source_form *form, nci_token token,
+                                nci_buf *data, nci_node **out, ncg_error *err);
+
 /* nci_source_from_chunks: one buffer a chunk of the grid, row-major; retains
  * them. The array's token is `token`, under which the table finds it again;
  * their bytes are counted as held. */

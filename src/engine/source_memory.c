@@ -48,14 +48,13 @@ static int64_t bytes_of_box(const nci_box *box, ncg_dtype dtype)
     return nci_box_size(box) * (int64_t)ncg_dtype_size(dtype);
 }
 
-ncg_status nci_source_from_buffer(nci_source_table *table,
-                                  const nci_source_form *form, nci_buf *data,
-                                  nci_node **out, ncg_error *err)
+static ncg_status create_whole(const nci_source_form *form, nci_token token,
+                               nci_buf *data, nci_source **out, ncg_error *err)
 {
     nci_source *source = NULL;
     NCI_TRY(nci_source_create(form, &buffer_kind, 1, &source, err));
     nci_box all = nci_box_whole(source->spec->rank, source->spec->shape);
-    source->spec->token = token_of_buffer(form, data);
+    source->spec->token = token;
     source->chunks[0] = nci_buf_retain(data);
     source->is_whole = true;
     ncg_status st = NCG_OK;
@@ -63,10 +62,31 @@ ncg_status nci_source_from_buffer(nci_source_table *table,
         st = nci_fail(err, NCG_EINVAL, "%zu bytes given for %lld",
                       nci_buf_size(data),
                       (long long)bytes_of_box(&all, form->dtype));
-    if (st) {
+    if (st)
         nci_source_free(&source);
-        return st;
-    }
+    else
+        *out = source;
+    return st;
+}
+
+ncg_status nci_source_from_buffer(nci_source_table *table,
+                                  const nci_source_form *form, nci_buf *data,
+                                  nci_node **out, ncg_error *err)
+{
+    nci_source *source = NULL;
+    NCI_TRY(create_whole(form, token_of_buffer(form, data), data, &source,
+                         err));
+    return nci_source_table_node(table, source, out, err);
+}
+
+ncg_status nci_source_from_sent(nci_source_table *table,
+                                const nci_source_form *form, nci_token token,
+                                nci_buf *data, nci_node **out, ncg_error *err)
+{
+    nci_source *source = NULL;
+    NCI_TRY(create_whole(form, token, data, &source, err));
+    source->is_found = true;
+    source->held = (int64_t)nci_buf_size(data);
     return nci_source_table_node(table, source, out, err);
 }
 

@@ -79,9 +79,12 @@ static size_t const_count(const nci_node *node)
     return n;
 }
 
-static void encode_const(const nci_node *node, nci_pack *pack)
+static ncg_status encode_const(const nci_node *node, nci_pack *pack,
+                               ncg_error *err)
 {
     size_t n = const_count(node);
+    NCI_TRY(nci_pack_room(pack, n * ncg_dtype_size(node->dtype), node->name,
+                          err));
     nci_pack_i64(pack, node->dtype);
     nci_pack_i64(pack, node->rank);
     for (int d = 0; d < node->rank; d++)
@@ -92,6 +95,7 @@ static void encode_const(const nci_node *node, nci_pack *pack)
         nci_pack_bytes(pack, texts, n * ncg_dtype_size(node->dtype));
     for (size_t i = 0; node->dtype == NCG_DTYPE_STRING && i < n; i++)
         nci_pack_text(pack, texts[i]);
+    return NCG_OK;
 }
 
 static ncg_status unpack_values(nci_unpack *in, ncg_dtype dtype, size_t n,
@@ -391,8 +395,7 @@ static ncg_status encode_node(const nci_node *node, const nci_collection *all,
     case NCI_NODE_SOURCE:
         return hooks->encode(hooks->ctx, node, pack, err);
     case NCI_NODE_CONST:
-        encode_const(node, pack);
-        return NCG_OK;
+        return encode_const(node, pack, err);
     case NCI_NODE_SELECT:
         encode_select(node, pack);
         return NCG_OK;

@@ -65,38 +65,23 @@ ncg_status nci_unpack_grid(nci_unpack *in, nci_grid *out, ncg_error *err)
 /* ---- decoding rules
  * ---------------------------------------------------------------- */
 
-static void pack_double(nci_pack *pack, double value)
-{
-    int64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    nci_pack_i64(pack, bits);
-}
-
-static double unpack_double(nci_unpack *in)
-{
-    int64_t bits = nci_unpack_i64(in, INT64_MIN, INT64_MAX);
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 static void pack_decode(nci_pack *pack, const nci_decode *d)
 {
     nci_pack_i64(pack, d->raw);
     nci_pack_i64(pack, d->out);
     nci_pack_i64(pack, d->nmissing);
     for (int i = 0; i < d->nmissing; i++) {
-        pack_double(pack, d->missing[i]);
+        nci_pack_f64(pack, d->missing[i]);
         nci_pack_i64(pack, d->missing_i64[i]);
     }
     nci_pack_i64(pack, d->has_min | d->has_max << 1 | d->has_scale << 2 |
                            d->has_default_fill << 3);
-    pack_double(pack, d->min);
-    pack_double(pack, d->max);
+    nci_pack_f64(pack, d->min);
+    nci_pack_f64(pack, d->max);
     nci_pack_i64(pack, d->min_i64);
     nci_pack_i64(pack, d->max_i64);
-    pack_double(pack, d->scale);
-    pack_double(pack, d->offset);
+    nci_pack_f64(pack, d->scale);
+    nci_pack_f64(pack, d->offset);
 }
 
 static ncg_dtype unpack_dtype(nci_unpack *in)
@@ -110,7 +95,7 @@ static void unpack_decode(nci_unpack *in, nci_decode *d)
     d->out = unpack_dtype(in);
     d->nmissing = (int)nci_unpack_i64(in, 0, NCI_MAX_MISSING);
     for (int i = 0; i < d->nmissing; i++) {
-        d->missing[i] = unpack_double(in);
+        d->missing[i] = nci_unpack_f64(in);
         d->missing_i64[i] = nci_unpack_i64(in, INT64_MIN, INT64_MAX);
     }
     int64_t flags = nci_unpack_i64(in, 0, 15);
@@ -118,12 +103,12 @@ static void unpack_decode(nci_unpack *in, nci_decode *d)
     d->has_max = flags >> 1 & 1;
     d->has_scale = flags >> 2 & 1;
     d->has_default_fill = flags >> 3 & 1;
-    d->min = unpack_double(in);
-    d->max = unpack_double(in);
+    d->min = nci_unpack_f64(in);
+    d->max = nci_unpack_f64(in);
     d->min_i64 = nci_unpack_i64(in, INT64_MIN, INT64_MAX);
     d->max_i64 = nci_unpack_i64(in, INT64_MIN, INT64_MAX);
-    d->scale = unpack_double(in);
-    d->offset = unpack_double(in);
+    d->scale = nci_unpack_f64(in);
+    d->offset = nci_unpack_f64(in);
 }
 
 /* ---- sources

@@ -65,6 +65,27 @@ void nci_pack_i64s(nci_pack *pack, const int64_t *values, int64_t count)
     nci_free(bytes);
 }
 
+void nci_pack_f64(nci_pack *pack, double value)
+{
+    int64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    nci_pack_i64(pack, bits);
+}
+
+ncg_status nci_pack_room(const nci_pack *pack, size_t nbytes, const char *name,
+                         ncg_error *err)
+{
+    size_t limit = (size_t)NCI_SENT_BYTES;
+    if (nbytes <= limit && pack->text.length <= limit - nbytes)
+        return NCG_OK;
+    return nci_fail(err, NCG_EUNSUPPORTED,
+                    "array %.100s holds %.1f GB in the memory of this program; "
+                    "no more than 2 GB go with a graph: save it to a file and "
+                    "open that",
+                    name && *name ? name : "without a name",
+                    (double)nbytes * 1e-9);
+}
+
 /* ---- reading
  * ------------------------------------------------------------------ */
 
@@ -112,6 +133,14 @@ int64_t nci_unpack_i64(nci_unpack *in, int64_t low, int64_t high)
     if (value < low || value > high)
         in->failed = true;
     return in->failed ? low : value;
+}
+
+double nci_unpack_f64(nci_unpack *in)
+{
+    int64_t bits = nci_unpack_i64(in, INT64_MIN, INT64_MAX);
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
 }
 
 const void *nci_unpack_bytes(nci_unpack *in, size_t *nbytes)

@@ -10,6 +10,7 @@
  */
 #include <stdint.h>
 
+#include "base/error.h"
 #include "base/text.h"
 
 typedef struct nci_pack {
@@ -20,6 +21,14 @@ void nci_pack_i64(nci_pack *pack, int64_t value);
 void nci_pack_bytes(nci_pack *pack, const void *bytes, size_t nbytes);
 void nci_pack_text(nci_pack *pack, const char *text); /* NULL: as "" */
 void nci_pack_i64s(nci_pack *pack, const int64_t *values, int64_t count);
+void nci_pack_f64(nci_pack *pack, double value);
+
+/* What goes to another process in one piece has this many bytes at most. */
+#define NCI_SENT_BYTES (INT64_C(2) << 30)
+/* nci_pack_room: EUNSUPPORTED where the values of array `name`, of `nbytes`
+ * bytes, do not fit beside what is packed already. */
+ncg_status nci_pack_room(const nci_pack *pack, size_t nbytes, const char *name,
+                         ncg_error *err);
 
 typedef struct nci_unpack {
     const char *data; /* borrowed */
@@ -30,6 +39,7 @@ typedef struct nci_unpack {
 
 /* nci_unpack_i64 returns a number within [low, high]; `low` on failure. */
 int64_t nci_unpack_i64(nci_unpack *in, int64_t low, int64_t high);
+double nci_unpack_f64(nci_unpack *in); /* any bits */
 /* nci_unpack_bytes returns bytes inside the input, NULL on failure. */
 const void *nci_unpack_bytes(nci_unpack *in, size_t *nbytes);
 /* nci_unpack_exactly copies exactly `nbytes` bytes. */
