@@ -25,14 +25,28 @@ static ncg_status keep_chunk(void *ctx, int output, const int64_t *index,
     return NCG_OK;
 }
 
+/* By the thread that made the chunk: no two overlap. What is handed on is
+ * empty. */
 static ncg_status copy_chunk(void *ctx, int output, const int64_t *index,
-                             const nci_buf *chunk, ncg_error *err)
+                             const int64_t *count, nci_buf *chunk_take,
+                             nci_buf **out, ncg_error *err)
 {
     copy_sink *sink = ctx;
-    (void)output, (void)err;
+    nci_buf *empty = NULL;
+    (void)output, (void)count;
+    NCI_TRY(nci_buf_wrap(NULL, 0, NULL, NULL, &empty, err));
     int64_t row = sink->grid->rank ? sink->grid->axis[0].edge[index[0]] : 0;
-    memcpy(sink->data + (size_t)row * sink->row_bytes, nci_buf_data(chunk),
-           nci_buf_size(chunk));
+    memcpy(sink->data + (size_t)row * sink->row_bytes, nci_buf_data(chunk_take),
+           nci_buf_size(chunk_take));
+    nci_buf_release(&chunk_take);
+    *out = empty;
+    return NCG_OK;
+}
+
+static ncg_status chunk_is_there(void *ctx, int output, const int64_t *index,
+                                 const nci_buf *chunk, ncg_error *err)
+{
+    (void)ctx, (void)output, (void)index, (void)chunk, (void)err;
     return NCG_OK;
 }
 
@@ -64,7 +78,10 @@ static ncg_status compute_slabs(ncg_array *array, char *data, size_t nbytes,
     NCI_TRY(nci_grid_regular(node->rank, node->shape, chunk, &grid, err));
     copy.grid = &grid;
     nci_output output = output_of(array->node, &grid);
-    nci_sink sink = {.ctx = &copy, .encode = keep_chunk, .put = copy_chunk};
+    nci_sink sink = {.ctx = &copy,
+                     .encode = copy_chunk,
+                     .put = chunk_is_there,
+                     .is_plain = true};
     ncg_status st = nci_context_run(array->ctx, &output, 1, &sink, err);
     nci_grid_fini(&grid);
     return st;

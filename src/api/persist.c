@@ -88,8 +88,7 @@ static bool is_in_memory(const nci_node *node)
 {
     nci_box all = nci_box_whole(node->rank, node->shape);
     return node->kind == NCI_NODE_CONST || nci_box_is_empty(&all) ||
-           (node->kind == NCI_NODE_SOURCE && node->data &&
-            nci_buf_size(node->data) > 0);
+           nci_node_is_in_memory(node);
 }
 
 static ncg_status add_item(persisting *p, nci_node *node, size_t at,

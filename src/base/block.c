@@ -3,14 +3,20 @@
  * A short list, oldest first. The lock is only tried: whoever does not get it
  * does without the list, so nobody waits here, also not in the child of a
  * fork() that happened while another thread held it.
+ *
+ * Blocks in use are counted by what malloc says of their size, so that both
+ * ends of a life see the same number.
  */
 #include "base/block.h"
 
 #include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define KEEPS_BLOCKS 0
@@ -33,6 +39,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards the list */
 static block kept[NCI_BLOCK_SLOTS];
 static size_t nkept, bytes_kept;
 static _Atomic size_t bound = SIZE_MAX;
+static _Atomic int runs;
+static _Atomic int64_t in_use, most_in_use; /* bytes of big blocks */
 static _Atomic size_t given_back; /* to the heap since it was trimmed */
 
 void nci_block_bound(size_t nbytes)
@@ -40,11 +48,16 @@ void nci_block_bound(size_t nbytes)
     atomic_store_explicit(&bound, nbytes, memory_order_relaxed);
 }
 
-/* Bytes that may be kept: half of the bound, the other is the heap's. */
+/* Bytes that may be kept at any time: half of the bound, the other is the
+ * heap's. During a run there is room up to the most that was in use. */
 static size_t room(void)
 {
     size_t half = atomic_load_explicit(&bound, memory_order_relaxed) / 2;
-    return half < NCI_BLOCK_KEPT ? half : NCI_BLOCK_KEPT;
+    size_t always = half < NCI_BLOCK_KEPT ? half : NCI_BLOCK_KEPT;
+    int64_t left = atomic_load_explicit(&most_in_use, memory_order_relaxed) -
+                   atomic_load_explicit(&in_use, memory_order_relaxed);
+    bool runs_now = atomic_load_explicit(&runs, memory_order_relaxed) > 0;
+    return runs_now && left > (int64_t)always ? (size_t)left : always;
 }
 
 /* The heap keeps pages between blocks that are in use; it does not return them
@@ -72,23 +85,42 @@ static block remove_locked(size_t i)
     return found;
 }
 
+/* ---- counting ------------------------------------------------------------- */
+
+size_t nci_block_size(void *memory)
+{
+    size_t size = memory && KEEPS_BLOCKS ? malloc_usable_size(memory) : 0;
+    return size < NCI_BLOCK_MIN ? 0 : size;
+}
+
+static void count(int64_t nbytes)
+{
+    int64_t now = atomic_fetch_add(&in_use, nbytes) + nbytes;
+    int64_t most = atomic_load_explicit(&most_in_use, memory_order_relaxed);
+    while (now > most &&
+           !atomic_compare_exchange_weak(&most_in_use, &most, now))
+        continue;
+}
+
+/* ---- the list -------------------------------------------------------------- */
+
 /* The smallest that is large enough, and not by more than a quarter: what is
  * handed out is charged by the size that was asked for. */
 void *nci_block_take(size_t nbytes)
 {
     size_t best = NCI_BLOCK_SLOTS;
-    void *memory = NULL;
-    if (nbytes < NCI_BLOCK_MIN || nbytes > NCI_BLOCK_KEPT ||
-        pthread_mutex_trylock(&lock))
+    block found = {NULL, 0};
+    if (nbytes < NCI_BLOCK_MIN || pthread_mutex_trylock(&lock))
         return NULL;
     for (size_t i = 0; i < nkept; i++)
         if (kept[i].size >= nbytes && kept[i].size - nbytes <= nbytes / 4 &&
             (best == NCI_BLOCK_SLOTS || kept[i].size < kept[best].size))
             best = i;
     if (best < NCI_BLOCK_SLOTS)
-        memory = remove_locked(best).memory;
+        found = remove_locked(best);
     pthread_mutex_unlock(&lock);
-    return memory;
+    count((int64_t)found.size);
+    return found.memory;
 }
 
 /* Makes room for a block in the list: those that go move into `gone`. */
@@ -100,13 +132,44 @@ static size_t evict_locked(size_t nbytes, block *gone)
     return n;
 }
 
+static void give_back_all(block *gone, size_t n)
+{
+    while (n)
+        give_back(gone[--n]);
+}
+
+/* Blocks of sizes that nobody wants any more make room for others. */
+static void evict(void)
+{
+    block gone[NCI_BLOCK_SLOTS];
+    if (pthread_mutex_trylock(&lock))
+        return;
+    size_t n = evict_locked(0, gone);
+    pthread_mutex_unlock(&lock);
+    give_back_all(gone, n);
+}
+
+void nci_block_made(void *memory)
+{
+    size_t size = nci_block_size(memory);
+    if (!size)
+        return;
+    count((int64_t)size);
+    evict();
+}
+
+void nci_block_changed(size_t before, void *memory)
+{
+    count((int64_t)nci_block_size(memory) - (int64_t)before);
+}
+
 void nci_block_give(void *memory)
 {
     block gone[NCI_BLOCK_SLOTS];
-    block given = {memory,
-                   memory && KEEPS_BLOCKS ? malloc_usable_size(memory) : 0};
-    if (given.size < NCI_BLOCK_MIN || given.size > room() ||
-        (uintptr_t)memory % 64 || pthread_mutex_trylock(&lock)) {
+    block given = {memory, nci_block_size(memory)};
+    count(-(int64_t)given.size);
+    if (!given.size || given.size > room() || (uintptr_t)memory % 64 ||
+        pthread_mutex_trylock(&lock)) {
         give_back(given);
         return;
     }
@@ -114,6 +177,35 @@ void nci_block_give(void *memory)
     kept[nkept++] = given;
     bytes_kept += given.size;
     pthread_mutex_unlock(&lock);
-    while (n)
-        give_back(gone[--n]);
+    give_back_all(gone, n);
+}
+
+/* ---- runs ------------------------------------------------------------------- */
+
+void nci_block_run_begins(void)
+{
+    if (atomic_fetch_add(&runs, 1) == 0)
+        atomic_store(&most_in_use, atomic_load(&in_use));
+}
+
+void nci_block_run_ends(void)
+{
+    atomic_fetch_sub(&runs, 1);
+    evict();
+}
+
+/* ---- fresh pages ------------------------------------------------------------ */
+
+/* Where the system cannot give all at once, they come one by one. */
+void nci_block_populate(void *memory, size_t nbytes)
+{
+#if defined(MADV_POPULATE_WRITE) && KEEPS_BLOCKS
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = ((uintptr_t)memory + page - 1) / page * page;
+    uintptr_t to = ((uintptr_t)memory + nbytes) / page * page;
+    if (nbytes >= NCI_BLOCK_MIN && from < to)
+        (void)madvise((void *)from, to - from, MADV_POPULATE_WRITE);
+#else
+    (void)memory, (void)nbytes;
+#endif
 }

@@ -46,6 +46,29 @@ ncg_status nci_buf_create(size_t nbytes, nci_buf **out, ncg_error *err)
     return st;
 }
 
+static void release_owner(void *memory, void *payload)
+{
+    nci_buf *of = payload;
+    (void)memory;
+    nci_buf_release(&of);
+}
+
+ncg_status nci_buf_view(const nci_buf *of, const void *data, size_t nbytes,
+                        nci_buf **out, ncg_error *err)
+{
+    nci_buf *owner = nci_buf_retain((nci_buf *)of);
+    ncg_status st =
+        nci_buf_wrap((void *)data, nbytes, release_owner, owner, out, err);
+    if (st)
+        nci_buf_release(&owner);
+    return st;
+}
+
+bool nci_buf_is_view(const nci_buf *buf)
+{
+    return buf && buf->release == release_owner;
+}
+
 nci_buf *nci_buf_retain(nci_buf *buf)
 {
     if (buf)

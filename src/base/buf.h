@@ -16,6 +16,11 @@ ncg_status nci_buf_create(size_t nbytes, nci_buf **out, ncg_error *err);
 ncg_status nci_buf_wrap(void *memory, size_t nbytes,
                         void (*release)(void *memory, void *payload),
                         void *payload, nci_buf **out, ncg_error *err);
+/* nci_buf_view makes a buffer of bytes that lie in `of`, which it retains:
+ * read only, and nothing to be handed out as somebody's own. */
+ncg_status nci_buf_view(const nci_buf *of, const void *data, size_t nbytes,
+                        nci_buf **out, ncg_error *err);
+bool nci_buf_is_view(const nci_buf *buf);
 nci_buf *nci_buf_retain(nci_buf *buf);
 /* nci_buf_retain_live retains only what has a reference; for tables that point
  * to buffers without counting, and are locked while `release` changes them. */

@@ -21,21 +21,40 @@ static bool must_fail(void)
     return atomic_fetch_sub(&fail_at, 1) == 1;
 }
 
+/* Big blocks are counted; asking about the others would cost more. */
+static void *counted(void *memory, size_t nbytes)
+{
+    if (nbytes >= NCI_BLOCK_MIN)
+        nci_block_made(memory);
+    return memory;
+}
+
 void *nci_alloc(size_t nbytes)
 {
-    return must_fail() ? NULL : malloc(nbytes ? nbytes : 1);
+    if (must_fail())
+        return NULL;
+    return counted(malloc(nbytes ? nbytes : 1), nbytes);
 }
 
 void *nci_calloc(size_t count, size_t size)
 {
     if (must_fail())
         return NULL;
-    return count && size ? calloc(count, size) : calloc(1, 1);
+    size_t nbytes = 0;
+    if (!nci_mul_size(count, size, &nbytes))
+        return NULL;
+    return counted(calloc(1, nbytes ? nbytes : 1), nbytes);
 }
 
 void *nci_realloc(void *old, size_t nbytes)
 {
-    return must_fail() ? NULL : realloc(old, nbytes ? nbytes : 1);
+    if (must_fail())
+        return NULL;
+    size_t before = nci_block_size(old);
+    void *memory = realloc(old, nbytes ? nbytes : 1);
+    if (memory)
+        nci_block_changed(before, memory);
+    return memory;
 }
 
 void *nci_alloc_aligned(size_t nbytes)
@@ -43,9 +62,12 @@ void *nci_alloc_aligned(size_t nbytes)
     if (must_fail())
         return NULL;
     void *memory = nci_block_take(nbytes);
-    if (!memory && posix_memalign(&memory, 64, nbytes ? nbytes : 64))
+    if (memory)
+        return memory;
+    if (posix_memalign(&memory, 64, nbytes ? nbytes : 64))
         return NULL;
-    return memory;
+    nci_block_populate(memory, nbytes);
+    return counted(memory, nbytes);
 }
 
 char *nci_strdup(const char *text)

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "base/block.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "engine/executor_internal.h"
@@ -492,6 +493,7 @@ ncg_status nci_executor_run_work(
     pthread_mutex_init(&r.lock, NULL);
     nci_cond_init(&r.ended);
     pthread_mutex_lock(&x->turn);
+    nci_block_run_begins();
     ncg_status st = start_sched(&r, err);
     if (!st) {
         nci_tile_cache_create(plan, sources, work->keep, &r.cache);
@@ -500,6 +502,7 @@ ncg_status nci_executor_run_work(
     if (stats && r.sched)
         report(&r, clock_seconds() - start, stats);
     fini(&r);
+    nci_block_run_ends();
     atomic_store(&x->managed, 0);
     pthread_mutex_unlock(&x->turn);
     return st;

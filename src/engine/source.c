@@ -18,6 +18,24 @@ ncg_status nci_source_each_tile_if(const nci_source *source, const nci_box *box,
                                    err);
 }
 
+ncg_status nci_source_chunk(const nci_source *source, const nci_box *box,
+                            nci_buf **out, ncg_error *err)
+{
+    const nci_grid *grid = &source->spec->grid;
+    int64_t index[NCG_MAX_RANK];
+    *out = NULL;
+    if (!source->kind->make_chunk || nci_box_is_empty(box))
+        return NCG_OK;
+    for (int d = 0; d < grid->rank; d++) {
+        const nci_axis *axis = &grid->axis[d];
+        index[d] = nci_axis_find(axis, box->start[d]);
+        if (box->start[d] + box->count[d] > axis->edge[index[d] + 1])
+            return NCG_OK;
+    }
+    return source->kind->make_chunk(source, nci_grid_number(grid, index), box,
+                                    out, err);
+}
+
 ncg_status nci_source_each_tile(const nci_source *source, const nci_box *box,
                                 nci_scratch *scratch, nci_tile_fn visit,
                                 void *ctx, ncg_error *err)

@@ -59,6 +59,11 @@ ncg_status nci_source_each_tile_if(const nci_source *source, const nci_box *box,
  * one of the file's variable, which may lack the leading axis: files of one
  * step each, joined along a scalar coordinate. */
 nci_box nci_source_file_box(const nci_var *var, const nci_box *box);
+/* nci_source_chunk makes a box that lies in one chunk of a source whose values
+ * are what people see: held chunks as they are, those of functions filled
+ * without a tile between. *out stays NULL where the source cannot. */
+ncg_status nci_source_chunk(const nci_source *source, const nci_box *box,
+                            nci_buf **out, ncg_error *err);
 /* nci_source_scratch bounds the bytes that reading any tile takes. */
 int64_t nci_source_scratch(const nci_source *source);
 
@@ -68,6 +73,9 @@ typedef struct nci_source_kind {
     ncg_status (*each_tile)(const nci_source *source, const nci_box *box,
                             nci_scratch *scratch, nci_tile_want_fn wants,
                             nci_tile_fn visit, void *ctx, ncg_error *err);
+    /* may be NULL; see nci_source_chunk */
+    ncg_status (*make_chunk)(const nci_source *source, int64_t chunk,
+                             const nci_box *box, nci_buf **out, ncg_error *err);
 } nci_source_kind;
 
 struct nci_source {

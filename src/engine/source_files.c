@@ -338,7 +338,7 @@ static ncg_status walk_files(const nci_source *source, const nci_box *box,
     return NCG_OK;
 }
 
-static const nci_source_kind files_kind = {"files", walk_files};
+static const nci_source_kind files_kind = {"files", walk_files, NULL};
 
 /* ---- adding ---------------------------------------------------------------- */
 

@@ -51,6 +51,20 @@ static int64_t largest_chunk(const nci_source_spec *spec)
 
 /* ---- a user's function ------------------------------------------------------ */
 
+static ncg_status fill_box(const nci_source *source, int64_t chunk,
+                           const nci_box *box, void *out, ncg_error *err)
+{
+    if (err)
+        nci_error_clear(err);
+    ncg_status st =
+        source->fill(source->payload, box->start, box->count, out, err);
+    if (st && (!err || !err->message[0]))
+        return nci_fail(err, st, "%s: the function that fills chunk %lld: %s",
+                        source->spec->name, (long long)chunk,
+                        ncg_status_text(st));
+    return st;
+}
+
 static ncg_status visit_callback(void *arg, const nci_source *source,
                                  int64_t chunk, const nci_box *wanted,
                                  ncg_error *err)
@@ -59,15 +73,20 @@ static ncg_status visit_callback(void *arg, const nci_source *source,
     nci_tile tile;
     uint8_t *data = NULL;
     NCI_TRY(open_tile(f, source, wanted, &tile, &data, err));
-    if (err)
-        nci_error_clear(err);
-    ncg_status st = source->fill(source->payload, wanted->start, wanted->count,
-                                 data, err);
-    if (st && (!err || !err->message[0]))
-        return nci_fail(err, st, "%s: the function that fills chunk %lld: %s",
-                        source->spec->name, (long long)chunk,
-                        ncg_status_text(st));
-    return st ? st : f->visit(f->ctx, &tile, &source->plain, wanted, err);
+    NCI_TRY(fill_box(source, chunk, wanted, data, err));
+    return f->visit(f->ctx, &tile, &source->plain, wanted, err);
+}
+
+static ncg_status make_filled(const nci_source *source, int64_t chunk,
+                              const nci_box *box, nci_buf **out, ncg_error *err)
+{
+    nci_buf *made = NULL;
+    NCI_TRY(nci_buf_create((size_t)bytes_of(source, box), &made, err));
+    ncg_status st = fill_box(source, chunk, box, nci_buf_data(made), err);
+    if (st)
+        nci_buf_release(&made);
+    *out = made;
+    return st;
 }
 
 static ncg_status walk_callback(const nci_source *source, const nci_box *box,
@@ -79,7 +98,8 @@ static ncg_status walk_callback(const nci_source *source, const nci_box *box,
                                  err);
 }
 
-static const nci_source_kind callback_kind = {"function", walk_callback};
+static const nci_source_kind callback_kind = {"function", walk_callback,
+                                              make_filled};
 
 ncg_status nci_source_from_callback(nci_source_table *table,
                                     const nci_source_form *form,
@@ -212,7 +232,7 @@ static ncg_status walk_generator(const nci_source *source, const nci_box *box,
                                  err);
 }
 
-static const nci_source_kind generator_kind = {"generator", walk_generator};
+static const nci_source_kind generator_kind = {"generator", walk_generator, NULL};
 
 static nci_token token_of_generator(const nci_source_form *form,
                                     const nci_generator *g)

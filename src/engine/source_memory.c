@@ -31,7 +31,7 @@ static ncg_status walk_buffer(const nci_source *source, const nci_box *box,
     return visit(ctx, &tile, &source->plain, box, err);
 }
 
-static const nci_source_kind buffer_kind = {"memory", walk_buffer};
+static const nci_source_kind buffer_kind = {"memory", walk_buffer, NULL};
 
 static nci_token token_of_buffer(const nci_source_form *form, nci_buf *data)
 {
@@ -117,7 +117,19 @@ static ncg_status walk_chunks(const nci_source *source, const nci_box *box,
     return nci_source_each_chunk(source, box, wants, ctx, visit_held, &w, err);
 }
 
-static const nci_source_kind chunks_kind = {"held chunks", walk_chunks};
+/* Only as a whole. */
+static ncg_status view_held(const nci_source *source, int64_t chunk,
+                            const nci_box *box, nci_buf **out, ncg_error *err)
+{
+    const nci_buf *held = source->chunks[chunk];
+    nci_box whole = nci_grid_box(&source->spec->grid, chunk);
+    if (nci_box_size(box) != nci_box_size(&whole))
+        return NCG_OK;
+    return nci_buf_view(held, nci_buf_data(held), nci_buf_size(held), out, err);
+}
+
+static const nci_source_kind chunks_kind = {"held chunks", walk_chunks,
+                                            view_held};
 
 ncg_status nci_source_from_chunks(nci_source_table *table,
                                   const nci_source_form *form, nci_token token,

@@ -159,6 +159,9 @@ static ncg_status add_operand(builder *b, nci_node *node, const view *v,
     if (node->kind == NCI_NODE_CONST) {
         access->kind = NCI_OPERAND_CONST;
         access->data = nci_buf_retain(node->data);
+    } else if (nci_node_is_in_memory(node)) {
+        access->kind = NCI_OPERAND_CONST;
+        access->data = nci_buf_retain(node->data); /* keeps the source, too */
     } else if (node->kind == NCI_NODE_SOURCE && !b->has_source &&
                spans_domain(node, v, fused)) {
         access->kind = NCI_OPERAND_SOURCE;

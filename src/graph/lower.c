@@ -92,6 +92,22 @@ ncg_status nci_lower_remember(nci_lowering *lw, nci_token token, int layer,
 /* ---- the grid of a program's domain ----------------------------------------
  */
 
+/* A caller's array can be cut anywhere: chunks that nobody chose do not bind
+ * the layer. */
+static bool is_cut_as_usual(const nci_node *node)
+{
+    int64_t plain[NCG_MAX_RANK];
+    nci_plain_pieces(node->rank, node->shape,
+                     (int64_t)ncg_dtype_size(node->dtype), plain);
+    for (int d = 0; d < node->rank; d++) {
+        const nci_axis *axis = &node->grid.axis[d];
+        int64_t n = (node->shape[d] + plain[d] - 1) / plain[d];
+        if (axis->nchunks != n || (n > 1 && axis->edge[1] != plain[d]))
+            return false;
+    }
+    return true;
+}
+
 static const nci_grid *grid_of_operand(const nci_lowering *lw,
                                        const nci_program *program, int i)
 {
@@ -100,6 +116,9 @@ static const nci_grid *grid_of_operand(const nci_lowering *lw,
         return &program->nodes[i]->grid;
     if (access->kind == NCI_OPERAND_LAYER)
         return &lw->plan->layers[lw->operand_layer[i]].array;
+    const nci_node *node = program->nodes[i];
+    if (nci_node_is_in_memory(node) && !is_cut_as_usual(node))
+        return &node->grid;
     return NULL;
 }
 

@@ -88,13 +88,21 @@ struct nci_node {
 
     uint32_t source;   /* SOURCE: id the engine knows */
     nci_grid grid;     /* SOURCE: storage chunks; BLOCK: of the result */
-    nci_buf *data;     /* CONST: row-major values */
+    nci_buf *data;     /* CONST: row-major values. SOURCE: what keeps it, and
+                          the values of a caller's array */
     nci_pick *picks;   /* SELECT: one an axis */
     nci_map_op map;    /* MAP */
     nci_reduce reduce; /* REDUCE */
     nci_block block;   /* BLOCK */
     const char *name;  /* interned; what people know it by, may be NULL */
 };
+
+/* nci_node_is_in_memory tells whether all values of a source lie in node->data:
+ * a caller's array. */
+static inline bool nci_node_is_in_memory(const nci_node *node)
+{
+    return node->kind == NCI_NODE_SOURCE && nci_buf_size(node->data) > 0;
+}
 
 nci_node *nci_node_retain(nci_node *node);
 void nci_node_release(nci_node **node);

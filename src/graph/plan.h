@@ -62,7 +62,7 @@ typedef enum nci_class {
 typedef enum nci_operand_kind {
     NCI_OPERAND_SOURCE, /* tiles of a source; at most one, then operand 0 */
     NCI_OPERAND_LAYER,  /* chunks of another layer */
-    NCI_OPERAND_CONST   /* values in memory */
+    NCI_OPERAND_CONST   /* values in memory, also a caller's array */
 } nci_operand_kind;
 
 /* Where the operand's value for a domain position lies: along operand axis a

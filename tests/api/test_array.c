@@ -36,6 +36,50 @@ static void array_compute_gives_all_values(void **state)
     ncg_context_destroy(&ctx);
 }
 
+static void let_go(void *data, void *payload)
+{
+    (void)data;
+    ++*(int *)payload;
+}
+
+/* Arrays in the caller's memory are read where they lie, however they are
+ * turned; what is handed out is a copy. */
+static void array_in_memory_is_taken_as_it_lies(void **state)
+{
+    enum { N = 700 };
+    static double values[N][N], got[N][N];
+    int64_t shape[2] = {N, N}, chunks[2] = {300, 150};
+    int freed = 0;
+    ncg_context *ctx = new_context(2);
+    ncg_array *x = NULL, *turned = NULL, *sum = NULL;
+    ncg_error err;
+    (void)state;
+    for (int i = 0; i < N * N; i++)
+        values[i / N][i % N] = i;
+    for (int k = 0; k < 2; k++) {
+        CHECK_OK(ncg_array_from_memory(ctx, NCG_DTYPE_F64, 2, shape,
+                                       k ? chunks : NULL, values, NULL, let_go,
+                                       &freed, &x, &err));
+        CHECK_OK(ncg_array_transpose(x, NULL, &turned, &err));
+        CHECK_OK(ncg_array_compute(turned, got, sizeof got, &err));
+        for (int i = 0; i < N * N; i++)
+            assert_true(got[i % N][i / N] == values[i / N][i % N]);
+        ncg_array *both[2] = {x, turned};
+        CHECK_OK(ncg_array_map("add", both, 2, &sum, &err));
+        CHECK_OK(ncg_array_compute(sum, got, sizeof got, &err));
+        for (int i = 0; i < N * N; i++)
+            assert_true(got[i / N][i % N] ==
+                        values[i / N][i % N] + values[i % N][i / N]);
+        ncg_array_release(&sum);
+        ncg_array_release(&turned);
+        CHECK_OK(ncg_array_compute(x, got, sizeof got, &err));
+        assert_memory_equal(got, values, sizeof got);
+        ncg_array_release(&x);
+        assert_int_equal(freed, k + 1);
+    }
+    ncg_context_destroy(&ctx);
+}
+
 static void array_slice_follows_python(void **state)
 {
     (void)state;
@@ -188,6 +232,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         NCG_TEST(array_compute_gives_all_values),
+        NCG_TEST(array_in_memory_is_taken_as_it_lies),
         NCG_TEST(array_slice_follows_python), NCG_TEST(array_map_broadcasts),
         NCG_TEST(array_reductions_match_loops),
         NCG_TEST(array_sum_of_integers_does_not_wrap)};

@@ -33,6 +33,38 @@ static void block_fits_the_request(void **state)
     nci_block_give(memory);
 }
 
+/* During a run what was in use may stay, after it only a little. */
+static void runs_keep_what_they_have_had(void **state)
+{
+    enum { N = 6, SIZE = 20 << 20 };
+    void *blocks[N + 1];
+    int n = 0;
+    (void)state;
+    nci_free(nci_alloc_aligned(SIZE));
+    void *taken = nci_block_take(SIZE);
+    if (!taken) {
+        print_message("skipped: nothing is kept in sanitizer builds\n");
+        skip();
+    }
+    nci_block_give(taken);
+    nci_block_run_begins();
+    for (int i = 0; i < N; i++)
+        assert_non_null(blocks[i] = nci_alloc_aligned(SIZE));
+    for (int i = 0; i < N; i++)
+        nci_free(blocks[i]);
+    while (n <= N && (blocks[n] = nci_block_take(SIZE)))
+        n++;
+    assert_int_equal(n, N);
+    while (n)
+        nci_block_give(blocks[--n]);
+    nci_block_run_ends();
+    while (n <= N && (blocks[n] = nci_block_take(SIZE)))
+        n++;
+    assert_int_equal(n, NCI_BLOCK_KEPT / SIZE);
+    while (n)
+        nci_block_give(blocks[--n]);
+}
+
 static size_t resident(void)
 {
     size_t all = 0, here = 0;
@@ -75,4 +107,5 @@ static void freed_blocks_leave_the_process(void **state)
 
 NCG_TESTS(NCG_TEST(block_is_large_enough_and_aligned),
           NCG_TEST(block_fits_the_request),
+          NCG_TEST(runs_keep_what_they_have_had),
           NCG_TEST(freed_blocks_leave_the_process))

@@ -223,6 +223,50 @@ static void held_chunks_are_found_and_counted(void **state)
     nci_source_table_free(&table);
 }
 
+/* A held chunk is given as it lies, but not as somebody's own. */
+static void held_chunks_are_not_copied(void **state)
+{
+    ncg_error err;
+    int64_t shape[1] = {6}, chunk[1] = {3};
+    nci_source_table *table = new_table();
+    nci_grid grid = new_grid(1, shape, chunk);
+    nci_source_form form = {"x", NCG_DTYPE_F64, &grid, NULL};
+    nci_buf *chunks[2], *got;
+    nci_node *node;
+    (void)state;
+    for (int c = 0; c < 2; c++) {
+        CHECK_OK(nci_buf_create(24, &chunks[c], &err));
+        memset(nci_buf_data(chunks[c]), 0, 24);
+    }
+    CHECK_OK(nci_source_from_chunks(table, &form, nci_token_of("abc", 3),
+                                    chunks, &node, &err));
+    const nci_source *source = nci_source_table_get(table, node->source);
+    nci_box second = {1, {3}, {3}}, part = {1, {3}, {2}}, both = {1, {0}, {6}};
+    CHECK_OK(nci_source_chunk(source, &second, &got, &err));
+    assert_ptr_equal(nci_buf_data(got), nci_buf_data(chunks[1]));
+    assert_true(nci_buf_is_view(got));
+    assert_false(nci_buf_is_view(chunks[1]));
+    nci_node_release(&node);
+    for (int c = 0; c < 2; c++)
+        nci_buf_release(&chunks[c]);
+    assert_true(*(double *)nci_buf_data(got) == 0); /* it keeps the memory */
+    nci_buf_release(&got);
+    CHECK_OK(nci_buf_create(24, &chunks[0], &err));
+    chunks[1] = nci_buf_retain(chunks[0]);
+    CHECK_OK(nci_source_from_chunks(table, &form, nci_token_of("abd", 3),
+                                    chunks, &node, &err));
+    source = nci_source_table_get(table, node->source);
+    CHECK_OK(nci_source_chunk(source, &part, &got, &err));
+    assert_null(got);
+    CHECK_OK(nci_source_chunk(source, &both, &got, &err));
+    assert_null(got);
+    for (int c = 0; c < 2; c++)
+        nci_buf_release(&chunks[c]);
+    nci_node_release(&node);
+    nci_grid_fini(&grid);
+    nci_source_table_free(&table);
+}
+
 static void places_are_used_again(void **state)
 {
     ncg_error err;
@@ -305,7 +349,20 @@ static void functions_fill_boxes_of_chunks(void **state)
     assert_int_equal(nci_source_scratch(source), 2 * 3 * 4);
     for (int i = 0; i < 20; i++)
         CHECK_NEAR(g.values[i], (1 + i / 5) * 100 + 2 + i % 5, 0);
+    nci_box inside = {2, {2, 4}, {2, 2}};
+    nci_buf *made;
+    CHECK_OK(nci_source_chunk(source, &inside, &made, &err));
+    assert_int_equal(nci_buf_size(made), 16);
+    for (int i = 0; i < 4; i++)
+        CHECK_NEAR(((float *)nci_buf_data(made))[i],
+                   (2 + i / 2) * 100 + 4 + i % 2, 0);
+    nci_buf_release(&made);
+    CHECK_OK(nci_source_chunk(source, &box, &made, &err));
+    assert_null(made); /* of several chunks */
     CHECK_OK(nci_scratch_create(&scratch, &err));
+    calls = 99;
+    CHECK_STATUS(NCG_EIO, nci_source_chunk(source, &inside, &made, &err));
+    assert_null(made);
     calls = 99;
     CHECK_STATUS(NCG_EIO, nci_source_each_tile(source, &box, scratch, ignore,
                                                NULL, &err));
@@ -491,6 +548,7 @@ NCG_TESTS(NCG_TEST(memory_is_read_where_it_lies),
           NCG_TEST(equal_memory_is_equal_work),
           NCG_TEST(wrong_memory_is_refused),
           NCG_TEST(held_chunks_are_found_and_counted),
+          NCG_TEST(held_chunks_are_not_copied),
           NCG_TEST(places_are_used_again),
           NCG_TEST(functions_fill_boxes_of_chunks),
           NCG_TEST(philox_gives_the_known_answers),

@@ -183,6 +183,27 @@ static ncg_status run_kernel(call *c, ncg_error *err)
                     own.message[0] ? own.message : ncg_status_text(st));
 }
 
+/* The chunk of an input that is the output as it lies: its own, where nobody
+ * else wants it, or a view of it; *out stays NULL where there is none. */
+static ncg_status pass_on(const call *c, const nci_plan *plan,
+                          const nci_dep *deps, int64_t ndeps, nci_buf **out,
+                          ncg_error *err)
+{
+    if (!c->kernel || !c->kernel->passes || ndeps != 1)
+        return NCG_OK;
+    const nci_layer *from = input_layer(plan, c->layer, deps[0].input);
+    nci_box box = box_of(&c->inputs[deps[0].input]);
+    nci_box whole = nci_grid_box(&from->array, deps[0].task - from->base);
+    if (!same_box(&whole, &box))
+        return NCG_OK;
+    if (from->nusers == 1) {
+        *out = nci_buf_retain((nci_buf *)deps[0].buf);
+        return NCG_OK;
+    }
+    return nci_buf_view(deps[0].buf, nci_buf_data(deps[0].buf),
+                        nci_buf_size(deps[0].buf), out, err);
+}
+
 ncg_status nci_run_block(const nci_task_env *env, const nci_layer *layer,
                          int64_t chunk, const nci_dep *deps, int64_t ndeps,
                          nci_buf **out, ncg_error *err)
@@ -193,7 +214,10 @@ ncg_status nci_run_block(const nci_task_env *env, const nci_layer *layer,
     ncg_status st =
         call_init(&c, layer, chunk, env->kernels, env->threads, err);
     if (!st)
-        st = nci_buf_create((size_t)nbytes, &buf, err);
+        st = pass_on(&c, env->plan, deps, ndeps, out, err);
+    if (st || *out)
+        goto done;
+    st = nci_buf_create((size_t)nbytes, &buf, err);
     if (!st) {
         c.output.data = nci_buf_data(buf);
         st = take_inputs(&c, env->plan, deps, ndeps, err);
@@ -204,6 +228,7 @@ ncg_status nci_run_block(const nci_task_env *env, const nci_layer *layer,
         nci_buf_release(&buf);
     else
         *out = buf;
+done:
     call_fini(&c);
     return st;
 }

@@ -127,8 +127,10 @@ static ncg_status run_pad(const ncg_kernel_call *call, ncg_error *err)
 }
 
 const nci_kernel nci_kernels_shape[] = {
-    {.name = "ncg.copy/1", .run = run_gathered, .gathers = true},
-    {.name = "ncg.reshape/1", .run = run_gathered, .gathers = true},
+    {.name = "ncg.copy/1", .run = run_gathered, .gathers = true,
+     .passes = true},
+    {.name = "ncg.reshape/1", .run = run_gathered, .gathers = true,
+     .passes = true},
     {.name = "ncg.concat/1", .run = run_concat, .gathers = true},
     {.name = "ncg.pad/1", .run = run_pad},
     {0},

@@ -9,7 +9,7 @@ enum { TILE = 32 };
 typedef struct plane {
     int64_t ny, nx;
     int64_t from_y, from_x; /* elements from one to the next */
-    int64_t to_y;           /* the inner axis is dense in the copy */
+    int64_t to_y, to_x;
 } plane;
 
 #define COPY_PLANE(T)                                                          \
@@ -20,7 +20,8 @@ typedef struct plane {
                 int64_t x1 = x0 + TILE < p->nx ? x0 + TILE : p->nx;            \
                 for (int64_t y = y0; y < y1; y++)                              \
                     for (int64_t x = x0; x < x1; x++)                          \
-                        memcpy(to + (y * p->to_y + x) * (int64_t)sizeof(T),    \
+                        memcpy(to + (y * p->to_y + x * p->to_x) *              \
+                                        (int64_t)sizeof(T),                    \
                                from + (y * p->from_y + x * p->from_x) *        \
                                           (int64_t)sizeof(T),                  \
                                sizeof(T));                                     \
@@ -30,7 +31,7 @@ typedef struct plane {
 static void copy_plane(const plane *p, size_t size, const uint8_t *from,
                        uint8_t *to)
 {
-    if (p->from_x == 1) {
+    if (p->from_x == 1 && p->to_x == 1) {
         for (int64_t y = 0; y < p->ny; y++)
             memcpy(to + y * p->to_y * (int64_t)size,
                    from + y * p->from_y * (int64_t)size,
@@ -67,41 +68,54 @@ static int partner_axis(int rank, const int64_t *count, const int64_t *stride)
 }
 
 /* Neighbouring axes that make one stretch in both arrays become one. */
-static int join_axes(int rank, int64_t *count, int64_t *stride)
+static int join_axes(int rank, int64_t *count, int64_t *from, int64_t *to)
 {
     int n = 0;
     for (int d = 0; d < rank; d++) {
         if (count[d] == 1)
             continue;
-        if (n && stride[n - 1] == stride[d] * count[d]) {
+        if (n && from[n - 1] == from[d] * count[d] &&
+            to[n - 1] == to[d] * count[d]) {
             count[n - 1] *= count[d];
-            stride[n - 1] = stride[d];
+            from[n - 1] = from[d];
+            to[n - 1] = to[d];
         } else {
             count[n] = count[d];
-            stride[n++] = stride[d];
+            from[n] = from[d];
+            to[n++] = to[d];
         }
     }
     return n;
 }
 
-void nci_copy_even(uint8_t *to, const uint8_t *from, size_t size, int rank,
-                   const int64_t *in_count, const int64_t *in_stride)
+static void dense_steps(int rank, const int64_t *count, int64_t *step)
 {
-    int64_t count[NCG_MAX_RANK], stride[NCG_MAX_RANK], step[NCG_MAX_RANK];
-    int64_t at[NCG_MAX_RANK] = {0}, all = 1;
-    for (int d = 0; d < rank; d++) {
-        count[d] = in_count[d];
-        stride[d] = in_stride[d];
-    }
-    rank = join_axes(rank, count, stride);
+    int64_t all = 1;
     for (int d = rank - 1; d >= 0; d--) {
         step[d] = all;
         all *= count[d];
     }
+}
+
+void nci_copy_even(uint8_t *to, const int64_t *to_stride, const uint8_t *from,
+                   const int64_t *from_stride, size_t size, int rank,
+                   const int64_t *in_count)
+{
+    int64_t count[NCG_MAX_RANK], stride[NCG_MAX_RANK], step[NCG_MAX_RANK];
+    int64_t at[NCG_MAX_RANK] = {0};
+    for (int d = 0; d < rank; d++) {
+        count[d] = in_count[d];
+        stride[d] = from_stride[d];
+        if (to_stride)
+            step[d] = to_stride[d];
+    }
+    if (!to_stride)
+        dense_steps(rank, count, step);
+    rank = join_axes(rank, count, stride, step);
     int inner = rank - 1, outer = partner_axis(rank, count, stride);
-    plane p = {1, 1, 0, 1, 0};
+    plane p = {1, 1, 0, 1, 0, 1};
     if (inner >= 0)
-        p.nx = count[inner], p.from_x = stride[inner];
+        p.nx = count[inner], p.from_x = stride[inner], p.to_x = step[inner];
     if (outer >= 0) {
         p.ny = count[outer];
         p.from_y = stride[outer];

@@ -7,7 +7,6 @@
 
 #include "base/dtype.h"
 #include "base/mem.h"
-#include "engine/kernel/copy_even.h"
 #include "engine/kernel/fold_plain.h"
 #include "engine/kernel/task.h"
 #include "engine/kernel/vm.h"
@@ -365,6 +364,8 @@ static ncg_status visit_tile(void *ctx, const nci_tile *tile,
     nci_view_tile(tile, decode, &task->views[0]);
     if (!nci_piece_of(task, &tile->box, wanted, &piece))
         return NCG_OK;
+    if (nci_moves_piece(task, &piece))
+        return NCG_OK;
     NCI_TRY(nci_run_piece(task, &piece, err));
     keep_tile(task, tile);
     return NCG_OK;
@@ -375,45 +376,6 @@ static bool wants_tile(void *ctx, const nci_box *box)
     return nci_piece_covers(ctx, box);
 }
 
-static nci_box source_box(const nci_task *task)
-{
-    const nci_access *access = &task->fused->operands[0];
-    nci_box box = {.rank = access->rank};
-    for (int a = 0; a < access->rank; a++) {
-        int d = access->from[a];
-        box.start[a] = d < 0 ? access->picks[a].start : task->table[0][d][0];
-        int64_t high = box.start[a];
-        for (int64_t i = 1; d >= 0 && i < task->box.count[d]; i++) {
-            int64_t p = task->table[0][d][i];
-            box.start[a] = p < box.start[a] ? p : box.start[a];
-            high = p > high ? p : high;
-        }
-        box.count[a] = high - box.start[a] + 1;
-    }
-    return box;
-}
-
-/* Values that only change their places: copied, whatever they are. */
-static bool is_copy(const nci_task *task)
-{
-    const nci_fused *f = task->fused;
-    const nci_access *access = &f->operands[0];
-    size_t size = ncg_dtype_size(f->out);
-    return task->is_even && !f->folds && !f->nsteps && f->noperands == 1 &&
-           f->out == access->dtype && size <= 8 &&
-           f->has_missing == access->has_missing &&
-           (!f->has_missing || !memcmp(f->missing, access->missing, size));
-}
-
-static void run_copy(nci_task *task)
-{
-    size_t size = ncg_dtype_size(task->fused->out);
-    nci_copy_even(task->data,
-                  task->views[0].data + task->base[0] * (int64_t)size, size,
-                  task->rank, task->box.count, task->stride[0]);
-    task->done = task->expected;
-}
-
 static ncg_status run_tiles(nci_task *task, ncg_error *err)
 {
     const nci_fused *f = task->fused;
@@ -422,10 +384,8 @@ static ncg_status run_tiles(nci_task *task, ncg_error *err)
     if (!f->noperands || f->operands[0].kind != NCI_OPERAND_SOURCE) {
         nci_piece piece;
         NCI_TRY(check_cancelled(task->env, err));
-        if (is_copy(task)) {
-            run_copy(task);
+        if (nci_moves_whole(task))
             return NCG_OK;
-        }
         return nci_piece_of(task, NULL, NULL, &piece)
                    ? nci_run_piece(task, &piece, err)
                    : NCG_OK;
@@ -435,7 +395,7 @@ static ncg_status run_tiles(nci_task *task, ncg_error *err)
     if (!source)
         return nci_fail(err, NCG_EBUG, "%s: no source %u", task->layer->name,
                         f->operands[0].source);
-    nci_box box = source_box(task);
+    nci_box box = nci_task_source_box(task);
     return nci_source_each_tile_if(source, &box, task->env->scratch, wants_tile,
                                    visit_tile, task, err);
 }
@@ -460,7 +420,10 @@ ncg_status nci_run_fused(const nci_task_env *env, const nci_layer *layer,
     int64_t nbytes = nci_plan_bytes(env->plan, layer->base + chunk);
     ncg_status st = nci_task_open(&task, env, layer, chunk, deps, ndeps, err);
     if (!st)
-        st = nci_buf_create((size_t)nbytes, &task.out, err);
+        st = nci_find_chunk(&task, out, err);
+    if (st || *out)
+        goto done;
+    st = nci_buf_create((size_t)nbytes, &task.out, err);
     if (st)
         goto done;
     task.data = nci_buf_data(task.out);

@@ -18,8 +18,9 @@ typedef struct nci_kernel {
     /* The library's own only. gathers: at most one input has a box that is not
      * empty, of as many values as the output; it is gathered right into the
      * output, where `run` finds it. threads: cores worth using, of
-     * `available`; data pointers are NULL. NULL: one. */
-    bool gathers;
+     * `available`; data pointers are NULL. NULL: one. passes: it gathers, and
+     * that is all; a chunk that is the box is passed on as it is. */
+    bool gathers, passes;
     int (*threads)(const ncg_kernel_call *call, int available);
 } nci_kernel;
 

@@ -107,6 +107,17 @@ static int64_t convert_box(const conversion *c, const uint8_t *from,
     }
 }
 
+/* Whether a chunk is the output as it lies, and nobody else's. */
+static bool is_own_chunk(const nci_layer *from, const nci_dep *dep,
+                         const nci_box *box)
+{
+    nci_box piece = nci_grid_box(&from->array, dep->task - from->base);
+    for (int d = 0; d < box->rank; d++)
+        if (piece.start[d] != box->start[d] || piece.count[d] != box->count[d])
+            return false;
+    return from->nusers == 1 && !nci_buf_is_view(dep->buf);
+}
+
 ncg_status nci_run_store(const nci_task_env *env, const nci_layer *layer,
                          int64_t chunk, const nci_dep *deps, int64_t ndeps,
                          nci_buf **out, ncg_error *err)
@@ -127,6 +138,10 @@ ncg_status nci_run_store(const nci_task_env *env, const nci_layer *layer,
         (!nci_dtype_is_numeric(s->from) || !nci_dtype_is_numeric(s->to)))
         return nci_fail(err, NCG_EBUG, "%s: %s to %s", layer->name,
                         ncg_dtype_name(s->from), ncg_dtype_name(s->to));
+    if (c.is_copy && ndeps == 1 && is_own_chunk(from, &deps[0], &box)) {
+        *out = nci_buf_retain((nci_buf *)deps[0].buf);
+        return NCG_OK;
+    }
     nci_mask_plain(s->from, s->has_missing ? s->missing : NULL, &c.mask);
     NCI_TRY(nci_buf_create(
         (size_t)nci_plan_bytes(env->plan, layer->base + chunk), &buf, err));

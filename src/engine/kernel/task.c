@@ -210,6 +210,24 @@ static ncg_status open_operand(nci_task *task, int k, const nci_dep *deps,
     }
 }
 
+nci_box nci_task_source_box(const nci_task *task)
+{
+    const nci_access *access = &task->fused->operands[0];
+    nci_box box = {.rank = access->rank};
+    for (int a = 0; a < access->rank; a++) {
+        int d = access->from[a];
+        box.start[a] = d < 0 ? access->picks[a].start : task->table[0][d][0];
+        int64_t high = box.start[a];
+        for (int64_t i = 1; d >= 0 && i < task->box.count[d]; i++) {
+            int64_t p = task->table[0][d][i];
+            box.start[a] = p < box.start[a] ? p : box.start[a];
+            high = p > high ? p : high;
+        }
+        box.count[a] = high - box.start[a] + 1;
+    }
+    return box;
+}
+
 /* ---- threads --------------------------------------------------------------
  */
 

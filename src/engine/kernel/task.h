@@ -88,6 +88,9 @@ bool nci_task_is_even(const nci_fused *fused);
 /* nci_task_fill_operand fills the tables of operand k: positions of a source
  * (box NULL), else offsets into an array over `box`. */
 void nci_task_fill_operand(nci_task *task, int k, const nci_box *box);
+/* nci_task_source_box: the positions of its source that a task needs, and
+ * those between them. */
+nci_box nci_task_source_box(const nci_task *task);
 /* nci_task_open_layer finds operand k in the chunks of another layer, or
  * gathers it from them. */
 ncg_status nci_task_open_layer(nci_task *task, int k, const nci_dep *deps,
@@ -115,6 +118,15 @@ static inline int64_t nci_piece_offset(const nci_piece *piece, int stream,
 int64_t nci_piece_size(const nci_task *task, const nci_piece *piece);
 /* nci_piece_covers tells whether there would be any. */
 bool nci_piece_covers(const nci_task *task, const nci_box *wanted);
+
+/* Tasks that only move values to other places, whatever they are (moved.c).
+ * nci_find_chunk finds the chunk that the task is to make where it lies in
+ * memory already, or has the source fill it; *out stays NULL where neither can
+ * be. nci_moves_whole copies the box from memory, nci_moves_piece a piece of a
+ * tile; false: the values need more than that. */
+ncg_status nci_find_chunk(nci_task *task, nci_buf **out, ncg_error *err);
+bool nci_moves_whole(nci_task *task);
+bool nci_moves_piece(nci_task *task, const nci_piece *piece);
 
 /* When a piece is divided, in positions; constants but for tests, which make
  * them small. They decide bits of results, so nothing may tune them. */
