@@ -1367,7 +1367,10 @@ NCG_API ncg_status ncg_compute(ncg_context *ctx,
                                void **results, ncg_error *err);
 /* ncg_persist computes several collections in one run, keeps their chunks in
  * the engine and gives the collections on them; ncg_collection_release.
- * Errors: EUNSUPPORTED: explicit tasks, a collection without postpersist. */
+ * Values of explicit tasks stay as well: `persisted`, as postpersist gets it,
+ * has the tasks under the token that they had, and gives the values of those
+ * that the collection's keys name without running anything.
+ * Errors: EUNSUPPORTED: a collection without postpersist. */
 NCG_API ncg_status ncg_persist(ncg_context *ctx,
                                const ncg_collection *collections, size_t n,
                                ncg_collection *out, ncg_error *err);

@@ -157,10 +157,13 @@ static ncg_status make_room(nci_result *item, ncg_error *err)
 }
 
 static ncg_status collect_items(getting *g, const ncg_keys *keys,
-                                ncg_error *err)
+                                bool tasks_only, ncg_error *err)
 {
     for (size_t i = 0; i < keys->nparts; i++) {
         bool is_new = false;
+        if (tasks_only &&
+            !nci_graph_find_tasks(g->graph, keys->parts[i].token))
+            continue;
         nci_result *item =
             find_or_add(g->results, keys->parts[i].token, &is_new);
         if (is_new)
@@ -174,6 +177,37 @@ static ncg_status collect_items(getting *g, const ncg_keys *keys,
         NCI_TRY(make_room(item, err));
     }
     return NCG_OK;
+}
+
+ncg_status nci_results_of_tasks(ncg_context *ctx, const ncg_graph *graph,
+                                const ncg_keys *keys, ncg_results **out,
+                                ncg_error *err)
+{
+    getting g = {.ctx = ctx, .graph = graph};
+    NCI_TRY(nci_results_create(ctx, keys->nparts, &g.results, err));
+    ncg_status st = collect_items(&g, keys, true, err);
+    if (st || !g.results->nitems)
+        ncg_results_release(&g.results);
+    if (!st)
+        *out = g.results;
+    return st;
+}
+
+nci_output nci_result_output(const nci_result *item)
+{
+    return (nci_output){
+        .list = item->list, .nlist = item->count, .tasks = item->tasks};
+}
+
+/* A stored block has the values of many tasks. */
+void nci_result_keep(nci_result *item, const int64_t *index,
+                     const nci_buf *stored)
+{
+    nci_buf **values = nci_buf_data(stored);
+    int64_t first = index[0] * NCI_STORE_TASKS;
+    int64_t n = (int64_t)(nci_buf_size(stored) / sizeof *values);
+    for (int64_t i = 0; i < n; i++)
+        item->bufs[first + i] = nci_buf_retain(values[i]);
 }
 
 /* ---- the sink
@@ -236,13 +270,10 @@ static ncg_status keep_chunk(void *ctx, int output, const int64_t *index,
         tell_done(g, item, item->list[index[0]]);
         return NCG_OK;
     }
-    nci_buf **values = nci_buf_data(stored);
-    int64_t first = index[0] * NCI_STORE_TASKS;
-    int64_t n = (int64_t)(nci_buf_size(stored) / sizeof *values);
-    for (int64_t i = 0; i < n; i++) {
-        item->bufs[first + i] = nci_buf_retain(values[i]);
-        tell_done(g, item, item->list[first + i]);
-    }
+    int64_t first = index[0] * NCI_STORE_TASKS, last = first + NCI_STORE_TASKS;
+    nci_result_keep((nci_result *)item, index, stored);
+    for (int64_t i = first; i < last && i < item->count; i++)
+        tell_done(g, item, item->list[i]);
     return NCG_OK;
 }
 
@@ -265,9 +296,7 @@ static ncg_status make_outputs(getting *g, ncg_error *err)
             continue;
         nci_output *output = &g->outputs[g->noutputs];
         g->item_of[g->noutputs++] = (int)i;
-        output->list = item->list;
-        output->nlist = item->count;
-        output->tasks = item->tasks;
+        *output = nci_result_output(item);
         if (!item->node)
             continue;
         output->node = item->node;
@@ -311,7 +340,7 @@ static ncg_status get(ncg_context *ctx, ncg_graph *graph, const ncg_keys *keys,
                         "the graph's arrays belong to another context");
     getting g = {.ctx = ctx, .graph = graph, .control = current};
     NCI_TRY(nci_results_create(ctx, keys->nparts, &g.results, err));
-    ncg_status st = collect_items(&g, keys, err);
+    ncg_status st = collect_items(&g, keys, false, err);
     if (!st)
         st = make_outputs(&g, err);
     if (!st && g.noutputs)

@@ -83,12 +83,32 @@ ncg_status nci_graph_add_root(ncg_graph *graph, ncg_context *ctx,
     return NCG_OK;
 }
 
+/* Of the lists of one token the best is one that holds every value, then one
+ * that can run every task. */
+static int64_t worth_of(const nci_tasks *tasks)
+{
+    int64_t all = nci_tasks_count(tasks), held = nci_tasks_held(tasks);
+    return held == all ? all + 1 : held < 0 ? all : held;
+}
+
+static void prefer(nci_tasks **have, nci_tasks *other)
+{
+    nci_tasks *before = *have;
+    if (worth_of(other) <= worth_of(before))
+        return;
+    *have = nci_tasks_retain(other);
+    nci_tasks_release(&before);
+}
+
 ncg_status nci_graph_add_tasks(ncg_graph *graph, nci_tasks *tasks,
                                ncg_error *err)
 {
     for (size_t i = 0; i < graph->ntasks; i++)
-        if (graph->tasks[i] == tasks)
+        if (nci_token_equal(nci_tasks_token(graph->tasks[i]),
+                            nci_tasks_token(tasks))) {
+            prefer(&graph->tasks[i], tasks);
             return NCG_OK;
+        }
     if (!nci_grow(&graph->tasks, &graph->tasks_capacity, graph->ntasks + 1,
                   sizeof *graph->tasks))
         return nci_fail(err, NCG_ENOMEM, "out of memory");

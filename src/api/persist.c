@@ -8,6 +8,7 @@
 
 #include "api/handles.h"
 #include "api/protocol.h"
+#include "api/results.h"
 #include "base/mem.h"
 #include "engine/source_make.h"
 #include "graph/pass_replace.h"
@@ -47,7 +48,7 @@ ncg_status nci_context_lower(ncg_context *ctx, const nci_output *outputs,
             break;
     }
     if (!st)
-        st = nci_lower(own, noutputs, out, err);
+        st = nci_lower_with(own, noutputs, find_held, ctx, out, err);
     for (int i = 0; i < n; i++)
         nci_node_release(&own[i].node);
     nci_free(own);
@@ -68,17 +69,22 @@ typedef struct keeping {
 typedef struct persisting {
     ncg_context *ctx;
     keeping *items;
-    nci_output *outputs;
-    int count;
-    int64_t nbytes; /* of all chunks */
+    nci_output *outputs; /* of the arrays, then of explicit tasks */
+    int count;           /* of arrays */
+    int64_t nbytes;      /* of all chunks */
+    ncg_results *values; /* of explicit tasks; NULL: none are wanted */
 } persisting;
 
 static ncg_status keep_chunk(void *ctx, int output, const int64_t *index,
                              const nci_buf *chunk, ncg_error *err)
 {
     persisting *p = ctx;
-    keeping *k = &p->items[output];
     (void)err;
+    if (output >= p->count) {
+        nci_result_keep(&p->values->items[output - p->count], index, chunk);
+        return NCG_OK;
+    }
+    keeping *k = &p->items[output];
     k->chunks[nci_grid_number(&k->grid, index)] =
         nci_buf_retain((nci_buf *)chunk);
     return NCG_OK;
@@ -144,13 +150,66 @@ static ncg_status run_all(persisting *p, nci_node **out, ncg_error *err)
 {
     nci_sink sink = {
         .ctx = p, .put = keep_chunk, .is_plain = true, .keeps = p->nbytes};
-    if (!p->count)
+    int n = p->count;
+    for (size_t i = 0; p->values && i < p->values->nitems; i++)
+        p->outputs[n++] = nci_result_output(&p->values->items[i]);
+    if (!n)
         return NCG_OK;
-    NCI_TRY(nci_context_run(p->ctx, p->outputs, p->count, &sink, err));
+    NCI_TRY(nci_context_run(p->ctx, p->outputs, n, &sink, err));
     for (int i = 0; i < p->count; i++)
         NCI_TRY(make_array(p, &p->items[i], &out[p->items[i].at], err));
     return NCG_OK;
 }
+
+/* ---- values of explicit tasks -------------------------------------------- */
+
+/* What a list of values counts as held, as long as it lives. */
+typedef struct holding {
+    ncg_context *ctx;
+    int64_t nbytes;
+} holding;
+
+static void end_holding(void *data, void *payload)
+{
+    holding *h = payload;
+    (void)data;
+    nci_source_table_hold(h->ctx->sources, -h->nbytes);
+    nci_context_release(&h->ctx);
+    nci_free(h);
+}
+
+static ncg_status make_keeper(ncg_context *ctx, int64_t nbytes, nci_buf **out,
+                              ncg_error *err)
+{
+    holding *h = nci_alloc(sizeof *h);
+    if (!h)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    *h = (holding){ctx, nbytes};
+    ncg_status st = nci_buf_wrap(NULL, 0, end_holding, h, out, err);
+    if (st) {
+        nci_free(h);
+        return st;
+    }
+    nci_context_retain(ctx);
+    nci_source_table_hold(ctx->sources, nbytes);
+    return NCG_OK;
+}
+
+ncg_status nci_result_hold(ncg_context *ctx, const nci_result *item,
+                           nci_tasks **out, ncg_error *err)
+{
+    nci_buf *keeper = NULL;
+    int64_t nbytes = 0;
+    for (int64_t i = 0; i < item->count; i++)
+        nbytes += (int64_t)nci_buf_size(item->bufs[i]);
+    NCI_TRY(make_keeper(ctx, nbytes, &keeper, err));
+    ncg_status st = nci_tasks_hold(item->tasks, item->list, item->bufs,
+                                   item->count, keeper, out, err);
+    nci_buf_release(&keeper);
+    return st;
+}
+
+/* ---- all of them ----------------------------------------------------------- */
 
 static void fini(persisting *p)
 {
@@ -175,12 +234,14 @@ static void fill_repeated(nci_node *const *nodes, size_t n, nci_node **out)
 }
 
 ncg_status nci_context_persist(ncg_context *ctx, nci_node *const *nodes,
-                               size_t n, nci_node **out, ncg_error *err)
+                               size_t n, ncg_results *values,
+                               nci_node **out, ncg_error *err)
 {
-    persisting p = {.ctx = ctx};
+    persisting p = {.ctx = ctx, .values = values};
+    size_t noutputs = n + (values ? values->nitems : 0);
     nci_node **made = nci_calloc(n + 1, sizeof *made);
     p.items = nci_calloc(n + 1, sizeof *p.items);
-    p.outputs = nci_calloc(n + 1, sizeof *p.outputs);
+    p.outputs = nci_calloc(noutputs + 1, sizeof *p.outputs);
     ncg_status st = made && p.items && p.outputs
                         ? NCG_OK
                         : nci_fail(err, NCG_ENOMEM, "out of memory");

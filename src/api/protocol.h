@@ -17,8 +17,10 @@ ncg_status nci_collections_merge(const ncg_collection *collections, size_t n,
 void nci_collections_drop(const ncg_collection *collections, size_t n,
                           void **results);
 /* nci_context_persist computes n arrays in one run and keeps their chunks;
- * out[i] is the array on them, the caller's. */
+ * out[i] is the array on them, the caller's. `values` (NULL: none) is what
+ * nci_results_of_tasks gave; the same run fills it. */
 ncg_status nci_context_persist(ncg_context *ctx, nci_node *const *nodes,
-                               size_t n, nci_node **out, ncg_error *err);
+                               size_t n, ncg_results *values,
+                               nci_node **out, ncg_error *err);
 
 #endif

@@ -29,6 +29,9 @@ const nci_source *nci_source_table_get(const nci_source_table *table,
 
 /* nci_source_table_held: bytes of all held chunks. */
 int64_t nci_source_table_held(const nci_source_table *table);
+/* nci_source_table_hold counts bytes that are held outside of the table's
+ * sources; negative: that are held no longer. */
+void nci_source_table_hold(nci_source_table *table, int64_t nbytes);
 
 /* nci_source_keep sets what keeps a source's tiles, while none is read. */
 void nci_source_keep(const nci_source_table *table, uint32_t id,

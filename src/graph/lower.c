@@ -394,7 +394,16 @@ static ncg_status number_tasks(nci_plan *plan, ncg_error *err)
 ncg_status nci_lower(const nci_output *outputs, int noutputs, nci_plan **out,
                      ncg_error *err)
 {
-    nci_lowering lw = {.plan = nci_calloc(1, sizeof *lw.plan)};
+    return nci_lower_with(outputs, noutputs, NULL, NULL, out, err);
+}
+
+ncg_status nci_lower_with(const nci_output *outputs, int noutputs,
+                          nci_replace_fn replace, void *ctx, nci_plan **out,
+                          ncg_error *err)
+{
+    nci_lowering lw = {.plan = nci_calloc(1, sizeof *lw.plan),
+                       .replace = replace,
+                       .replace_ctx = ctx};
     ncg_status st = NCG_OK;
     if (lw.plan)
         lw.plan->outputs = nci_calloc((size_t)noutputs + 1, sizeof(int));

@@ -12,6 +12,8 @@ typedef struct nci_lowering {
     } * arrays;
     size_t narrays, arrays_capacity;
     int operand_layer[NCI_MAX_OPERANDS]; /* of the program in hand */
+    nci_replace_fn replace; /* of inputs of explicit tasks; NULL: none */
+    void *replace_ctx;
 } nci_lowering;
 
 /* nci_lower_array gives the layer that makes the chunks of `node`. */

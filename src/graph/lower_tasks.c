@@ -44,9 +44,15 @@ static ncg_status lower_seen(nci_lowering *lw, nci_node *array, int *out,
                              ncg_error *err)
 {
     nci_grid grid = {0};
-    nci_node *sliced = NULL, *seen = NULL;
+    nci_node *own = NULL, *sliced = NULL, *seen = NULL;
     NCI_TRY(nci_node_grid(array, &grid, err));
-    ncg_status st = nci_pass_slice(array, &sliced, err);
+    ncg_status st = NCG_OK;
+    if (lw->replace)
+        st = nci_pass_replace(array, lw->replace, lw->replace_ctx, &own, err);
+    else
+        own = nci_node_retain(array);
+    if (!st)
+        st = nci_pass_slice(own, &sliced, err);
     if (!st && sliced->kind == NCI_NODE_BLOCK)
         seen = nci_node_retain(sliced);
     else if (!st)
@@ -55,6 +61,7 @@ static ncg_status lower_seen(nci_lowering *lw, nci_node *array, int *out,
         st = nci_lower_array(lw, seen, out, err);
     nci_node_release(&seen);
     nci_node_release(&sliced);
+    nci_node_release(&own);
     nci_grid_fini(&grid);
     return st;
 }

@@ -19,6 +19,7 @@
  * Everything here is fixed by shapes, grids and operations: never by threads,
  * memory limit or timing. A finished plan is read-only.
  */
+#include "graph/pass_replace.h"
 #include "graph/state.h"
 #include "graph/tasks.h"
 
@@ -260,6 +261,12 @@ typedef struct nci_output {
  * Rank-0 arrays have a grid of one chunk. */
 ncg_status nci_lower(const nci_output *outputs, int noutputs, nci_plan **out,
                      ncg_error *err);
+/* nci_lower_with looks, for arrays among the inputs of explicit tasks, whether
+ * `replace` has others of their values (graph/pass_replace.h). Arrays of
+ * outputs are taken as they are. */
+ncg_status nci_lower_with(const nci_output *outputs, int noutputs,
+                          nci_replace_fn replace, void *ctx, nci_plan **out,
+                          ncg_error *err);
 void nci_plan_free(nci_plan **plan);
 
 /* nci_plan_layer returns the layer of a task. */

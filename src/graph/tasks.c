@@ -48,6 +48,7 @@ void nci_tasks_release(nci_tasks **slot)
     if (!tasks ||
         atomic_fetch_sub_explicit(&tasks->refs, 1, memory_order_acq_rel) != 1)
         return;
+    nci_tasks_let_go(tasks);
     for (int i = 0; i < tasks->narrays; i++)
         nci_node_release(&tasks->arrays[i]);
     nci_free(tasks->arrays);

@@ -54,6 +54,15 @@ ncg_status nci_tasks_add_many(nci_tasks *tasks, int64_t n,
 ncg_status nci_tasks_seal(nci_tasks *tasks,
                           nci_node *(*find)(void *ctx, nci_token token),
                           void *ctx, ncg_error *err);
+/* nci_tasks_hold makes a list that stands for a sealed one, under its token:
+ * task list[i] gives values[i], which it retains, the others fail when they are
+ * run. `keeper` (NULL: none) is retained as long as the list lives. */
+ncg_status nci_tasks_hold(const nci_tasks *of, const int64_t *list,
+                          nci_buf *const *values, int64_t n, nci_buf *keeper,
+                          nci_tasks **out, ncg_error *err);
+/* nci_tasks_held tells how many values a list holds, -1: it is an ordinary
+ * one. */
+int64_t nci_tasks_held(const nci_tasks *tasks);
 bool nci_tasks_is_sealed(const nci_tasks *tasks);
 
 int64_t nci_tasks_count(const nci_tasks *tasks);

@@ -2,6 +2,7 @@
 #ifndef NCI_GRAPH_TASKS_INTERNAL_H
 #define NCI_GRAPH_TASKS_INTERNAL_H
 /* The list of explicit tasks, as tasks.c makes and tasks_seal.c completes it. */
+#include "base/buf.h"
 #include "graph/tasks.h"
 
 /* A word that was given or mentioned: the name of a task, or the text of a key
@@ -16,10 +17,16 @@ typedef struct nci_task_lists {
     int32_t *items;
 } nci_task_lists;
 
+/* nci_tasks_let_go releases the values of a list that holds them. */
+void nci_tasks_let_go(nci_tasks *tasks);
+
 struct nci_tasks {
     _Atomic int32_t refs;
     bool is_sealed;
     bool is_broken; /* sealing began and failed */
+    bool is_held;   /* payloads are values, retained; see tasks_hold.c */
+    int64_t nheld;
+    nci_buf *keeper;
     nci_token token;
     nci_task_kind *kinds;
     size_t nkinds, kinds_capacity;

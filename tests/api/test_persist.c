@@ -90,7 +90,7 @@ static void persisted_results_are_used_again(void **state)
     (void)state;
     double *expected = values(x2), *sums = values(sum);
     calls = 0;
-    CHECK_OK(nci_context_persist(ctx, wanted, 2, kept, &err));
+    CHECK_OK(nci_context_persist(ctx, wanted, 2, NULL, kept, &err));
     int once = calls;
     assert_true(once > 0);
     for (int i = 0; i < 2; i++)
@@ -114,7 +114,7 @@ static void persisted_results_are_used_again(void **state)
     ncg_array_release(&part);
     /* Twice the same is held once. */
     nci_node *more[2] = {NULL};
-    CHECK_OK(nci_context_persist(ctx, wanted, 2, more, &err));
+    CHECK_OK(nci_context_persist(ctx, wanted, 2, NULL, more, &err));
     assert_int_equal(calls, once);
     assert_int_equal(nci_source_table_held(ctx->sources), (N + NX) * 8);
     for (int i = 0; i < 2; i++) {
@@ -139,7 +139,7 @@ static void equal_arrays_are_computed_once(void **state)
     nci_node *wanted[3] = {a->node, b->node, a->node}, *kept[3];
     ncg_error err;
     (void)state;
-    CHECK_OK(nci_context_persist(ctx, wanted, 3, kept, &err));
+    CHECK_OK(nci_context_persist(ctx, wanted, 3, NULL, kept, &err));
     assert_int_equal(nci_source_table_held(ctx->sources), N * 8);
     for (int i = 0; i < 3; i++) {
         assert_non_null(kept[i]);
@@ -161,17 +161,17 @@ static void held_bytes_count_against_the_limit(void **state)
     ncg_stats stats = {.struct_size = sizeof stats};
     ncg_error err;
     (void)state;
-    CHECK_OK(nci_context_persist(ctx, &want, 1, &first, &err));
+    CHECK_OK(nci_context_persist(ctx, &want, 1, NULL, &first, &err));
     want = x4->node;
     CHECK_STATUS(NCG_EBUDGET,
-                 nci_context_persist(ctx, &want, 1, &second, &err));
+                 nci_context_persist(ctx, &want, 1, NULL, &second, &err));
     CHECK_MESSAGE("persisted");
     CHECK_MESSAGE("release");
     assert_null(second);
     ncg_context_stats(ctx, &stats);
     assert_true(stats.peak_memory <= INT64_C(12) << 20);
     nci_node_release(&first);
-    CHECK_OK(nci_context_persist(ctx, &want, 1, &second, &err));
+    CHECK_OK(nci_context_persist(ctx, &want, 1, NULL, &second, &err));
     nci_node_release(&second);
     ncg_array_release(&x4);
     ncg_array_release(&x2);
@@ -195,7 +195,7 @@ static void memory_is_not_kept_twice(void **state)
                             &err));
     want[0] = x->node;
     want[1] = empty->node;
-    CHECK_OK(nci_context_persist(ctx, want, 2, kept, &err));
+    CHECK_OK(nci_context_persist(ctx, want, 2, NULL, kept, &err));
     assert_ptr_equal(kept[0], x->node);
     assert_ptr_equal(kept[1], empty->node);
     assert_int_equal(nci_source_table_held(ctx->sources), 0);
@@ -217,7 +217,7 @@ static void no_memory_leaves_nothing(void **state)
     (void)state;
     for (int n = 1; st == NCG_ENOMEM && n < 5000; n += 1 + n / 20) {
         nci_mem_fail_at(n);
-        st = nci_context_persist(ctx, want, 2, kept, &err);
+        st = nci_context_persist(ctx, want, 2, NULL, kept, &err);
         nci_mem_fail_at(0);
         if (st) {
             assert_int_equal(st, NCG_ENOMEM);

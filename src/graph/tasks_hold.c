@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Lists of explicit tasks whose values are there already: each task of the
+ * list that it stands for keeps its number and name, and those that were
+ * computed give the value that is held. Nothing is needed for that, so there
+ * are no inputs.
+ */
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "graph/tasks_internal.h"
+
+enum { HELD, NOT_HELD, KINDS };
+
+static void let_go(void *data, void *payload)
+{
+    nci_buf *value = payload;
+    (void)data;
+    nci_buf_release(&value);
+}
+
+static ncg_status give(const ncg_task_call *call, ncg_error *err)
+{
+    nci_buf *value = nci_buf_retain(call->payload);
+    (void)err;
+    *call->output = (ncg_value){nci_buf_data(value), nci_buf_size(value),
+                                let_go, value};
+    return NCG_OK;
+}
+
+static ncg_status refuse(const ncg_task_call *call, ncg_error *err)
+{
+    (void)call;
+    return nci_fail(err, NCG_EINVAL,
+                    "its value was not persisted: compute it by the graph "
+                    "that it comes from");
+}
+
+/* *out is a copy, NULL where there is nothing; false: memory is out. */
+static bool copy(void *out, const void *from, size_t count, size_t size)
+{
+    void **slot = out;
+    *slot = NULL;
+    if (!from)
+        return true;
+    *slot = nci_alloc((count + 1) * size);
+    if (*slot)
+        memcpy(*slot, from, count * size);
+    return *slot != NULL;
+}
+
+static bool copy_names(nci_tasks *held, const nci_tasks *of)
+{
+    held->nwords = of->nwords;
+    held->text_length = of->text_length;
+    held->nslots = of->nslots;
+    return copy(&held->words, of->words, of->nwords, sizeof *of->words) &&
+           copy(&held->text, of->text, of->text_length, 1) &&
+           copy(&held->slots, of->slots, of->nslots, sizeof *of->slots) &&
+           copy(&held->word_of, of->word_of, (size_t)of->ntasks,
+                sizeof *of->word_of);
+}
+
+/* Lists of nothing for n tasks. */
+static bool make_lists(nci_task_lists *lists, size_t n)
+{
+    lists->first = nci_calloc(n + 2, sizeof *lists->first);
+    lists->items = nci_calloc(1, sizeof *lists->items);
+    return lists->first && lists->items;
+}
+
+static ncg_status make(const nci_tasks *of, nci_tasks **out, ncg_error *err)
+{
+    size_t n = (size_t)of->ntasks;
+    nci_tasks *held = NULL;
+    NCI_TRY(nci_tasks_create(&held, err));
+    held->token = of->token;
+    held->is_held = true;
+    held->is_sealed = true;
+    held->ntasks = of->ntasks;
+    held->nkinds = KINDS;
+    held->kinds = nci_calloc(KINDS, sizeof *held->kinds);
+    held->kind_of = nci_alloc((n + 1) * sizeof *held->kind_of);
+    held->payloads = nci_calloc(n + 1, sizeof *held->payloads);
+    if (!held->kinds || !held->kind_of || !held->payloads ||
+        !copy_names(held, of) || !make_lists(&held->deps, n) ||
+        !make_lists(&held->users, n) || !make_lists(&held->foreign_users, 0)) {
+        nci_tasks_release(&held);
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    }
+    held->kinds[HELD] = (nci_task_kind){.fn = give};
+    held->kinds[NOT_HELD] = (nci_task_kind){.fn = refuse};
+    for (size_t i = 0; i < n; i++)
+        held->kind_of[i] = NOT_HELD;
+    *out = held;
+    return NCG_OK;
+}
+
+ncg_status nci_tasks_hold(const nci_tasks *of, const int64_t *list,
+                          nci_buf *const *values, int64_t n, nci_buf *keeper,
+                          nci_tasks **out, ncg_error *err)
+{
+    nci_tasks *held = NULL;
+    NCI_TRY(make(of, &held, err));
+    for (int64_t i = 0; i < n; i++) {
+        held->kind_of[list[i]] = HELD;
+        held->payloads[list[i]] = nci_buf_retain(values[i]);
+    }
+    held->nheld = n;
+    held->keeper = nci_buf_retain(keeper);
+    *out = held;
+    return NCG_OK;
+}
+
+int64_t nci_tasks_held(const nci_tasks *tasks)
+{
+    return tasks->is_held ? tasks->nheld : -1;
+}
+
+void nci_tasks_let_go(nci_tasks *tasks)
+{
+    for (int64_t i = 0; tasks->is_held && tasks->payloads && i < tasks->ntasks;
+         i++) {
+        nci_buf *value = tasks->payloads[i];
+        nci_buf_release(&value);
+    }
+    nci_buf_release(&tasks->keeper);
+}
