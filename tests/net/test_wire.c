@@ -128,7 +128,7 @@ static void frames_out_of_bounds_are_refused(void **state)
     CHECK_STATUS(NCG_ENET, decode_with(23, 1, &err));
     CHECK_MESSAGE("a payload of");
     CHECK_STATUS(NCG_ENET, decode_with(5, NCI_WIRE_CHUNK, &err));
-    CHECK_MESSAGE("CHUNK has a head of 4 bytes, not 8");
+    CHECK_MESSAGE("CHUNK has a head of 4 bytes, not 24");
 }
 
 static void hello_has_the_bytes_of_the_table(void **state)
@@ -305,6 +305,27 @@ static void parts_outside_their_chunk_are_refused(void **state)
     CHECK_STATUS(NCG_ENET, nci_fetch_decode(out, n, &got, &err));
 }
 
+static void piece_has_the_bytes_of_the_table(void **state)
+{
+    (void)state;
+    ncg_error err;
+    nci_piece piece = {100, 90, 10}, got;
+    uint8_t out[NCI_CHUNK_SIZE], expected[NCI_CHUNK_SIZE] = {0};
+    expected[0] = 100;
+    expected[8] = 90;
+    expected[16] = 10;
+    nci_piece_encode(&piece, out);
+    assert_memory_equal(out, expected, sizeof out);
+    CHECK_OK(nci_piece_decode(out, sizeof out, &got, &err));
+    assert_int_equal(got.offset, 90);
+    CHECK_STATUS(NCG_ENET, nci_piece_decode(out, 23, &got, &err));
+    out[16] = 11;
+    CHECK_STATUS(NCG_ENET, nci_piece_decode(out, sizeof out, &got, &err));
+    CHECK_MESSAGE("11 bytes at 90 of 100");
+    out[8] = 101;
+    CHECK_STATUS(NCG_ENET, nci_piece_decode(out, sizeof out, &got, &err));
+}
+
 static void only_the_right_side_may_send(void **state)
 {
     (void)state;
@@ -334,4 +355,5 @@ NCG_TESTS(NCG_TEST(crc32c_has_the_known_values),
           NCG_TEST(challenge_has_the_bytes_of_the_table),
           NCG_TEST(error_travels), NCG_TEST(fetch_has_the_bytes_of_the_table),
           NCG_TEST(parts_outside_their_chunk_are_refused),
+          NCG_TEST(piece_has_the_bytes_of_the_table),
           NCG_TEST(only_the_right_side_may_send))

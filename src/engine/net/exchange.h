@@ -6,10 +6,10 @@
  *
  * A fetch goes over a data connection to the peer's address, which is opened
  * when the first one needs it (with its own handshake) and stays. Fetches of
- * the same chunk (and part) from anybody join the one under way. What has been
- * asked for and is not there yet never exceeds options.credit, except by one
- * chunk alone; the rest waits in order. The chunk is received where it stays:
- * no copy.
+ * the same chunk (and part) from anybody join the one under way. A question may
+ * wait long for its answer: the chunk may not be made yet. Chunks that are
+ * being received never exceed options.credit, except by one chunk alone; others
+ * wait in the sockets. The bytes are received where they stay: no copy.
  */
 #include "engine/net/net.h"
 

@@ -97,8 +97,8 @@ typedef struct nci_net_options {
     int64_t max_body;   /* 1 GiB: of a message */
     int64_t max_unsent; /* 64 MiB: more queued for a peer that reads nothing
                            for suspect_ms closes its connection */
-    int64_t credit;     /* 256 MiB: bytes of chunks asked for and not there yet;
-                           one chunk may be larger, alone */
+    int64_t credit;     /* 256 MiB: bytes of chunks being received; one
+                           chunk may be larger, alone */
     nci_wire_checksum checksum;
     nci_wire_compression compression;
 } nci_net_options;
@@ -140,9 +140,10 @@ void nci_net_close(nci_net *net, nci_conn_id conn);
 /* nci_net_post calls fn(ctx) on the control thread; in order of the calls. */
 ncg_status nci_net_post(nci_net *net, void (*fn)(void *ctx), void *ctx,
                         ncg_error *err);
-/* nci_net_timer calls fn(ctx) on the control thread in `ms`, and every `ms`
- * where `repeat`; until nci_net_timer_stop, which also frees it. Both on the
- * control thread only, or before anything was started. */
+/* nci_net_timer_start calls fn(ctx) on the control thread in `ms`, and every
+ * `ms` where `repeat`. nci_net_timer_stop ends and frees it; from another
+ * thread than control, fn may be running once more when it returns. Stop all
+ * before nci_net_destroy. */
 typedef struct nci_net_timer nci_net_timer;
 ncg_status nci_net_timer_start(nci_net *net, int64_t ms, bool repeat,
                                void (*fn)(void *ctx), void *ctx,

@@ -1,6 +1,20 @@
 # net: messages and chunks between processes (libuv, OpenSSL)
 list(APPEND engine_net_sources
+  net/compress.c
+  net/conn.c
+  net/conn_in.c
+  net/conn_out.c
+  net/conns.c
   net/crc32c.c
+  net/dial.c
+  net/fetch.c
   net/handshake.c
   net/keys.c
+  net/listen.c
+  net/loop.c
+  net/net.c
+  net/part.c
+  net/serve.c
+  net/sock.c
+  net/timer.c
   net/wire.c)

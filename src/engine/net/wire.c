@@ -91,6 +91,7 @@ static int64_t fixed_head(int type)
     case NCI_WIRE_READY:
     case NCI_WIRE_HEARTBEAT:
     case NCI_WIRE_GOODBYE:
+    case NCI_WIRE_DROP:
         return 0;
     default:
         return -1;
@@ -351,6 +352,30 @@ ncg_status nci_fetch_decode(const void *head, size_t nbytes,
     fetch.key.space.high = nci_get_u64(p + 8);
     fetch.key.chunk = (int64_t)nci_get_u64(p + 16);
     *out = fetch;
+    return NCG_OK;
+}
+
+void nci_piece_encode(const nci_piece *piece, uint8_t out[NCI_CHUNK_SIZE])
+{
+    nci_put_u64(out, piece->total);
+    nci_put_u64(out + 8, piece->offset);
+    nci_put_u64(out + 16, piece->nbytes);
+}
+
+ncg_status nci_piece_decode(const void *head, size_t nbytes, nci_piece *out,
+                            ncg_error *err)
+{
+    const uint8_t *p = head;
+    if (nbytes != NCI_CHUNK_SIZE)
+        return nci_fail(err, NCG_ENET, "CHUNK has a head of %zu bytes, not %d",
+                        nbytes, NCI_CHUNK_SIZE);
+    nci_piece piece = {nci_get_u64(p), nci_get_u64(p + 8), nci_get_u64(p + 16)};
+    if (piece.offset > piece.total || piece.nbytes > piece.total - piece.offset)
+        return nci_fail(
+            err, NCG_ENET, "CHUNK brings %llu bytes at %llu of %llu",
+            (unsigned long long)piece.nbytes, (unsigned long long)piece.offset,
+            (unsigned long long)piece.total);
+    *out = piece;
     return NCG_OK;
 }
 

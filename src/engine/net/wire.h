@@ -23,7 +23,7 @@
  *
  * FLAGS
  *      1 PAYLOAD_CRC  a trailer of 4 bytes follows the payload: its CRC32C
- *      2 COMPRESSED   the payload is a sequence of blocks (compress.h)
+ *      2 COMPRESSED   the payload is made by Blosc (compress.h)
  * Any other bit is an error.
  *
  * HELLO, first frame of whoever connected. HEAD 128 bytes
@@ -72,8 +72,14 @@
  *     28    4 0
  *     32   24 for each axis: shape of the chunk, start and count of the part
  *
- * CHUNK. HEAD 8 bytes, payload: the bytes, or blocks of them
- *      0    8 bytes of the chunk or part (after decompression)
+ * DROP, for the request of a FETCH: its answer is not wanted any more. One that
+ * has not begun is not sent, ERROR (canceled) answers the request. No head.
+ *
+ * CHUNK, a piece of the answer; pieces follow each other from the first byte
+ * to the last, each a frame. HEAD 24 bytes, payload: the piece
+ *      0    8 bytes of the chunk or part
+ *      8    8 where in it the piece begins
+ *     16    8 bytes of the piece, before compression
  *
  * The other types carry the dialogue of scheduler, workers and clients. Those
  * marked "records" have a head of any number of records of the size given, all
@@ -94,7 +100,7 @@ enum {
     NCI_ERROR_SIZE = 12,
     NCI_FETCH_SIZE = 32,
     NCI_FETCH_AXIS_SIZE = 24,
-    NCI_CHUNK_SIZE = 8,
+    NCI_CHUNK_SIZE = 24,
     NCI_NONCE_SIZE = 32,
     NCI_CLUSTER_ID_SIZE = 16,
     NCI_NAME_SIZE = 64,
@@ -127,7 +133,8 @@ enum {
     X(HEARTBEAT, 6, 0, ALL)                                                    \
     X(GOODBYE, 7, 0, ALL)                                                      \
     X(FETCH, 16, 0, FETCH)                                                     \
-    X(CHUNK, 17, 8, LISTENS)                                                   \
+    X(DROP, 18, 0, FETCH)                                                      \
+    X(CHUNK, 17, 24, LISTENS)                                                  \
     /* a worker to the scheduler */                                            \
     X(JOIN, 32, 0, WORKER)   /* packed: what it has and holds */               \
     X(DONE, 33, 0, PEERS)    /* records: tasks that ended */                   \
@@ -219,6 +226,11 @@ typedef struct nci_part {
     int64_t shape[NCG_MAX_RANK];
 } nci_part;
 
+/* What a CHUNK frame brings. */
+typedef struct nci_piece {
+    uint64_t total, offset, nbytes;
+} nci_piece;
+
 typedef struct nci_fetch_request {
     nci_chunk_key key;
     nci_part part;
@@ -277,6 +289,10 @@ size_t nci_fetch_encode(const nci_fetch_request *fetch,
 /* nci_fetch_decode: the part lies in the shape, its bytes do not overflow. */
 ncg_status nci_fetch_decode(const void *head, size_t nbytes,
                             nci_fetch_request *out, ncg_error *err);
+void nci_piece_encode(const nci_piece *piece, uint8_t out[NCI_CHUNK_SIZE]);
+/* nci_piece_decode: the piece lies in the chunk. */
+ncg_status nci_piece_decode(const void *head, size_t nbytes, nci_piece *out,
+                            ncg_error *err);
 /* nci_part_bytes returns the bytes of the part, 0 for a whole chunk;
  * nci_part_chunk_bytes those of the chunk that it lies in. */
 int64_t nci_part_bytes(const nci_part *part);

@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Serving: questions for chunks become numbers for the driver, its answers
+ * become frames. A chunk that lies in memory or a file in one run is one frame,
+ * sent from where it is. Parts, compressed chunks and files whose bytes must be
+ * seen go in pieces of PIECE bytes, made one after the other when the socket
+ * has taken the last one. All on the sending thread, but for the table of
+ * questions, to which answers come from anywhere.
+ */
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/net/compress.h"
+#include "engine/net/net_internal.h"
+#include "engine/net/part.h"
+
+enum { PIECE = 1 << 20, BUCKETS = 1024, MAX_WAITING = 1 << 16 };
+
+/* A question, and then the answer to it on its way. */
+typedef struct serving {
+    struct serving *next;          /* of its bucket */
+    struct serving *below, *above; /* of its connection */
+    uint64_t id;
+    nci_net *net;
+    nci_conn *conn; /* a reference; NULL: nobody waits any more */
+    uint32_t request;
+    nci_fetch_request what;
+    /* The answer. */
+    nci_buf *chunk; /* a reference, NULL: a file or an error */
+    nci_bytes_from from;
+    int64_t nchunk; /* bytes of the whole chunk */
+    int64_t base;   /* where the run begins, if it is one */
+    bool is_run, direct, failed;
+    uint64_t total, sent;
+    uint8_t *raw, *packed; /* scratch */
+    ncg_error error;
+    nci_serve_fn done;
+    void *ctx;
+    nci_loop_job job;
+} serving;
+
+typedef struct nci_servings {
+    nci_serve_hooks hooks;
+    pthread_mutex_t lock; /* guards what follows */
+    uint64_t last_id;
+    serving *buckets[BUCKETS];
+} nci_servings;
+
+/* What a serving connection owns; the sending thread's, but for `waiting`. */
+typedef struct serve_peer {
+    serving *waiting; /* guarded by the lock of nci_servings */
+    int nwaiting;
+} serve_peer;
+
+ncg_status nci_servings_create(nci_net *net, ncg_error *err)
+{
+    net->servings = nci_calloc(1, sizeof *net->servings);
+    if (!net->servings)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    pthread_mutex_init(&net->servings->lock, NULL);
+    return NCG_OK;
+}
+
+void nci_servings_end(nci_net *net)
+{
+    (void)net; /* each connection lets go of its own when it closes */
+}
+
+void nci_servings_free(nci_net *net)
+{
+    if (!net->servings)
+        return;
+    pthread_mutex_destroy(&net->servings->lock);
+    nci_free(net->servings);
+    net->servings = NULL;
+}
+
+void nci_net_serve(nci_net *net, const nci_serve_hooks *hooks)
+{
+    net->servings->hooks = *hooks;
+}
+
+/* ---- questions ------------------------------------------------------------
+ */
+
+static void unlink_locked(nci_servings *all, serving *s)
+{
+    serve_peer *peer = s->conn->owner;
+    serving **link = &all->buckets[s->id % BUCKETS];
+    while (*link != s)
+        link = &(*link)->next;
+    *link = s->next;
+    if (s->above)
+        s->above->below = s->below;
+    else
+        peer->waiting = s->below;
+    if (s->below)
+        s->below->above = s->above;
+    peer->nwaiting--;
+}
+
+/* Takes a question out of the table; NULL: it is not there any more. */
+static serving *take(nci_servings *all, uint64_t id)
+{
+    pthread_mutex_lock(&all->lock);
+    serving *s = all->buckets[id % BUCKETS];
+    while (s && s->id != id)
+        s = s->next;
+    if (s)
+        unlink_locked(all, s);
+    pthread_mutex_unlock(&all->lock);
+    return s;
+}
+
+static void free_serving(serving *s)
+{
+    nci_buf_release(&s->chunk);
+    nci_conn_release(&s->conn);
+    nci_free(s->raw);
+    nci_free(s->packed);
+    nci_free(s);
+}
+
+/* Returns its number, 0: too many wait. */
+static uint64_t add(nci_servings *all, serving *s)
+{
+    serve_peer *peer = s->conn->owner;
+    uint64_t id = 0;
+    pthread_mutex_lock(&all->lock);
+    if (peer->nwaiting < MAX_WAITING) {
+        id = s->id = ++all->last_id;
+        s->next = all->buckets[id % BUCKETS];
+        all->buckets[id % BUCKETS] = s;
+        s->below = peer->waiting;
+        if (s->below)
+            s->below->above = s;
+        peer->waiting = s;
+        peer->nwaiting++;
+    }
+    pthread_mutex_unlock(&all->lock);
+    return id;
+}
+
+static ncg_status take_fetch(nci_conn *conn, ncg_error *err)
+{
+    const nci_in *in = &conn->in;
+    nci_servings *all = conn->home->net->servings;
+    nci_fetch_request what;
+    NCI_TRY(nci_fetch_decode(nci_conn_head(conn), in->frame.head, &what, err));
+    if (in->frame.payload)
+        return nci_fail(err, NCG_ENET, "FETCH with a payload");
+    if (!all->hooks.wanted)
+        return nci_fail(err, NCG_ENOTFOUND, "no chunks are served here");
+    serving *s = nci_calloc(1, sizeof *s);
+    if (!s)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    s->net = conn->home->net;
+    s->conn = nci_conn_retain(conn);
+    s->request = in->frame.request;
+    s->what = what;
+    uint64_t id = add(all, s);
+    if (!id) {
+        free_serving(s);
+        return nci_fail(err, NCG_ENET, "more than %d questions wait",
+                        MAX_WAITING);
+    }
+    all->hooks.wanted(all->hooks.ctx, id, &what.key);
+    return NCG_OK;
+}
+
+static serving *find_request(nci_conn *conn, uint32_t request)
+{
+    nci_servings *all = conn->home->net->servings;
+    pthread_mutex_lock(&all->lock);
+    serving *s = ((serve_peer *)conn->owner)->waiting;
+    while (s && s->request != request)
+        s = s->below;
+    if (s)
+        unlink_locked(all, s);
+    pthread_mutex_unlock(&all->lock);
+    return s;
+}
+
+static void take_drop(nci_conn *conn)
+{
+    ncg_error why;
+    nci_servings *all = conn->home->net->servings;
+    serving *s = find_request(conn, conn->in.frame.request);
+    if (!s)
+        return; /* it is being sent */
+    nci_fail(&why, NCG_ECANCELED, "not wanted any more");
+    nci_conn_queue_error(conn, s->request, &why);
+    if (all->hooks.gone)
+        all->hooks.gone(all->hooks.ctx, s->id);
+    free_serving(s);
+}
+
+static void serve_ready(nci_conn *conn)
+{
+    ncg_error err;
+    conn->owner = nci_calloc(1, sizeof(serve_peer));
+    if (!conn->owner) {
+        nci_fail(&err, NCG_ENOMEM, "out of memory");
+        nci_conn_fail(conn, &err, true);
+    }
+}
+
+static bool serve_place(nci_conn *conn, ncg_status *st, ncg_error *err)
+{
+    *st = nci_fail(err, NCG_ENET, "%s with a payload on a data connection",
+                   nci_wire_type_name(conn->in.frame.type));
+    return true;
+}
+
+static ncg_status serve_frame(nci_conn *conn, ncg_error *err)
+{
+    int type = conn->in.frame.type;
+    if (type == NCI_WIRE_FETCH)
+        return take_fetch(conn, err);
+    if (type != NCI_WIRE_DROP)
+        return nci_fail(err, NCG_ENET, "%s on a data connection",
+                        nci_wire_type_name(type));
+    take_drop(conn);
+    return NCG_OK;
+}
+
+static void serve_closed(nci_conn *conn, const ncg_error *why)
+{
+    nci_servings *all = conn->home->net->servings;
+    serve_peer *peer = conn->owner;
+    (void)why; /* who fetches tells it */
+    while (peer) {
+        pthread_mutex_lock(&all->lock);
+        serving *s = peer->waiting;
+        if (s)
+            unlink_locked(all, s);
+        pthread_mutex_unlock(&all->lock);
+        if (!s)
+            break;
+        if (all->hooks.gone)
+            all->hooks.gone(all->hooks.ctx, s->id);
+        free_serving(s);
+    }
+    nci_free(peer);
+    conn->owner = NULL;
+}
+
+const nci_conn_ops nci_serve_ops = {.ready = serve_ready,
+                                    .place = serve_place,
+                                    .frame = serve_frame,
+                                    .closed = serve_closed};
+
+/* ---- answers ----------------------------------------------------------------
+ */
+
+static void end_answer(serving *a)
+{
+    if (a->done)
+        a->done(a->ctx);
+    free_serving(a);
+}
+
+static void end_out(nci_out *out)
+{
+    serving *a = out->ctx;
+    if (a->sent == a->total && !a->failed)
+        atomic_fetch_add_explicit(&a->net->counters.chunks_out, 1,
+                                  memory_order_relaxed);
+    end_answer(a);
+}
+
+/* An ERROR frame in place of the next piece. */
+static void make_error(serving *a, nci_out *out)
+{
+    uint8_t head[NCI_ERROR_SIZE];
+    nci_frame frame = {
+        .type = NCI_WIRE_ERROR,
+        .request = a->request,
+        .head = sizeof head,
+        .payload = strnlen(a->error.message, sizeof a->error.message - 1)};
+    nci_error_encode(&a->error, head);
+    nci_frame_encode(&frame, head, out->head);
+    memcpy(out->head + NCI_FRAME_SIZE, head, sizeof head);
+    out->nhead = NCI_FRAME_SIZE + sizeof head;
+    out->bytes = (const uint8_t *)a->error.message;
+    out->npayload = frame.payload;
+    out->with_crc = false;
+    out->file = -1;
+    out->sent = 0;
+    a->failed = true;
+}
+
+static bool wants_crc(const serving *a)
+{
+    nci_wire_checksum how = a->net->options.checksum;
+    return how == NCI_CHECKSUM_ON ||
+           (how == NCI_CHECKSUM_AUTO && !a->conn->peer.same_host);
+}
+
+static void make_chunk(serving *a, nci_out *out, uint64_t nraw, size_t npayload,
+                       bool compressed)
+{
+    uint8_t head[NCI_CHUNK_SIZE];
+    nci_piece piece = {a->total, a->sent, nraw};
+    out->with_crc = wants_crc(a);
+    nci_frame frame = {
+        .type = NCI_WIRE_CHUNK,
+        .request = a->request,
+        .head = sizeof head,
+        .payload = npayload,
+        .flags = (uint16_t)((out->with_crc ? NCI_FLAG_PAYLOAD_CRC : 0) |
+                            (compressed ? NCI_FLAG_COMPRESSED : 0))};
+    nci_piece_encode(&piece, head);
+    nci_frame_encode(&frame, head, out->head);
+    memcpy(out->head + NCI_FRAME_SIZE, head, sizeof head);
+    out->nhead = NCI_FRAME_SIZE + sizeof head;
+    out->npayload = npayload;
+    out->crc = 0;
+    out->sent = 0;
+    a->sent += nraw;
+}
+
+/* Bytes of the next piece: in place where they can be had so. */
+static const uint8_t *piece_bytes(serving *a, uint64_t n)
+{
+    int64_t at = (int64_t)a->sent;
+    if (a->is_run && a->from.memory)
+        return a->from.memory + a->base + at;
+    ncg_status st = a->is_run ? nci_bytes_copy(&a->from, a->base + at,
+                                               (int64_t)n, a->raw, &a->error)
+                              : nci_part_copy(&a->what.part, &a->from, at,
+                                              (int64_t)n, a->raw, &a->error);
+    return st ? NULL : a->raw;
+}
+
+static void make_piece(serving *a, nci_out *out)
+{
+    nci_wire_compression how = a->net->options.compression;
+    uint64_t left = a->total - a->sent, n = left < PIECE ? left : PIECE;
+    size_t packed = 0;
+    const uint8_t *bytes = piece_bytes(a, n);
+    if (!bytes) {
+        make_error(a, out);
+        return;
+    }
+    if (how != NCI_COMPRESSION_NONE)
+        packed = nci_compress(how, a->what.part.itemsize, bytes, (size_t)n,
+                              a->packed);
+    out->bytes = packed ? a->packed : bytes;
+    make_chunk(a, out, n, packed ? packed : (size_t)n, packed > 0);
+}
+
+static bool next_piece(nci_out *out)
+{
+    serving *a = out->ctx;
+    if (a->failed || a->sent == a->total)
+        return false;
+    make_piece(a, out);
+    return true;
+}
+
+/* All of it in one frame, from where it is. */
+static void make_direct(serving *a, nci_out *out)
+{
+    if (a->from.memory) {
+        out->bytes = a->from.memory + a->base;
+    } else {
+        out->file = a->from.file;
+        out->offset = a->from.offset + a->base;
+    }
+    make_chunk(a, out, a->total, (size_t)a->total, false);
+}
+
+/* How the bytes will go; false: what was asked for does not fit the chunk. */
+static bool plan(serving *a)
+{
+    const nci_part *part = &a->what.part;
+    nci_wire_compression how = a->net->options.compression;
+    a->is_run = true;
+    a->total = (uint64_t)a->nchunk;
+    if (part->itemsize) {
+        if (nci_part_chunk_bytes(part) != a->nchunk) {
+            nci_fail(&a->error, NCG_EMISMATCH,
+                     "a part of a chunk of %lld bytes was asked for, but it "
+                     "has %lld",
+                     (long long)nci_part_chunk_bytes(part),
+                     (long long)a->nchunk);
+            return false;
+        }
+        a->total = (uint64_t)nci_part_bytes(part);
+        a->is_run = nci_part_is_run(part, &a->base);
+    }
+    a->direct = a->is_run && how == NCI_COMPRESSION_NONE &&
+                (a->from.memory || !wants_crc(a));
+    if (a->direct)
+        return true;
+    a->raw = nci_alloc(PIECE);
+    a->packed = nci_alloc(nci_compress_bound(PIECE));
+    if (a->raw && a->packed)
+        return true;
+    nci_fail(&a->error, NCG_ENOMEM, "no memory to send a chunk");
+    return false;
+}
+
+static void end_later(void *ctx)
+{
+    end_answer(ctx);
+}
+
+/* `done` is not called inside of an answer. */
+static void post_end(serving *a)
+{
+    a->job = (nci_loop_job){.fn = end_later, .ctx = a};
+    if (!nci_loop_post_job(&a->net->serve.loop, &a->job))
+        end_answer(a);
+}
+
+/* On the sending thread. */
+static void send_answer(void *ctx)
+{
+    serving *a = ctx;
+    nci_frame none = {.type = NCI_WIRE_CHUNK};
+    nci_out *out = nci_out_create(&none, NULL);
+    if (!out) { /* the peer would wait for ever */
+        nci_fail(&a->error, NCG_ENOMEM, "out of memory");
+        nci_conn_fail(a->conn, &a->error, false);
+        post_end(a);
+        return;
+    }
+    out->ctx = a;
+    out->done = end_out;
+    if (a->error.status || !plan(a)) {
+        make_error(a, out);
+    } else if (a->direct) {
+        make_direct(a, out);
+    } else {
+        out->more = next_piece;
+        make_piece(a, out);
+    }
+    if (nci_conn_queue(a->conn, out))
+        return;
+    out->done = NULL;
+    nci_out_free(out);
+    post_end(a);
+}
+
+/* The question, off the table; where nobody asks any more something that has
+ * the same end. */
+static serving *begin_answer(nci_net *net, uint64_t id, nci_serve_fn done,
+                             void *ctx)
+{
+    serving *a = take(net->servings, id);
+    if (!a && done)
+        a = nci_calloc(1, sizeof *a);
+    if (!a) {
+        if (done)
+            done(ctx); /* no memory to do it later */
+        return NULL;
+    }
+    a->net = net;
+    a->done = done;
+    a->ctx = ctx;
+    a->from.file = -1;
+    return a;
+}
+
+static void post_answer(serving *a)
+{
+    nci_loop *loop = &a->net->serve.loop;
+    a->job = (nci_loop_job){.fn = send_answer, .ctx = a};
+    if (!a->conn)
+        post_end(a);
+    else if (nci_loop_is_mine(loop))
+        send_answer(a);
+    else if (!nci_loop_post_job(loop, &a->job))
+        end_answer(a);
+}
+
+void nci_serve_buf(nci_net *net, uint64_t request, nci_buf *chunk,
+                   nci_serve_fn done, void *ctx)
+{
+    serving *a = begin_answer(net, request, done, ctx);
+    if (!a)
+        return;
+    a->chunk = nci_buf_retain(chunk);
+    a->from.memory = nci_buf_data(chunk);
+    a->nchunk = (int64_t)nci_buf_size(chunk);
+    post_answer(a);
+}
+
+void nci_serve_file(nci_net *net, uint64_t request, int fd, int64_t offset,
+                    int64_t nbytes, nci_serve_fn done, void *ctx)
+{
+    serving *a = begin_answer(net, request, done, ctx);
+    if (!a)
+        return;
+    a->from.file = fd;
+    a->from.offset = offset;
+    a->nchunk = nbytes;
+    post_answer(a);
+}
+
+void nci_serve_fail(nci_net *net, uint64_t request, const ncg_error *error)
+{
+    serving *a = begin_answer(net, request, NULL, NULL);
+    if (!a)
+        return;
+    a->error = *error;
+    post_answer(a);
+}
