@@ -35,9 +35,11 @@
  *              one computation at a time runs in a context, others wait.
  *   Options    `struct_size` first, filled by the _INIT macro; NULL = defaults.
  */
+#ifndef NCG_CDEF /* bindings read this header preprocessed, without these */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -47,7 +49,7 @@ extern "C" {
 #define NCG_VERSION_MINOR 1
 #define NCG_VERSION_PATCH 0
 
-#if defined(__GNUC__)
+#if defined(__GNUC__) && !defined(NCG_CDEF)
 #define NCG_API __attribute__((visibility("default")))
 #else
 #define NCG_API

@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The C library: errors as exceptions, handles, and the process's engine.
+
+Everything that leaves Python goes through this module. Handles remember the
+process in which they were made: after ``os.fork`` the child makes an engine of
+its own, and arrays build their handles anew from their recipes.
+"""
+from __future__ import annotations
+
+import atexit
+import itertools
+import os
+import threading
+from typing import Any
+
+from ._native import ffi, lib
+
+OMIT = lib.ncgpy_omit()
+MAX_RANK = lib.ncgpy_max_rank()
+
+
+class NcgraphError(RuntimeError):
+    """What the engine could not do; the base of the classes below."""
+
+
+class MismatchError(NcgraphError, ValueError):
+    """Inputs that do not fit together."""
+
+
+class UnsupportedError(NcgraphError, NotImplementedError):
+    """A file or an operation of a kind that ncgraph does not know."""
+
+
+class MemoryLimitError(NcgraphError, MemoryError):
+    """A computation that cannot run within the memory limit."""
+
+
+class CancelledError(NcgraphError):
+    """A computation that was cancelled."""
+
+
+_CLASSES = {
+    lib.NCG_EINVAL: ValueError, lib.NCG_ENOTFOUND: FileNotFoundError,
+    lib.NCG_EIO: OSError, lib.NCG_ECORRUPT: OSError,
+    lib.NCG_EUNSUPPORTED: UnsupportedError,
+    lib.NCG_EMISMATCH: MismatchError, lib.NCG_EEXISTS: FileExistsError,
+    lib.NCG_EOUTPUT: OSError, lib.NCG_ENOMEM: MemoryError,
+    lib.NCG_EBUDGET: MemoryLimitError, lib.NCG_ENET: ConnectionError,
+    lib.NCG_EAUTH: PermissionError, lib.NCG_ECANCELED: CancelledError,
+}
+
+# ---- failures of Python functions, on their way through the engine -----------
+
+_failures: dict[str, BaseException] = {}
+_numbers = itertools.count(1)
+
+
+def fail(err: Any, exc: BaseException) -> int:
+    """Describe an exception in a C error; ``check`` raises it again."""
+    mark = f"[python {next(_numbers)}]"
+    while len(_failures) > 100:
+        _failures.pop(next(iter(_failures)), None)
+    _failures[mark] = exc
+    text = f"{mark} {type(exc).__name__}: {exc}".replace("\n", " ")
+    lib.ncgpy_set_error(err, text.encode()[:400])
+    return lib.NCG_EKERNEL
+
+
+def check(status: int, err: Any, what: type[Exception] | None = None) -> None:
+    """Raise the exception that a status stands for.
+
+    Parameters
+    ----------
+    status : int
+        What the C function returned.
+    err : cdata
+        Its ``ncg_error``.
+    what : exception class, optional
+        Raised for invalid arguments in place of ValueError.
+    """
+    if status == lib.NCG_OK:
+        return
+    message = ffi.string(err.message).decode(errors="replace")
+    start = message.find("[python ")
+    if start >= 0:
+        mark = message[start:message.find("]", start) + 1]
+        exc = _failures.pop(mark, None)
+        if exc is not None:
+            raise exc
+    cls = _CLASSES.get(status, NcgraphError)
+    if what is not None and status == lib.NCG_EINVAL:
+        cls = what
+    raise cls(message)
+
+
+# ---- handles -------------------------------------------------------------------
+
+_generation = 0
+
+
+class Handle:
+    """A counted C handle, released with the object; never in a forked child."""
+
+    __slots__ = ("ptr", "_release", "_made")
+
+    def __init__(self, ptr: Any, release: Any):
+        self.ptr = ptr
+        self._release = release
+        self._made = _generation
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the handle was made by the process that forked this one."""
+        return self._made != _generation
+
+    def __del__(self) -> None:
+        if self._made == _generation and self.ptr is not None:
+            self._release(self.ptr)
+
+
+def array_handle(fn: Any, *args: Any, what: type[Exception] | None = None
+                 ) -> Handle:
+    """Call a function whose last outputs are ``ncg_array **`` and an error."""
+    out = ffi.new("ncg_array **")
+    err = ffi.new("ncg_error *")
+    status = fn(*args, out, err)
+    if status:
+        check(status, err, what)
+    return Handle(out[0], lib.ncgpy_release_array)
+
+
+def text(pointer: Any) -> str:
+    """Take a text that the library allocated."""
+    try:
+        return ffi.string(pointer).decode(errors="replace")
+    finally:
+        lib.ncg_free(pointer)
+
+
+# ---- the engine ------------------------------------------------------------------
+
+class Context:
+    """An engine in this process: threads, open files, memory limit."""
+
+    def __init__(self, threads: int = 0, memory_limit: int = 0,
+                 spill_directory: str | None = None):
+        options = ffi.new("ncg_context_options *",
+                          lib.ncgpy_context_options())
+        options.threads = threads
+        options.memory_limit = memory_limit
+        keep = None
+        if spill_directory is not None:
+            keep = ffi.new("char[]", os.fsencode(spill_directory))
+            options.spill_directory = keep
+        out = ffi.new("ncg_context **")
+        err = ffi.new("ncg_error *")
+        check(lib.ncg_context_create(options, out, err), err)
+        self.handle = Handle(out[0], lib.ncgpy_destroy_context)
+        self.kernels: set[str] = set()
+
+    @property
+    def ptr(self) -> Any:
+        """The C context."""
+        return self.handle.ptr
+
+    def close(self) -> None:
+        """Stop the engine's threads."""
+        handle, self.handle = self.handle, None
+        del handle
+
+
+_lock = threading.Lock()
+_context: Context | None = None
+_options: dict[str, Any] = {}
+_local = threading.local()
+
+
+def context() -> Context:
+    """Return the engine that arrays of this thread are built in."""
+    if is_inner():
+        return _spare()
+    global _context
+    if _context is None:
+        with _lock:
+            if _context is None:
+                _context = Context(**_options)
+    return _context
+
+
+def main_context() -> Context | None:
+    """Return the process's engine if it runs already."""
+    return _context
+
+
+def configure(**options: Any) -> None:
+    """Set the options with which the process's engine is started.
+
+    An engine that runs is stopped; arrays build their handles anew in the
+    next one.
+    """
+    global _context, _generation_of_context
+    with _lock:
+        _options.update(options)
+        old, _context = _context, None
+        _generation_of_context += 1
+    del old
+
+
+_generation_of_context = 0
+
+
+def stamp() -> tuple[int, int]:
+    """Tell handles of this engine from those of earlier ones."""
+    return _generation, _generation_of_context
+
+
+class inner_engine:
+    """With this, the thread builds and runs in an engine of its own.
+
+    Functions that run inside a task of the process's engine may compute: the
+    process's engine would wait for itself.
+    """
+
+    def __enter__(self) -> None:
+        _local.depth = getattr(_local, "depth", 0) + 1
+
+    def __exit__(self, *_: Any) -> None:
+        _local.depth -= 1
+        if not _local.depth:
+            _local.handles = None
+
+
+def _spare() -> Context:
+    """The engine of a thread that is inside a task."""
+    spare = getattr(_local, "spare", None)
+    if spare is None:
+        spare = _local.spare = Context(threads=1)
+    return spare
+
+
+def is_inner() -> bool:
+    """Whether this thread is inside ``inner_engine``."""
+    return getattr(_local, "depth", 0) > 0
+
+
+def _after_fork() -> None:
+    global _generation, _context, _lock
+    _generation += 1
+    _context = None
+    _lock = threading.Lock()
+    _local.__dict__.clear()
+
+
+def _at_exit() -> None:
+    global _context
+    _context = None
+
+
+os.register_at_fork(after_in_child=_after_fork)
+atexit.register(_at_exit)

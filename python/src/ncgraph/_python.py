@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Layers whose tasks are Python functions.
+
+A layer holds a function of blocks, how its chunks lie and which positions of
+each input a chunk needs. The engine calls it for each chunk, from its threads,
+under Python's lock.
+"""
+from __future__ import annotations
+
+import hashlib
+import weakref
+from typing import Any, Callable, NamedTuple, Sequence
+
+import numpy as np
+
+from . import _chunks, _lib
+from ._array import Array
+from ._dtypes import canonical, from_storage, of_code, storage, to_storage
+from ._lib import Handle, array_handle, ffi, lib
+from ._ops import builder, chunk_rows, pointers
+from ._recipes import dumps
+
+KERNEL = b"org.ncgraph.python/1"
+
+
+class Reach(NamedTuple):
+    """Which positions of an input's axis a chunk needs.
+
+    ``axis`` is the result's axis that it follows, -1: all positions. Where
+    ``low`` and ``high`` are given they are the first position, and the one
+    behind the last, for each chunk along that axis.
+    """
+
+    axis: int
+    low: tuple[int, ...] | None = None
+    high: tuple[int, ...] | None = None
+
+
+class Block(NamedTuple):
+    """Where a chunk lies."""
+
+    index: tuple[int, ...]
+    start: tuple[int, ...]
+    shape: tuple[int, ...]
+
+
+class Call(NamedTuple):
+    """What a function may know beside its blocks."""
+
+    output: Block
+    inputs: list[Block]
+
+
+_functions: "weakref.WeakValueDictionary[bytes, Function]" = \
+    weakref.WeakValueDictionary()
+
+
+class Function:
+    """A function of blocks, the dtypes of its inputs and of its result.
+
+    Equal functions have equal tokens, so equal work is found to be equal.
+    """
+
+    def __init__(self, call: Callable, inputs: Sequence[Any], dtype: Any,
+                 token: bytes | None = None):
+        self.call = call
+        self.inputs = tuple(canonical(d) for d in inputs)
+        self.dtype = canonical(dtype)
+        self.token = token or self._hash()
+        # The first of equal functions is the one that is called.
+        self.first = _functions.setdefault(self.token, self)
+        if self.first is self:
+            self.first = None
+
+    def _hash(self) -> bytes:
+        try:
+            data = dumps((self.call, self.inputs, self.dtype))
+        except Exception:
+            data = np.random.default_rng().bytes(16)
+        return hashlib.blake2b(data, digest_size=16).digest()
+
+    def __reduce__(self) -> Any:
+        return Function, (Portable(self.call), self.inputs, self.dtype,
+                          self.token)
+
+
+class Portable:
+    """A function that is pickled by value where it has no name elsewhere."""
+
+    def __init__(self, call: Callable):
+        self.call = call.call if isinstance(call, Portable) else call
+
+    def __call__(self, *args: Any) -> Any:
+        return self.call(*args)
+
+    def __reduce__(self) -> Any:
+        return _loaded, (dumps(self.call),)
+
+
+def _loaded(data: bytes) -> "Portable":
+    import pickle
+    return Portable(pickle.loads(data))
+
+
+# ---- the kernel -----------------------------------------------------------------------
+
+def _block_of(chunk: Any, width: int, index: tuple[int, ...] = ()) -> Block:
+    rank = chunk.rank - (1 if width else 0)
+    return Block(index[:rank], tuple(chunk.start[0:rank]),
+                 tuple(chunk.count[0:rank]))
+
+
+def _values_of(chunk: Any) -> np.ndarray:
+    shape = tuple(chunk.count[0:chunk.rank])
+    dtype = of_code(chunk.dtype)
+    nbytes = int(np.prod(shape, dtype="i8")) * dtype.itemsize
+    if not nbytes:
+        return np.empty(shape, dtype)
+    buffer = ffi.buffer(chunk.data, nbytes)
+    return np.frombuffer(buffer, dtype).reshape(shape)
+
+
+@ffi.def_extern(error=lib.NCG_EKERNEL)
+def ncgpy_kernel(call: Any, err: Any) -> int:
+    try:
+        token = bytes(ffi.buffer(call.params, call.nparams))
+        with _lib.inner_engine():
+            _run(_functions[token], call)
+        return lib.NCG_OK
+    except BaseException as exc:
+        return _lib.fail(err, exc)
+
+
+def _run(function: Function, call: Any) -> None:
+    blocks, places = [], []
+    for i, dtype in enumerate(function.inputs):
+        chunk = call.inputs[i]
+        values = _values_of(chunk)
+        values.flags.writeable = False
+        blocks.append(from_storage(values, dtype))
+        places.append(_block_of(chunk, storage(dtype).width))
+    out = call.output
+    index = tuple(call.index[0:out.rank])
+    place = _block_of(out, storage(function.dtype).width, index)
+    result = np.asarray(function.call(blocks, Call(place, places)))
+    if result.shape != place.shape:
+        try:
+            result = np.broadcast_to(result, place.shape)
+        except ValueError:
+            raise ValueError(
+                f"a function gave a block of shape {result.shape} where "
+                f"{place.shape} was expected; tell the chunks of the result "
+                "by chunks=, drop_axis= or new_axis=") from None
+    if result.dtype != function.dtype:
+        result = result.astype(function.dtype)
+    stored = to_storage(result)
+    target = _values_of(out)
+    if target.size:
+        target[...] = stored
+
+
+@builder("python")
+def _build(inputs: list, function: Function, chunks: tuple,
+           reaches: tuple) -> Handle:
+    context = _lib.context()
+    err = ffi.new("ncg_error *")
+    if "python" not in context.kernels:
+        _lib.check(lib.ncg_kernel_register(context.ptr, KERNEL,
+                                           lib.ncgpy_kernel, ffi.NULL, err),
+                   err)
+        context.kernels.add("python")
+    rows, alive = chunk_rows(chunks)
+    table = ffi.new("ncg_reach *[]", max(len(inputs), 1))
+    for i, reach in enumerate(reaches):
+        table[i] = _reach_rows(reach, alive)
+    options = ffi.new("ncg_block_options *", lib.ncgpy_block_options())
+    params = ffi.new("char[]", function.token)
+    options.params, options.nparams = params, len(function.token)
+    options.dtype = storage(function.dtype).code
+    handles = pointers(inputs) if inputs else ffi.NULL
+    return array_handle(
+        lib.ncg_array_blockwise, KERNEL, len(chunks), rows, handles,
+        ffi.cast("ncg_reach **", table), len(inputs), options)
+
+
+def _reach_rows(reach: Sequence[Reach], alive: list) -> Any:
+    rows = ffi.new("ncg_reach[]", max(len(reach), 1))
+    alive.append(rows)
+    for row, entry in zip(rows, reach):
+        row.axis = entry.axis
+        if entry.low is not None:
+            low = ffi.new("int64_t[]", list(entry.low))
+            high = ffi.new("int64_t[]", list(entry.high))
+            alive += [low, high]
+            row.low, row.high = low, high
+    return rows
+
+
+def layer(call: Callable, inputs: Sequence[Array], chunks: _chunks.Chunks,
+          reaches: Sequence[Sequence[Reach]], dtype: Any) -> Array:
+    """Make an array whose chunks a function gives.
+
+    Parameters
+    ----------
+    call : callable
+        ``call(blocks, where)`` gives one chunk.
+    inputs : sequence of Array
+    chunks : tuple of tuple of int
+        Of the result.
+    reaches : sequence of sequence of Reach
+        For each input, for each of its axes.
+    dtype : dtype
+        Of the result.
+    """
+    dtype = canonical(dtype)
+    if any(0 in c and len(c) == 1 for c in chunks):
+        return _empty(chunks, dtype)
+    width = storage(dtype).width
+    whole = tuple(chunks) + (((width,),) if width else ())
+    rows = []
+    for array, reach in zip(inputs, reaches):
+        rows.append(tuple(reach) + ((Reach(-1),) if array._width else ()))
+    function = Function(call, [a.dtype for a in inputs], dtype)
+    return Array._make("python", inputs, (function, whole, tuple(rows)), dtype)
+
+
+def _empty(chunks: _chunks.Chunks, dtype: np.dtype) -> Array:
+    from ._creation import from_array
+    return from_array(np.empty(tuple(sum(c) for c in chunks), dtype))
+
+
+# ---- element by element ----------------------------------------------------------------
+
+def aligned(arrays: Sequence[Array]) -> tuple[_chunks.Chunks, list[list[Reach]]]:
+    """Chunks of arrays that broadcast, and which positions each chunk needs."""
+    rank = max((a.ndim for a in arrays), default=0)
+    shape = np.broadcast_shapes(*(a.shape for a in arrays))
+    chunks = []
+    for d in range(rank):
+        dims = [a.chunks[d - rank + a.ndim] for a in arrays
+                if d - rank + a.ndim >= 0
+                and a.shape[d - rank + a.ndim] == shape[d]]
+        chunks.append(_chunks.common(dims) if dims else (shape[d],))
+    reaches = []
+    for a in arrays:
+        offset = rank - a.ndim
+        reaches.append([Reach(offset + j if a.shape[j] == shape[offset + j]
+                              else -1) for j in range(a.ndim)])
+    return tuple(chunks), reaches
+
+
+class Elementwise:
+    """A function of arrays that works element by element."""
+
+    def __init__(self, function: Callable, kwargs: dict[str, Any]):
+        self.function, self.kwargs = function, kwargs
+
+    def __call__(self, blocks: list[np.ndarray], where: Call) -> Any:
+        return self.function(*blocks, **self.kwargs)
+
+
+def elementwise(function: Callable, arrays: Sequence[Array], dtype: Any,
+                **kwargs: Any) -> Array:
+    """Apply a function of Python element by element."""
+    chunks, reaches = aligned(arrays)
+    return layer(Elementwise(function, kwargs), arrays, chunks, reaches, dtype)

@@ -1,0 +1,459 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Reductions, with NumPy's names, defaults and dtypes."""
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import numpy as np
+
+from ._array import Array
+from ._creation import asarray, from_array
+from ._dtypes import is_native, native_code
+from ._shape import axes_of, axis_of, ravel, reshape
+
+
+def _plain(name: str) -> Callable:
+    return getattr(np, name)
+
+
+def _result_dtype(op: str, a: Array, dtype: Any) -> np.dtype:
+    """What NumPy's function gives for values of the array's dtype."""
+    sample = np.ones((1,), a.dtype)
+    if dtype is not None:
+        return getattr(np, op)(sample, dtype=dtype).dtype
+    return np.asarray(getattr(np, op)(sample)).dtype
+
+
+def _out(result: Array, out: Any) -> Array:
+    if out is None:
+        return result
+    from ._elementwise import put_out
+    return put_out(result, (out,))
+
+
+def reduce(op: str, a: Any, axis: Any = None, dtype: Any = None,
+           keepdims: Any = False, skipna: bool = False, ddof: int = 0,
+           min_count: int = 0, out: Any = None) -> Array:
+    """Reduce over axes.
+
+    Parameters
+    ----------
+    op : str
+        sum, prod, min, max, mean, std, var, any, all, count.
+    a : array_like
+    axis : int or tuple of int, optional
+        All axes by default.
+    dtype : dtype, optional
+        In which is computed, as in NumPy.
+    keepdims : bool
+        Keep the axes with size 1.
+    skipna : bool
+        Leave NaN out, as NumPy's nan functions.
+    ddof : int
+        std, var: the divisor is N - ddof.
+    min_count : int
+        Fewer values give NaN.
+    """
+    a = asarray(a)
+    keepdims = bool(keepdims) and keepdims is not np._NoValue
+    axes = axes_of(axis, a.ndim)
+    skipna = skipna and a.dtype.kind in "fcmMO"
+    if not is_native(a.dtype) or not a.size or \
+            (dtype is not None and not is_native(np.dtype(dtype))):
+        return _out(_python(op, a, axes, dtype, keepdims, skipna, ddof), out)
+    result = _result_dtype("sum" if op == "count" else op, a, dtype) \
+        if op != "count" else np.dtype("i8")
+    if not is_native(result):
+        return _out(_python(op, a, axes, dtype, keepdims, skipna, ddof), out)
+    if op in ("mean", "std", "var", "sum", "prod") and a.dtype != result and \
+            (dtype is not None or (a.dtype.kind == "b")):
+        a = a.astype(result)
+    if not axes:
+        return _out(_of_nothing(op, a, result, skipna, ddof), out)
+    if not skipna and op in ("any", "all") and a.dtype.kind == "f":
+        a = a.astype(bool)
+    floor = min_count if skipna and op in ("sum", "prod", "min", "max", "mean",
+                                           "std", "var") else 0
+    if op in ("min", "max", "mean", "std", "var"):
+        floor = max(floor, 1)
+    made = a._new("reduce", (op, axes, skipna, floor, ddof, keepdims,
+                             native_code(result)), result)
+    return _out(made, out)
+
+
+def _of_nothing(op: str, a: Array, result: np.dtype, skipna: bool,
+                ddof: int) -> Array:
+    """A reduction over no axes."""
+    from ._elementwise import apply
+    if op in ("std", "var"):
+        return _python(op, a, (), None, False, skipna, ddof)
+    if op in ("any", "all"):
+        return a.astype(bool)
+    if op == "count":
+        return apply(np.logical_not, (apply(np.isnan, (a,)),)).astype(result)
+    return a.astype(result)
+
+
+# ---- in Python ----------------------------------------------------------------------
+
+_TREES = {"sum", "prod", "min", "max", "any", "all"}
+
+
+class Reduced:
+    """NumPy's reduction of a block over axes."""
+
+    def __init__(self, function: Any, axes: tuple[int, ...], keepdims: bool,
+                 kwargs: dict[str, Any]):
+        self.function, self.axes = function, axes
+        self.keepdims, self.kwargs = keepdims, kwargs
+
+    def __call__(self, blocks: list, where: Any) -> Any:
+        axis = self.axes if len(self.axes) != 1 else self.axes[0]
+        return self.function(blocks[0], axis=axis, keepdims=self.keepdims,
+                             **self.kwargs)
+
+
+def _python(op: str, a: Array, axes: tuple[int, ...], dtype: Any,
+            keepdims: bool, skipna: bool, ddof: int) -> Array:
+    if op == "count":
+        from ._elementwise import apply
+        return reduce("sum", apply(np.logical_not, (apply(np.isnan, (a,)),)),
+                      axes, keepdims=keepdims)
+    name = f"nan{op}" if skipna and op not in ("any", "all") else op
+    kwargs: dict[str, Any] = {} if dtype is None else {"dtype": dtype}
+    if op in ("std", "var"):
+        kwargs["ddof"] = ddof
+    function = getattr(np, name)
+    if not a.size:
+        return from_array(function(np.empty(a.shape, a.dtype), axis=axes,
+                                   keepdims=keepdims, **kwargs))
+    result = np.asarray(function(_sample(a), axis=axes, **kwargs)).dtype
+    return callable_reduction(function, a, axes, keepdims, result, kwargs,
+                              tree=op in _TREES)
+
+
+def _sample(a: Array) -> np.ndarray:
+    return np.ones((1,) * a.ndim, a.dtype) if a.dtype.kind != "V" \
+        else np.zeros((1,) * a.ndim, a.dtype)
+
+
+def callable_reduction(function: Callable, a: Array, axes: tuple[int, ...],
+                       keepdims: bool, dtype: Any, kwargs: dict[str, Any],
+                       tree: bool) -> Array:
+    """Reduce by a function of NumPy's shape; as a tree where it may be one."""
+    from ._python import Reach, layer
+    if tree and any(len(a.chunks[d]) > 1 for d in axes):
+        chunks = tuple((1,) * len(c) if d in axes else c
+                       for d, c in enumerate(a.chunks))
+        reach = [[Reach(d, *_bounds(a.chunks[d])) for d in range(a.ndim)]]
+        a = layer(Reduced(function, axes, True, kwargs), [a], chunks, reach,
+                  dtype)
+    chunks, reach, place = [], [], 0
+    for d, c in enumerate(a.chunks):
+        if d in axes:
+            reach.append(Reach(-1))
+            if keepdims:
+                chunks.append((1,))
+                place += 1
+        else:
+            chunks.append(c)
+            reach.append(Reach(place))
+            place += 1
+    return layer(Reduced(function, axes, keepdims, kwargs), [a], tuple(chunks),
+                 [reach], dtype)
+
+
+def _bounds(sizes: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    from ._chunks import edges
+    borders = edges(sizes)
+    return tuple(borders[:-1]), tuple(borders[1:])
+
+
+# ---- functions with NumPy's names ---------------------------------------------------------
+
+def _function(op: str, skipna: bool) -> Callable:
+    def function(a: Any, axis: Any = None, dtype: Any = None, out: Any = None,
+                 keepdims: Any = False, split_every: Any = None,
+                 **kwargs: Any) -> Array:
+        return reduce(op, a, axis, dtype, keepdims, skipna, out=out)
+    function.__name__ = f"nan{op}" if skipna else op
+    function.__doc__ = f"As :func:`numpy.{function.__name__}`."
+    return function
+
+
+def _plain_function(op: str, skipna: bool) -> Callable:
+    def function(a: Any, axis: Any = None, out: Any = None,
+                 keepdims: Any = False, split_every: Any = None,
+                 **kwargs: Any) -> Array:
+        a = asarray(a)
+        if not a.size and op in ("min", "max"):
+            raise ValueError("zero-size array to reduction operation "
+                             f"{op}imum which has no identity")
+        return reduce(op, a, axis, None, keepdims, skipna, out=out)
+    function.__name__ = f"nan{op}" if skipna else op
+    function.__doc__ = f"As :func:`numpy.{function.__name__}`."
+    return function
+
+
+def _spread_function(op: str, skipna: bool) -> Callable:
+    def function(a: Any, axis: Any = None, dtype: Any = None, out: Any = None,
+                 ddof: int = 0, keepdims: Any = False, split_every: Any = None,
+                 correction: Any = None, **kwargs: Any) -> Array:
+        ddof = ddof if correction is None else correction
+        if int(ddof) != ddof:
+            return _python(op, asarray(a), axes_of(axis, np.ndim(a)), dtype,
+                           bool(keepdims), skipna, ddof)
+        return reduce(op, a, axis, dtype, keepdims, skipna, int(ddof), out=out)
+    function.__name__ = f"nan{op}" if skipna else op
+    function.__doc__ = f"As :func:`numpy.{function.__name__}`."
+    return function
+
+
+sum_, prod, mean = (_function(op, False) for op in ("sum", "prod", "mean"))
+nansum, nanprod, nanmean = (_function(op, True)
+                            for op in ("sum", "prod", "mean"))
+min_, max_, any_, all_ = (_plain_function(op, False)
+                          for op in ("min", "max", "any", "all"))
+nanmin, nanmax = (_plain_function(op, True) for op in ("min", "max"))
+std, var = (_spread_function(op, False) for op in ("std", "var"))
+nanstd, nanvar = (_spread_function(op, True) for op in ("std", "var"))
+
+
+def count(a: Any, axis: Any = None, keepdims: bool = False) -> Array:
+    """Number of values that are not NaN."""
+    return reduce("count", a, axis, None, keepdims, True)
+
+
+def count_nonzero(a: Any, axis: Any = None, keepdims: bool = False) -> Array:
+    """Number of values that are not zero."""
+    return reduce("sum", asarray(a).astype(bool), axis, None, keepdims)
+
+
+def ptp(a: Any, axis: Any = None, **kwargs: Any) -> Array:
+    """Maximum minus minimum."""
+    return reduce("max", a, axis) - reduce("min", a, axis)
+
+
+def _arg_function(op: str, skipna: bool) -> Callable:
+    def function(a: Any, axis: Any = None, out: Any = None,
+                 keepdims: Any = False, split_every: Any = None,
+                 **kwargs: Any) -> Array:
+        a = asarray(a)
+        keep = keepdims is True
+        if not a.size:
+            return from_array(getattr(np, op)(np.empty(a.shape, a.dtype),
+                                              axis=axis, keepdims=keep))
+        ndim = a.ndim
+        if axis is None:
+            a, axes = (ravel(a), (0,)) if ndim else (reshape(a, (1,)), (0,))
+        else:
+            axes = (axis_of(axis, ndim),)
+        if is_native(a.dtype) and (skipna or a.dtype.kind != "f"):
+            made = a._new("reduce", (op, axes, skipna, 1, 0, keep,
+                                     native_code(np.dtype("i8"))), "i8")
+        else:
+            name = f"nan{op}" if skipna and a.dtype.kind in "fc" else op
+            made = callable_reduction(getattr(np, name), a, axes, keep, "i8",
+                                      {}, tree=False)
+        if keep and axis is None:
+            made = reshape(made, (1,) * ndim)
+        return _out(made, out)
+    function.__name__ = f"nan{op}" if skipna else op
+    function.__doc__ = f"As :func:`numpy.{function.__name__}`."
+    return function
+
+
+argmin, argmax = _arg_function("argmin", False), _arg_function("argmax", False)
+nanargmin = _arg_function("argmin", True)
+nanargmax = _arg_function("argmax", True)
+
+
+# ---- quantiles -----------------------------------------------------------------------------
+
+def _quantiles(a: Any, q: Any, axis: Any, method: str, keepdims: Any,
+               skipna: bool, weights: Any = None) -> Array:
+    a = asarray(a)
+    keep = keepdims is True
+    axes = axes_of(axis, a.ndim)
+    weak = q if isinstance(q, (int, float)) else np.full(1, 0.5)
+    q = np.asarray(q, dtype="f8")
+    if q.size and not (0 <= q.min() and q.max() <= 1):
+        raise ValueError("Quantiles must be in the range [0, 1]")
+    name = "nanquantile" if skipna else "quantile"
+    sample = getattr(np, name)(np.ones(1, a.dtype), weak, method=method)
+    if weights is not None or not is_native(a.dtype) or not a.size or \
+            not is_native(sample.dtype) or not axes:
+        return _python_quantile(name, a, q, axes, method, keep, weights,
+                                sample.dtype)
+    a = a.astype(sample.dtype) if a.dtype.kind == "f" else a
+    made = a._new("quantile", (tuple(q.ravel().tolist()), axes, method, skipna,
+                               keep, native_code(sample.dtype)), sample.dtype)
+    return reshape(made, q.shape + made.shape[1:]) if q.ndim != 1 else made
+
+
+def _python_quantile(name: str, a: Array, q: np.ndarray, axes: tuple,
+                     method: str, keep: bool, weights: Any,
+                     dtype: Any) -> Array:
+    values = getattr(np, name)(
+        np.asarray(a), q, axis=axes, method=method, keepdims=keep,
+        weights=None if weights is None else np.asarray(weights))
+    return from_array(np.asarray(values, dtype))
+
+
+def quantile(a: Any, q: Any, axis: Any = None, out: Any = None,
+             overwrite_input: bool = False, method: str = "linear",
+             keepdims: Any = False, weights: Any = None) -> Array:
+    """Exact quantiles, as :func:`numpy.quantile`."""
+    return _quantiles(a, q, axis, method, keepdims, False, weights)
+
+
+def nanquantile(a: Any, q: Any, axis: Any = None, out: Any = None,
+                overwrite_input: bool = False, method: str = "linear",
+                keepdims: Any = False, weights: Any = None) -> Array:
+    """Exact quantiles without NaN, as :func:`numpy.nanquantile`."""
+    return _quantiles(a, q, axis, method, keepdims, True, weights)
+
+
+def percentile(a: Any, q: Any, axis: Any = None, out: Any = None,
+               overwrite_input: bool = False, method: str = "linear",
+               keepdims: Any = False, **kwargs: Any) -> Array:
+    """Exact percentiles, as :func:`numpy.percentile`."""
+    return quantile(a, np.asarray(q, "f8") / 100, axis, method=method,
+                    keepdims=keepdims)
+
+
+def nanpercentile(a: Any, q: Any, axis: Any = None, out: Any = None,
+                  overwrite_input: bool = False, method: str = "linear",
+                  keepdims: Any = False, **kwargs: Any) -> Array:
+    """Exact percentiles without NaN, as :func:`numpy.nanpercentile`."""
+    return nanquantile(a, np.asarray(q, "f8") / 100, axis, method=method,
+                       keepdims=keepdims)
+
+
+def _median(a: Any, axis: Any, keepdims: Any, skipna: bool) -> Array:
+    a = asarray(a)
+    if a.dtype.kind == "b":
+        a = a.astype("f8")
+    return _quantiles(a, 0.5, axis, "linear", keepdims, skipna)
+
+
+def median(a: Any, axis: Any = None, out: Any = None,
+           overwrite_input: bool = False, keepdims: Any = False) -> Array:
+    """Exact median, as :func:`numpy.median`."""
+    return _median(a, axis, keepdims, False)
+
+
+def nanmedian(a: Any, axis: Any = None, out: Any = None,
+              overwrite_input: bool = False, keepdims: Any = False) -> Array:
+    """Exact median without NaN, as :func:`numpy.nanmedian`."""
+    return _median(a, axis, keepdims, True)
+
+
+def average(a: Any, axis: Any = None, weights: Any = None,
+            returned: bool = False, keepdims: bool = False) -> Any:
+    """Weighted mean, as :func:`numpy.average`."""
+    a = asarray(a)
+    if weights is None:
+        made = mean(a, axis, keepdims=keepdims)
+        total: Any = np.asarray(a.size / max(made.size, 1), made.dtype)
+    else:
+        w = asarray(weights)
+        if a.shape != w.shape:
+            if axis is None:
+                raise TypeError("Axis must be specified when shapes of a and "
+                                "weights differ.")
+            if w.ndim != 1 or w.shape[0] != a.shape[axis]:
+                raise ValueError("Length of weights not compatible with "
+                                 "specified axis.")
+            shape = [1] * a.ndim
+            shape[axis_of(axis, a.ndim)] = -1
+            w = reshape(w, tuple(shape))
+        dtype = np.result_type(a.dtype, w.dtype, "f8" if a.dtype.kind in "iub"
+                               else a.dtype)
+        total = sum_(w * np.ones((1,) * a.ndim, "i1"), axis, dtype=dtype,
+                     keepdims=keepdims) if w.shape == a.shape else \
+            sum_(w + np.zeros((1,), w.dtype) * 0, None, dtype=dtype)
+        made = sum_(a * w, axis, dtype=dtype, keepdims=keepdims) / total
+    if returned:
+        from ._shape import broadcast_to
+        return made, broadcast_to(asarray(total), made.shape)
+    return made
+
+
+# ---- along an axis -------------------------------------------------------------------------
+
+def _scan(scan: str, function: str, a: Any, axis: Any, dtype: Any, out: Any,
+          skipna: bool) -> Array:
+    a = asarray(a)
+    if axis is None:
+        a, axis = ravel(a), 0
+    axis = axis_of(axis, a.ndim)
+    result = getattr(np, function)(np.ones(1, a.dtype), dtype=dtype).dtype
+    if not a.size:
+        return _out(from_array(np.empty(a.shape, result)), out)
+    if is_native(result) and is_native(a.dtype):
+        a = a.astype(result)
+        skipna = skipna and result.kind == "f"
+        made = a._new("scan", (scan, axis, skipna, 0, native_code(result)),
+                      result)
+        return _out(made, out)
+    from ._python import Elementwise, Reach, layer
+    kwargs = {"axis": axis} if dtype is None else {"axis": axis,
+                                                   "dtype": dtype}
+    chunks = tuple((a.shape[d],) if d == axis else c
+                   for d, c in enumerate(a.chunks))
+    reach = [Reach(-1 if d == axis else d) for d in range(a.ndim)]
+    return _out(layer(Elementwise(getattr(np, function), kwargs), [a], chunks,
+                      [reach], result), out)
+
+
+def _scan_function(scan: str, function: str, skipna: bool) -> Callable:
+    def cumulate(a: Any, axis: Any = None, dtype: Any = None, out: Any = None,
+                 method: Any = "sequential", **kwargs: Any) -> Array:
+        return _scan(scan, function, a, axis, dtype, out, skipna)
+    cumulate.__name__ = function
+    cumulate.__doc__ = f"As :func:`numpy.{function}`."
+    return cumulate
+
+
+cumsum = _scan_function("sum", "cumsum", False)
+cumprod = _scan_function("prod", "cumprod", False)
+nancumsum = _scan_function("sum", "nancumsum", True)
+nancumprod = _scan_function("prod", "nancumprod", True)
+
+
+def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None,
+         stable: Any = None) -> Array:
+    """Sort along an axis, NaN last, as :func:`numpy.sort`."""
+    a = asarray(a)
+    if axis is None:
+        a, axis = ravel(a), 0
+    axis = axis_of(axis, a.ndim)
+    if not a.size:
+        return a
+    if is_native(a.dtype):
+        return a._new("sort", (axis,))
+    return _whole_axis(np.sort, a, axis, a.dtype)
+
+
+def argsort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None,
+            stable: Any = None) -> Array:
+    """Positions that sort an array, as :func:`numpy.argsort`."""
+    a = asarray(a)
+    if axis is None:
+        a, axis = ravel(a), 0
+    return _whole_axis(np.argsort, a, axis_of(axis, a.ndim), np.dtype("i8"),
+                       kind=kind or "stable")
+
+
+def _whole_axis(function: Callable, a: Array, axis: int, dtype: Any,
+                **kwargs: Any) -> Array:
+    """A function that needs whole axes and keeps the shape."""
+    from ._python import Elementwise, Reach, layer
+    if not a.size:
+        return from_array(np.empty(a.shape, dtype))
+    chunks = tuple((a.shape[d],) if d == axis else c
+                   for d, c in enumerate(a.chunks))
+    reach = [Reach(-1 if d == axis else d) for d in range(a.ndim)]
+    return layer(Elementwise(function, {"axis": axis, **kwargs}), [a], chunks,
+                 [reach], dtype)

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Settings of the package.
+
+``threads``, ``memory_limit`` and ``spill_directory`` are those of the engine in
+this process. ``collection`` says whether arrays are dask collections, to dask
+and xarray; the others tune what is chosen where nothing is said.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+from . import _chunks
+
+_values: dict[str, Any] = {
+    "threads": 0,
+    "memory_limit": 0,
+    "spill_directory": None,
+    "collection": True,
+    "array.chunk-size": "128 MiB",
+    "progress": "auto",
+    "warn_fallback": True,
+}
+_ENGINE = ("threads", "memory_limit", "spill_directory")
+
+
+def get(name: str) -> Any:
+    """Return a setting."""
+    try:
+        return _values[name]
+    except KeyError:
+        raise KeyError(f"no setting {name!r}; there are "
+                       f"{', '.join(_values)}") from None
+
+
+class set:  # noqa: A001 - the name is dask's
+    """Change settings, for good or, in a ``with`` statement, for a while.
+
+    Parameters
+    ----------
+    values : dict, optional
+        Names, for those with dots, and values.
+    **named
+        Names and values.
+
+    Examples
+    --------
+    >>> with ncgraph.config.set(memory_limit="2 GiB"):
+    ...     x.compute()
+    """
+
+    def __init__(self, values: dict[str, Any] | None = None, **named: Any):
+        wanted = {**(values or {}), **named}
+        for name in wanted:
+            get(name)
+        self._before = {name: _values[name] for name in wanted}
+        _apply(wanted)
+
+    def __enter__(self) -> "set":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        _apply(self._before)
+
+
+def _apply(wanted: dict[str, Any]) -> None:
+    _values.update(wanted)
+    engine = {name: wanted[name] for name in _ENGINE if name in wanted}
+    if engine:
+        from . import _lib
+        if "memory_limit" in engine:
+            engine["memory_limit"] = _chunks.parse_bytes(
+                engine["memory_limit"] or 0)
+        _lib.configure(**engine)
