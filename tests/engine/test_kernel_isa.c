@@ -150,7 +150,7 @@ static void bytes_come_back(void **state)
             }
 }
 
-enum { ROWS = 26 };
+enum { ROWS = 30 };
 
 /* Every loop over doubles of one table; what it makes goes to `out`. */
 static int64_t run_all(const nci_isa *isa, const double *x, const double *full,
@@ -191,6 +191,10 @@ static int64_t run_all(const nci_isa *isa, const double *x, const double *full,
     isa->merge_max(count, out[k++], other, w, n);
     isa->merge_squares(count, out[k], out[k + 1], other, w, full, n);
     k += 2;
+    isa->finish_value(other, w, 2, n, out[k++]);
+    isa->finish_mean(other, w, 1, n, out[k++]);
+    isa->finish_variance(other, full, 3, 2, false, n, out[k++]);
+    isa->finish_variance(other, full, 2, 1, true, n, out[k++]);
     double *last = out[k++];
     memset(last, 0, MOST * 8);
     last[0] = isa->row_sum(full, n);

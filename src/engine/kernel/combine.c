@@ -80,21 +80,71 @@ static void clear_rest(const merge *m)
             nci_state_clear_cells(&m->state, row * m->width, m->width);
 }
 
-static ncg_status merge_dep(merge *m, const nci_dep *dep, ncg_error *err)
+/* The state that a task below left, and its rows. */
+static ncg_status open_dep(const merge *m, const nci_dep *dep, nci_state *state,
+                           row_list *rows, ncg_error *err)
 {
     const nci_combine *c = &m->layer->combine;
     int64_t chunk = dep->task - m->from->base, index[NCG_MAX_RANK];
     nci_grid_index(&m->from->grid, chunk, index);
-    row_list rows =
-        rows_at(&c->in_rows, c->label_axis < 0 ? 0 : index[c->label_axis]);
-    int64_t ncells = rows.count * m->width;
-    nci_state state = nci_state_of(&c->fold, ncells, nci_buf_data(dep->buf));
-    if (nci_buf_size(dep->buf) != state.layout.nbytes)
-        return nci_fail(err, NCG_EBUG, "%s: state of %zu bytes, not %zu",
-                        m->layer->name, nci_buf_size(dep->buf),
-                        state.layout.nbytes);
+    *rows = rows_at(&c->in_rows, c->label_axis < 0 ? 0 : index[c->label_axis]);
+    int64_t ncells = rows->count * m->width;
+    *state = nci_state_of(&c->fold, ncells, nci_buf_data(dep->buf));
+    if (nci_buf_size(dep->buf) == state->layout.nbytes)
+        return NCG_OK;
+    return nci_fail(err, NCG_EBUG, "%s: state of %zu bytes, not %zu",
+                    m->layer->name, nci_buf_size(dep->buf),
+                    state->layout.nbytes);
+}
+
+static ncg_status merge_dep(merge *m, const nci_dep *dep, ncg_error *err)
+{
+    nci_state state;
+    row_list rows;
+    NCI_TRY(open_dep(m, dep, &state, &rows, err));
     merge_rows(m, &state, rows);
     return NCG_OK;
+}
+
+static bool same_rows(row_list a, row_list b)
+{
+    if (a.count != b.count || !a.labels != !b.labels)
+        return false;
+    return !a.labels ||
+           !memcmp(a.labels, b.labels, (size_t)a.count * sizeof *a.labels);
+}
+
+/* Where there is nothing to merge, the only state is finished where it is. */
+static ncg_status borrow_state(merge *m, const nci_dep *deps, int64_t ndeps,
+                               bool *is_borrowed, ncg_error *err)
+{
+    nci_state state;
+    row_list rows;
+    *is_borrowed = false;
+    if (ndeps != 1 || !m->layer->combine.is_final)
+        return NCG_OK;
+    NCI_TRY(open_dep(m, deps, &state, &rows, err));
+    *is_borrowed = same_rows(m->rows, rows);
+    if (*is_borrowed)
+        m->state = state;
+    return NCG_OK;
+}
+
+/* Merges what there is into the result's state. */
+static ncg_status merge_all(merge *m, void *state, const nci_dep *deps,
+                            int64_t ndeps, ncg_error *err)
+{
+    ncg_status st = NCG_OK;
+    m->state =
+        nci_state_of(&m->layer->combine.fold, m->rows.count * m->width, state);
+    m->is_set = nci_calloc((size_t)m->rows.count + 1, sizeof *m->is_set);
+    if (!state || !m->is_set)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    for (int64_t i = 0; !st && i < ndeps; i++)
+        st = merge_dep(m, &deps[i], err);
+    if (!st)
+        clear_rest(m);
+    return st;
 }
 
 /* Where the results of a label go in the output: axes before the label axis,
@@ -240,36 +290,28 @@ ncg_status nci_run_combine(const nci_task_env *env, const nci_layer *layer,
                .rows = rows_at(&c->out_rows,
                                c->label_axis < 0 ? 0 : index[c->label_axis]),
                .width = kept_width(layer, &box)};
-    int64_t ncells = m.rows.count * m.width;
-    nci_state_layout layout = nci_state_layout_of(&c->fold, ncells);
+    nci_state_layout layout =
+        nci_state_layout_of(&c->fold, m.rows.count * m.width);
     int64_t nbytes = nci_plan_bytes(env->plan, layer->base + chunk);
     nci_buf *buf = NULL;
-    uint8_t *temp = NULL, *state;
+    uint8_t *temp = NULL;
+    bool is_borrowed;
+    if (!c->is_final && (size_t)nbytes != layout.nbytes)
+        return nci_fail(err, NCG_EBUG, "%s: state size", layer->name);
     NCI_TRY(nci_buf_create((size_t)nbytes, &buf, err));
-    ncg_status st = NCG_OK;
-    state = nci_buf_data(buf);
-    if (c->is_final)
-        state = temp = nci_alloc_aligned(layout.nbytes);
-    m.is_set = nci_calloc((size_t)m.rows.count + 1, sizeof *m.is_set);
-    if (!m.is_set)
-        state = NULL;
-    if (!state || (!c->is_final && (size_t)nbytes != layout.nbytes)) {
-        st = state ? nci_fail(err, NCG_EBUG, "%s: state size", layer->name)
-                   : nci_fail(err, NCG_ENOMEM, "out of memory");
-        goto done;
+    ncg_status st = borrow_state(&m, deps, ndeps, &is_borrowed, err);
+    if (!st && !is_borrowed) {
+        if (c->is_final)
+            temp = nci_alloc_aligned(layout.nbytes);
+        st = merge_all(&m, c->is_final ? temp : nci_buf_data(buf), deps, ndeps,
+                       err);
     }
-    m.state = nci_state_of(&c->fold, ncells, state);
-    for (int64_t i = 0; !st && i < ndeps; i++)
-        st = merge_dep(&m, &deps[i], err);
-    if (!st)
-        clear_rest(&m);
     if (!st && c->is_final)
         st = finish(&m, chunk, buf, err);
     if (!st) {
         *out = buf;
         buf = NULL;
     }
-done:
     nci_free(temp);
     nci_free(m.is_set);
     nci_buf_release(&buf);

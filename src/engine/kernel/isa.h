@@ -140,6 +140,17 @@ typedef struct nci_isa {
                           const int32_t *b_count, const double *b_m,
                           const double *b_q, int64_t n);
 
+    /* What states hold at the end, NaN where count < least (which is at least
+     * 1 for the mean, more than ddof for deviations): x, x / count,
+     * q / (count - ddof), the root of it. */
+    void (*finish_value)(const int32_t *count, const double *x, int32_t least,
+                         int64_t n, double *out);
+    void (*finish_mean)(const int32_t *count, const double *x, int32_t least,
+                        int64_t n, double *out);
+    void (*finish_variance)(const int32_t *count, const double *q,
+                            int32_t least, int32_t ddof, bool is_root,
+                            int64_t n, double *out);
+
     /* Rows: one accumulator for all elements. row_sum takes no NaN. */
     double (*row_sum)(const double *x, int64_t n);
     double (*row_sum_f32)(const void *raw, int64_t n);

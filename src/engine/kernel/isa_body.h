@@ -524,6 +524,36 @@ static void merge_squares(int32_t *restrict a_count, double *restrict a_m,
     add_counts(a_count, b_count, n);
 }
 
+static void finish_value(const int32_t *restrict count,
+                         const double *restrict x, int32_t least, int64_t n,
+                         double *restrict out)
+{
+    for (int64_t i = 0; i < n; i++)
+        out[i] = count[i] >= least ? x[i] : NAN;
+}
+
+static void finish_mean(const int32_t *restrict count, const double *restrict x,
+                        int32_t least, int64_t n, double *restrict out)
+{
+    for (int64_t i = 0; i < n; i++) {
+        double mean = x[i] / (double)count[i];
+        out[i] = count[i] >= least ? mean : NAN;
+    }
+}
+
+static void finish_variance(const int32_t *restrict count,
+                            const double *restrict q, int32_t least,
+                            int32_t ddof, bool is_root, int64_t n,
+                            double *restrict out)
+{
+    for (int64_t i = 0; i < n; i++) {
+        double variance = q[i] / ((double)count[i] - (double)ddof);
+        out[i] = count[i] >= least ? variance : NAN;
+    }
+    for (int64_t i = 0; is_root && i < n; i++)
+        out[i] = sqrt(out[i]);
+}
+
 /* ---- rows ---------------------------------------------------------------- */
 
 /* Four vectors of four doubles are the lanes; a vector is split by the
@@ -757,6 +787,9 @@ const nci_isa NCI_ISA_TABLE = {
     .merge_min = merge_min,
     .merge_max = merge_max,
     .merge_squares = merge_squares,
+    .finish_value = finish_value,
+    .finish_mean = finish_mean,
+    .finish_variance = finish_variance,
     .strips = {[NCI_STRIP_F64] = STRIP_TABLE(f64),
                [NCI_STRIP_F32] = STRIP_TABLE(f32),
                [NCI_STRIP_I16] = STRIP_TABLE(i16)},

@@ -406,6 +406,50 @@ static void finish_integers(const nci_state *state, int64_t cell, int64_t n,
     }
 }
 
+/* The fewest values with which a cell of unweighted doubles is valid: what
+ * is_valid says, as one number. */
+static int32_t least_count(const nci_fold *fold, int64_t population)
+{
+    int64_t least = fold->op == NCG_OP_SUM ? 0 : 1;
+    if (!fold->skipna && population > least)
+        least = population;
+    if (fold->min_count > least)
+        least = fold->min_count;
+    if ((fold->op == NCG_OP_STD || fold->op == NCG_OP_VAR) &&
+        fold->ddof >= least)
+        least = (int64_t)fold->ddof + 1;
+    return least < INT32_MAX ? (int32_t)least : INT32_MAX;
+}
+
+/* The common results, many cells at a time; false where result() makes them. */
+static bool finish_many(const nci_state *state, const nci_isa *isa,
+                        int64_t cell, int64_t n, int64_t population,
+                        double *out)
+{
+    const nci_fold *fold = state->fold;
+    if (fold->wide_counts || fold->is_weighted)
+        return false;
+    const int32_t *count = counts_of(state, cell);
+    int32_t least = least_count(fold, population);
+    switch (fold->op) {
+    case NCG_OP_MEAN:
+        isa->finish_mean(count, value_of(state, 0, cell), least, n, out);
+        return true;
+    case NCG_OP_STD:
+    case NCG_OP_VAR:
+        isa->finish_variance(count, value_of(state, 1, cell), least, fold->ddof,
+                             fold->op == NCG_OP_STD, n, out);
+        return true;
+    case NCG_OP_SUM:
+    case NCG_OP_MIN:
+    case NCG_OP_MAX:
+        isa->finish_value(count, value_of(state, 0, cell), least, n, out);
+        return true;
+    default:
+        return false;
+    }
+}
+
 void nci_state_finish(const nci_state *state, const nci_isa *isa, int64_t cell,
                       int64_t n, int64_t population, void *out)
 {
@@ -420,7 +464,9 @@ void nci_state_finish(const nci_state *state, const nci_isa *isa, int64_t cell,
     for (int64_t done = 0; done < n;) {
         double x[NCI_BLOCK];
         int64_t count = n - done < NCI_BLOCK ? n - done : NCI_BLOCK;
-        for (int64_t i = 0; i < count; i++) {
+        bool is_done =
+            finish_many(state, isa, cell + done, count, population, x);
+        for (int64_t i = 0; !is_done && i < count; i++) {
             int64_t valid = nci_state_count(state, cell + done + i);
             x[i] = is_valid(fold, valid, population)
                        ? result(state, cell + done + i, valid)
