@@ -316,6 +316,10 @@ static ncg_status fewest_values(const nci_reduce *r, const nci_node *input,
     *out = n;
     if (r->label_axis < 0)
         return NCG_OK;
+    if (r->nlabels > input->shape[r->label_axis]) {
+        *out = 0; /* more groups than positions: no need to count */
+        return NCG_OK;
+    }
     int64_t *count = nci_calloc((size_t)r->nlabels + 1, sizeof *count);
     if (!count)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
