@@ -199,6 +199,7 @@ typedef struct ncg_stats {
     int64_t memory_managed; /* managed bytes now, persisted arrays included */
     int64_t memory_held;    /* of persisted arrays, now */
     int64_t bytes_spilled;  /* written to the spill directory */
+    int64_t held_on_disk;   /* of persisted arrays, in the spill directory now */
 } ncg_stats;
 /* ncg_context_stats copies the counters since the context was created. */
 NCG_API void ncg_context_stats(const ncg_context *ctx, ncg_stats *out);

@@ -147,6 +147,7 @@ void ncg_context_stats(const ncg_context *ctx, ncg_stats *out)
     now.bytes_disk = io.bytes_disk;
     now.bytes_decoded = io.bytes_decoded;
     now.memory_held = nci_source_table_held(ctx->sources);
+    now.held_on_disk = nci_source_table_on_disk(ctx->sources);
     now.memory_managed = now.memory_held;
     if (ctx->executor)
         now.memory_managed += nci_executor_managed(ctx->executor);

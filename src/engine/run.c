@@ -20,6 +20,7 @@
 #include "engine/lane.h"
 #include "engine/sched/choose.h"
 #include "engine/sched/task_map.h"
+#include "engine/source_spill.h"
 #include "engine/spill_file.h"
 #include "engine/tile_cache.h"
 
@@ -33,6 +34,7 @@ typedef struct run {
     const nci_sink *sink;
     nci_lane_run tasks; /* what they have in common */
     int64_t limit; /* the executor's, without what is held already */
+    int64_t spilled_held; /* of persisted arrays, for want of room */
     nci_tile_cache *cache; /* NULL: no source is read twice */
     nci_spill_file *spill; /* NULL: everything stays in memory */
     _Atomic bool stopping; /* kernels look at it between tiles */
@@ -392,10 +394,70 @@ static ncg_status allow_spill(run *r, const nci_sched_costs *costs,
     return nci_sched_allow_spill(r->sched, floor, err);
 }
 
+/* ---- room from persisted arrays ------------------------------------------ */
+
+static bool is_read(void *ctx, uint32_t id)
+{
+    const nci_plan *plan = ctx;
+    for (int i = 0; i < plan->nlayers; i++) {
+        const nci_layer *layer = &plan->layers[i];
+        for (int k = 0; layer->kind == NCI_LAYER_FUSED &&
+                        k < layer->fused.noperands;
+             k++)
+            if (layer->fused.operands[k].kind == NCI_OPERAND_SOURCE &&
+                layer->fused.operands[k].source == id)
+                return true;
+    }
+    return false;
+}
+
+/* Held chunks go to disk until `need` fits beside the others; *freed: whether
+ * any went. */
+static ncg_status spill_held(run *r, int64_t need, bool also_read,
+                             int64_t *freed, ncg_error *err)
+{
+    nci_source_table *sources = (nci_source_table *)r->sources;
+    *freed = 0;
+    if (need <= r->limit || !sources || !nci_source_table_held(sources))
+        return NCG_OK;
+    NCI_TRY(nci_source_table_spill(
+        sources, r->executor->spill_directory, need - r->limit, is_read,
+        (void *)r->plan, also_read, freed, err));
+    r->spilled_held += *freed;
+    r->limit += *freed;
+    r->tasks.limit = r->limit;
+    return NCG_OK;
+}
+
+/* First what this plan does not read goes, as far as that saves it from
+ * spilling its own chunks; what it reads only where a task would not fit:
+ * reading that takes scratch, so the order is chosen anew. */
+static ncg_status make_room(run *r, const nci_sched_costs *costs,
+                            ncg_error *err)
+{
+    int64_t freed = 0, floor = 0;
+    NCI_TRY(spill_held(r, r->choice.peak, false, &freed, err));
+    if (r->choice.peak <= r->limit)
+        return NCG_OK;
+    bool again = false;
+    do {
+        NCI_TRY(nci_sched_floor(r->plan, costs, &floor, err));
+        NCI_TRY(spill_held(r, floor, true, &freed, err));
+        again = again || freed;
+    } while (freed);
+    if (!again)
+        return NCG_OK;
+    nci_sched_choice_fini(&r->choice);
+    r->choice = (nci_sched_choice){0};
+    return nci_sched_choose(r->plan, costs, &r->choice, err);
+}
+
 static ncg_status start_sched(run *r, ncg_error *err)
 {
     nci_sched_costs costs = {r->work->ctx, r->work->scratch, r->work->threads};
     NCI_TRY(nci_sched_choose(r->plan, &costs, &r->choice, err));
+    if (r->choice.peak > r->limit)
+        NCI_TRY(make_room(r, &costs, err));
     NCI_TRY(nci_sched_create(r->plan, &costs, &r->choice, &r->sched, err));
     return r->choice.peak > r->limit ? allow_spill(r, &costs, err) : NCG_OK;
 }
@@ -454,7 +516,7 @@ static void report(const run *r, double seconds, nci_run_stats *stats)
     *stats = (nci_run_stats){.tasks = end.finished,
                              .peak = end.peak + kept + held,
                              .kept = kept,
-                             .spilled = end.spilled,
+                             .spilled = end.spilled + r->spilled_held,
                              .seconds = seconds,
                              .failed = r->failed};
 }

@@ -33,6 +33,9 @@ int64_t nci_source_table_held(const nci_source_table *table);
  * sources; negative: that are held no longer. */
 void nci_source_table_hold(nci_source_table *table, int64_t nbytes);
 
+/* nci_source_table_on_disk: bytes of held chunks that are on disk. */
+int64_t nci_source_table_on_disk(const nci_source_table *table);
+
 /* nci_source_keep sets what keeps a source's tiles, while none is read. */
 void nci_source_keep(const nci_source_table *table, uint32_t id,
                      struct nci_kept *kept);
@@ -94,6 +97,9 @@ struct nci_source {
     nci_buf **chunks;    /* retained; of a caller's array: one, the whole */
     int64_t nchunks, held;
     bool is_whole, is_found;
+    struct nci_extent **extents; /* of held chunks on disk, whose place in
+                                    `chunks` is NULL; NULL: there are none */
+    int64_t on_disk;             /* bytes of them */
     ncg_status (*fill)(void *payload, const int64_t *start,
                        const int64_t *count, void *out, ncg_error *err);
     void (*release)(void *payload);

@@ -68,15 +68,18 @@ static int64_t all_bytes(const sent_form *form)
 static ncg_status encode_values(const nci_source *source, nci_pack *pack,
                                 ncg_error *err)
 {
-    size_t nbytes = 0;
-    for (int64_t i = 0; i < source->nchunks; i++)
-        nbytes += nci_buf_size(source->chunks[i]);
-    NCI_TRY(nci_pack_room(pack, nbytes, source->spec->name, err));
+    const nci_source_spec *spec = source->spec;
+    nci_box all = nci_box_whole(spec->rank, spec->shape);
+    size_t nbytes = (size_t)nci_box_size(&all) * ncg_dtype_size(spec->dtype);
+    NCI_TRY(nci_pack_room(pack, nbytes, spec->name, err));
     nci_pack_i64(pack, source->is_whole ? SENT_WHOLE : SENT_CHUNKS);
-    pack_form(pack, source->spec);
-    for (int64_t i = 0; i < source->nchunks; i++)
-        nci_pack_bytes(pack, nci_buf_data(source->chunks[i]),
-                       nci_buf_size(source->chunks[i]));
+    pack_form(pack, spec);
+    for (int64_t i = 0; i < source->nchunks; i++) {
+        nci_buf *chunk = NULL; /* it may be on disk */
+        NCI_TRY(nci_source_borrow(source, i, &chunk, err));
+        nci_pack_bytes(pack, nci_buf_data(chunk), nci_buf_size(chunk));
+        nci_buf_release(&chunk);
+    }
     return NCG_OK;
 }
 

@@ -34,21 +34,6 @@ static ncg_status open_tile(const filling *f, const nci_source *source,
     return NCG_OK;
 }
 
-/* Bytes of the largest chunk. */
-static int64_t largest_chunk(const nci_source_spec *spec)
-{
-    int64_t bytes = (int64_t)ncg_dtype_size(spec->dtype);
-    for (int d = 0; d < spec->rank; d++) {
-        const nci_axis *axis = &spec->grid.axis[d];
-        int64_t longest = 0;
-        for (int64_t i = 0; i < axis->nchunks; i++)
-            if (axis->edge[i + 1] - axis->edge[i] > longest)
-                longest = axis->edge[i + 1] - axis->edge[i];
-        bytes *= longest;
-    }
-    return bytes;
-}
-
 /* ---- a user's function ------------------------------------------------------ */
 
 static ncg_status fill_box(const nci_source *source, int64_t chunk,
@@ -121,7 +106,7 @@ ncg_status nci_source_from_callback(nci_source_table *table,
     source->fill = callback->fill;
     source->release = callback->release;
     source->payload = callback->payload;
-    source->scratch = source->tile_bytes = largest_chunk(source->spec);
+    source->scratch = source->tile_bytes = nci_source_largest(source->spec);
     return nci_source_table_node(table, source, out, err);
 }
 
@@ -258,7 +243,7 @@ ncg_status nci_source_from_generator(nci_source_table *table,
     source->generator = *generator;
     source->generator.size = nci_box_size(&all);
     source->spec->token = token_of_generator(form, generator);
-    source->scratch = largest_chunk(source->spec);
+    source->scratch = nci_source_largest(source->spec);
     if (source->scratch > PIECE_BYTES)
         source->scratch = PIECE_BYTES;
     if (generator->kind == NCI_GENERATE_FULL)

@@ -2,9 +2,27 @@
 #ifndef NCI_ENGINE_SOURCE_INTERNAL_H
 #define NCI_ENGINE_SOURCE_INTERNAL_H
 /* What the kinds of sources share while they are made and walked. */
+#include <pthread.h>
 #include <string.h>
 
 #include "engine/source_make.h"
+#include "engine/spill_file.h"
+
+typedef struct nci_source_place {
+    nci_source *source; /* NULL: free */
+    uint32_t next_free; /* index + 1 */
+} nci_source_place;
+
+struct nci_source_table {
+    pthread_mutex_t lock; /* guards all of it, and where held chunks are */
+    nci_source_place *places;
+    size_t count, capacity;
+    uint32_t free;     /* index + 1 of the first free place */
+    nci_source *found; /* list of those that are found by token */
+    int64_t held;      /* bytes in memory */
+    int64_t on_disk;
+    nci_spill_file *spill; /* NULL until held chunks had to go */
+};
 
 /* nci_source_create makes a source of `form` with room for nchunks buffers; its
  * token is still to be set. EINVAL: too large, a dtype without numbers. */
@@ -25,6 +43,16 @@ ncg_status nci_source_table_node(nci_source_table *table,
  * depend on them. nci_source_own_token makes one that nobody has. */
 nci_hash nci_source_hash(const nci_source_form *form, const char *domain);
 nci_token nci_source_own_token(const nci_source_form *form, const char *domain);
+
+/* nci_source_borrow gives held chunk `chunk` wherever it is: *out is the
+ * caller's. Any thread, also while no run is under way. */
+ncg_status nci_source_borrow(const nci_source *source, int64_t chunk,
+                             nci_buf **out, ncg_error *err);
+/* nci_source_load reads a held chunk that is on disk to `out`. */
+ncg_status nci_source_load(const nci_source *source, int64_t chunk, void *out,
+                           ncg_error *err);
+/* nci_source_largest: bytes of the largest chunk. */
+int64_t nci_source_largest(const nci_source_spec *spec);
 
 /* nci_source_each_chunk visits the chunks of the grid that a box touches, in
  * row-major order; `wanted` is the part inside the box. */

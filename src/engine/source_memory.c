@@ -93,6 +93,7 @@ ncg_status nci_source_from_sent(nci_source_table *table,
 /* ---- held chunks ------------------------------------------------------------ */
 
 typedef struct chunk_walk {
+    nci_scratch *scratch;
     nci_tile_fn visit;
     void *ctx;
 } chunk_walk;
@@ -101,10 +102,18 @@ static ncg_status visit_held(void *arg, const nci_source *source, int64_t chunk,
                              const nci_box *wanted, ncg_error *err)
 {
     const chunk_walk *w = arg;
+    const nci_buf *held = source->chunks[chunk];
     nci_tile tile = {.box = nci_grid_box(&source->spec->grid, chunk),
-                     .data = nci_buf_data(source->chunks[chunk]),
+                     .data = nci_buf_data(held),
                      .elem_size =
                          (uint32_t)ncg_dtype_size(source->spec->dtype)};
+    if (!held) {
+        uint8_t *data = NULL;
+        int64_t nbytes = bytes_of_box(&tile.box, source->spec->dtype);
+        NCI_TRY(nci_scratch_room(w->scratch, (size_t)nbytes, &data, err));
+        NCI_TRY(nci_source_load(source, chunk, data, err));
+        tile.data = data;
+    }
     return w->visit(w->ctx, &tile, &source->plain, wanted, err);
 }
 
@@ -112,8 +121,7 @@ static ncg_status walk_chunks(const nci_source *source, const nci_box *box,
                               nci_scratch *scratch, nci_tile_want_fn wants,
                               nci_tile_fn visit, void *ctx, ncg_error *err)
 {
-    chunk_walk w = {visit, ctx};
-    (void)scratch;
+    chunk_walk w = {scratch, visit, ctx};
     return nci_source_each_chunk(source, box, wants, ctx, visit_held, &w, err);
 }
 
@@ -125,6 +133,8 @@ static ncg_status view_held(const nci_source *source, int64_t chunk,
     nci_box whole = nci_grid_box(&source->spec->grid, chunk);
     if (nci_box_size(box) != nci_box_size(&whole))
         return NCG_OK;
+    if (!held)
+        return nci_source_borrow(source, chunk, out, err);
     return nci_buf_view(held, nci_buf_data(held), nci_buf_size(held), out, err);
 }
 

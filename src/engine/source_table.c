@@ -5,25 +5,9 @@
  * release takes them out. Places are used again. All of it under one lock,
  * which nobody holds while a source is read.
  */
-#include <pthread.h>
-
 #include "base/dtype.h"
 #include "base/mem.h"
 #include "engine/source_internal.h"
-
-typedef struct place {
-    nci_source *source; /* NULL: free */
-    uint32_t next_free; /* index + 1 */
-} place;
-
-struct nci_source_table {
-    pthread_mutex_t lock; /* guards all of it */
-    place *places;
-    size_t count, capacity;
-    uint32_t free;     /* index + 1 of the first free place */
-    nci_source *found; /* list of those that are found by token */
-    int64_t held;
-};
 
 /* ---- life ---------------------------------------------------------------- */
 
@@ -48,6 +32,9 @@ void nci_source_free(nci_source **slot)
         nci_file_release(&source->files[i]);
     for (int64_t i = 0; source->chunks && i < source->nchunks; i++)
         nci_buf_release(&source->chunks[i]);
+    for (int64_t i = 0; source->extents && i < source->nchunks; i++)
+        nci_spill_file_drop(source->table->spill, &source->extents[i]);
+    nci_free(source->extents);
     if (source->release)
         source->release(source->payload);
     nci_free(source->files);
@@ -65,6 +52,7 @@ void nci_source_table_free(nci_source_table **slot)
     for (size_t i = 0; i < table->count; i++)
         nci_source_free(&table->places[i].source);
     nci_free(table->places);
+    nci_spill_file_free(&table->spill);
     pthread_mutex_destroy(&table->lock);
     nci_free(table);
 }
@@ -152,7 +140,7 @@ static ncg_status add_locked(nci_source_table *table, nci_source *source,
             return nci_fail(err, NCG_ENOMEM, "out of memory");
         at = (uint32_t)++table->count;
     }
-    table->places[at - 1] = (place){.source = source};
+    table->places[at - 1] = (nci_source_place){.source = source};
     source->table = table;
     source->id = *id = at - 1;
     table->held += source->held;
@@ -182,7 +170,8 @@ static void take_out(nci_source *source)
     if (*link)
         *link = source->next_found;
     table->held -= source->held;
-    table->places[source->id] = (place){.next_free = table->free};
+    table->on_disk -= source->on_disk;
+    table->places[source->id] = (nci_source_place){.next_free = table->free};
     table->free = source->id + 1;
     pthread_mutex_unlock(&table->lock);
 }
@@ -275,6 +264,15 @@ void nci_source_table_hold(nci_source_table *table, int64_t nbytes)
     pthread_mutex_lock(&table->lock);
     table->held += nbytes;
     pthread_mutex_unlock(&table->lock);
+}
+
+int64_t nci_source_table_on_disk(const nci_source_table *table)
+{
+    pthread_mutex_t *lock = (pthread_mutex_t *)&table->lock;
+    pthread_mutex_lock(lock);
+    int64_t on_disk = table->on_disk;
+    pthread_mutex_unlock(lock);
+    return on_disk;
 }
 
 int64_t nci_source_table_held(const nci_source_table *table)

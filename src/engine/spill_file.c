@@ -194,7 +194,8 @@ static ncg_status read_all(const nci_spill_file *file, const nci_extent *extent,
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return nci_fail_sys(err, NCG_EIO, n < 0 ? errno : 0,
+            return nci_fail_sys(err, n < 0 ? NCG_EIO : NCG_ECORRUPT,
+                                n < 0 ? errno : 0,
                                 "cannot read a spilled chunk of %lld bytes "
                                 "back from %.200s: %s; give another directory "
                                 "(--spill-dir) or more memory (--mem)",
@@ -205,20 +206,28 @@ static ncg_status read_all(const nci_spill_file *file, const nci_extent *extent,
     return NCG_OK;
 }
 
+ncg_status nci_spill_file_read_to(nci_spill_file *file,
+                                  const nci_extent *extent, void *out,
+                                  ncg_error *err)
+{
+    NCI_TRY(read_all(file, extent, out, err));
+    if (nci_token_equal(nci_token_of(out, (size_t)extent->nbytes),
+                        extent->sum))
+        return NCG_OK;
+    return nci_fail(err, NCG_ECORRUPT,
+                    "a spilled chunk of %lld bytes came back damaged from "
+                    "%.200s: its checksum does not fit; give another "
+                    "directory (--spill-dir) or more memory (--mem)",
+                    (long long)extent->nbytes, file->directory);
+}
+
 ncg_status nci_spill_file_read(nci_spill_file *file, const nci_extent *extent,
                                nci_buf **out, ncg_error *err)
 {
     nci_buf *buf = NULL;
     NCI_TRY(nci_buf_create((size_t)extent->nbytes, &buf, err));
-    ncg_status st = read_all(file, extent, nci_buf_data(buf), err);
-    if (!st &&
-        !nci_token_equal(nci_token_of(nci_buf_data(buf), nci_buf_size(buf)),
-                         extent->sum))
-        st = nci_fail(err, NCG_EIO,
-                      "a spilled chunk of %lld bytes came back damaged from "
-                      "%.200s: its checksum does not fit; give another "
-                      "directory (--spill-dir) or more memory (--mem)",
-                      (long long)extent->nbytes, file->directory);
+    ncg_status st = nci_spill_file_read_to(file, extent, nci_buf_data(buf),
+                                           err);
     if (st)
         nci_buf_release(&buf);
     else

@@ -161,13 +161,13 @@ static void damage_is_found(void **state)
     CHECK_OK(nci_spill_file_create(dir, &file, &err));
     CHECK_OK(nci_spill_file_write(file, chunk, &extent, &err));
     damage();
-    CHECK_STATUS(NCG_EIO, nci_spill_file_read(file, extent, &back, &err));
+    CHECK_STATUS(NCG_ECORRUPT, nci_spill_file_read(file, extent, &back, &err));
     assert_true(says_all(&err, dir, "checksum"));
     assert_null(back);
     int fd = open_again();
     assert_int_equal(ftruncate(fd, 1000), 0);
     close(fd);
-    CHECK_STATUS(NCG_EIO, nci_spill_file_read(file, extent, &back, &err));
+    CHECK_STATUS(NCG_ECORRUPT, nci_spill_file_read(file, extent, &back, &err));
     assert_true(says_all(&err, dir, "short"));
     nci_spill_file_drop(file, &extent);
     nci_spill_file_free(&file);
@@ -295,7 +295,7 @@ static spilling spilling_plan(uint64_t *seed)
             x = executor_of(limit, dir);
             ncg_status st = run(x, plan, true, &stats, &err);
             nci_executor_destroy(&x);
-            if (st == NCG_EIO)
+            if (st == NCG_ECORRUPT)
                 return (spilling){plan, limit};
             assert_true(st == NCG_OK || st == NCG_EBUDGET);
         }
@@ -449,7 +449,7 @@ static void damage_ends_the_run(void **state)
     ncg_error err = {0};
     (void)state;
     nci_executor *x = executor_of(plan_to_spill.limit, dir);
-    CHECK_STATUS(NCG_EIO, run(x, plan_to_spill.plan, true, NULL, &err));
+    CHECK_STATUS(NCG_ECORRUPT, run(x, plan_to_spill.plan, true, NULL, &err));
     assert_true(says_all(&err, dir, "checksum"));
     assert_int_equal(nci_executor_managed(x), 0);
     CHECK_OK(run(x, plan_to_spill.plan, false, NULL, &err));
