@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """ncgraph: lazy, chunked computing on NetCDF data sets larger than memory.
 
-Importing it imports NumPy and the library only.
+Works alone, under xarray (``chunked_array_type="ncgraph"``, ``engine="ncgraph"``)
+and beside dask. Importing it imports NumPy and the library only.
 
 >>> import ncgraph as ncg
 >>> x = ncg.from_array(values, chunks=(100, 200))
@@ -23,6 +24,7 @@ _HOMES = {
                  "zeros_like ones_like empty_like full_like arange linspace",
     "_compute": "compute persist",
     "_chunks": "normalize_chunks",
+    "_get": "get",
     "_blocks": "map_blocks blockwise apply_gufunc as_gufunc reduction "
                "unify_chunks from_function",
     "_overlap": "map_overlap",
@@ -36,7 +38,13 @@ _HOMES = {
                "cumprod nancumsum nancumprod sort argsort count",
     "_products": "matmul tensordot dot einsum",
     "_numpy": "FallbackWarning topk argtopk sliding_window_view histogram",
+    "_explain": "explain visualize",
+    "_files": "open_dataset",
+    "_scan": "groupby_reduce rolling ffill bfill push scan",
+    "_store": "store",
     "random": "",
+    "array_api": "",
+    "xarray": "",
 }
 _FROM = {name: home for home, names in _HOMES.items()
          for name in names.split()}

@@ -35,7 +35,7 @@ def compute(*values: Any, scheduler: Any = None, progress: Any = None,
     tuple
         NumPy arrays (scalars for arrays without axes).
     """
-    if scheduler not in (None, "ncgraph"):
+    if scheduler not in (None, "ncgraph") and not _is_own(scheduler):
         import dask
         return dask.compute(*values, scheduler=scheduler, traverse=traverse,
                             optimize_graph=optimize_graph, **kwargs)
@@ -44,6 +44,11 @@ def compute(*values: Any, scheduler: Any = None, progress: Any = None,
         _collect(value, arrays, traverse)
     done = dict(zip(arrays, run(list(arrays.values()), progress)))
     return tuple(_replace(value, done, traverse) for value in values)
+
+
+def _is_own(scheduler: Any) -> bool:
+    from ._get import get
+    return scheduler is get
 
 
 def _collect(value: Any, arrays: dict[int, Array], traverse: bool) -> None:
@@ -216,7 +221,7 @@ def persist(*arrays: Array, **kwargs: Any) -> tuple[Array, ...]:
     tuple of Array
     """
     scheduler = kwargs.pop("scheduler", None)
-    if scheduler not in (None, "ncgraph"):
+    if scheduler not in (None, "ncgraph") and not _is_own(scheduler):
         import dask
         return dask.persist(*arrays, scheduler=scheduler, **kwargs)
     todo = [a for a in arrays if isinstance(a, Array) and a.size]

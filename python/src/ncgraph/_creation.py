@@ -61,6 +61,11 @@ def from_array(x: Any, chunks: Any = "auto", name: Any = None,
     native = native_of(x)
     if native is not None:
         return native if chunks == "auto" else native.rechunk(chunks)
+    if hasattr(x, "__dask_graph__") and hasattr(x, "chunks") and \
+            x.__dask_graph__() is not None:
+        from ._dask import from_dask_array
+        made = from_dask_array(x)
+        return made if chunks == "auto" else made.rechunk(chunks)
     is_lazy = not isinstance(x, (np.ndarray, np.generic)) and \
         hasattr(x, "shape") and hasattr(x, "dtype") and \
         hasattr(x, "__getitem__") and type(x).__module__ != "pandas"
@@ -85,25 +90,20 @@ def from_array(x: Any, chunks: Any = "auto", name: Any = None,
     return _in_chunks("memory", (values,), sizes, dtype)
 
 
+_WRAPPERS = {"ImplicitToExplicitIndexingAdapter", "CopyOnWriteArray",
+             "MemoryCachedArray", "LazilyIndexedArray"}
+
+
 def native_of(x: Any) -> Array | None:
     """Look through lazy wrappers of xarray for an array of ours."""
-    for _ in range(6):
-        if isinstance(x, Array):
-            return x
-        found = getattr(x, "_ncgraph_array", None)
-        if found is not None:
-            return found
-        inner = getattr(x, "array", None)
-        if inner is None or isinstance(x, np.ndarray):
-            return None
-        key = getattr(x, "key", None)
-        if key is not None:
-            if type(x).__name__ != "LazilyIndexedArray":
-                return None
-            below = native_of(inner)
-            return None if below is None else _outer(below, key.tuple)
-        x = inner
-    return None
+    found = getattr(x, "_ncgraph_array", None)
+    if isinstance(x, Array) or found is not None:
+        return x if found is None else found
+    if type(x).__name__ not in _WRAPPERS:
+        return None
+    below = native_of(x.array)
+    key = getattr(x, "key", None)
+    return below if below is None or key is None else _outer(below, key.tuple)
 
 
 def _outer(array: Array, key: tuple) -> Array:

@@ -130,6 +130,11 @@ def _untyped(ufunc: np.ufunc, operands: list[Any], kwargs: dict[str, Any],
                    **_with(kwargs, dtype))
 
 
+# The engine's operations on bits are for integers only.
+_OF_TRUTH = {"invert": "logical_not", "bitwise_and": "logical_and",
+             "bitwise_or": "logical_or", "bitwise_xor": "logical_xor"}
+
+
 def _native(ufunc: np.ufunc, operands: list[Any], wanted: Sequence[np.dtype],
             out: np.dtype, kwargs: dict[str, Any]) -> Array | None:
     name = ufunc.__name__
@@ -145,9 +150,26 @@ def _native(ufunc: np.ufunc, operands: list[Any], wanted: Sequence[np.dtype],
         arrays = [as_array(o, d) for o, d in zip(operands, wanted)]
     except OverflowError:
         return None
+    if wanted[0].kind == "b":
+        name = _OF_TRUTH.get(name, name)
     codes = tuple(None if a.dtype == d else native_code(d)
                   for a, d in zip(arrays, wanted))
-    return Array._make("map", arrays, (name, codes, native_code(out)), out)
+    return mapped(name, arrays, codes, out)
+
+
+def mapped(name: str, arrays: list[Array], codes: tuple,
+           out: np.dtype) -> Array:
+    """Make an element-wise operation of the engine.
+
+    Of windows it becomes windows of the operation, so that a reduction over
+    them is still seen to be one over windows.
+    """
+    from ._windows import common, windows
+    found = common(arrays)
+    if found is None:
+        return Array._make("map", arrays, (name, codes, native_code(out)), out)
+    inner = [Array._of(a._node.inputs[0]) if a.ndim else a for a in arrays]
+    return windows(mapped(name, inner, codes, out), *found)
 
 
 # ---- NEP 13 ---------------------------------------------------------------------------
@@ -255,7 +277,7 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
         code = native_code(dtype)
         codes = (None,) + tuple(None if v.dtype == dtype else code
                                 for v in values[1:])
-        return Array._make("map", values, ("where", codes, code), dtype)
+        return mapped("where", values, codes, dtype)
     from ._python import elementwise
     return elementwise(np.where, values, dtype)
 

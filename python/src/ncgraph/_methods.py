@@ -276,6 +276,51 @@ class Methods(np.lib.mixins.NDArrayOperatorsMixin):
                                               boundary=boundary, trim=trim,
                                               **kwargs)
 
+    # ---- dask's protocol ------------------------------------------------------------------
+
+    def __dask_graph__(self) -> Any:
+        return _fn("_dask", "graph")(self)
+
+    def __dask_keys__(self) -> Any:
+        return _fn("_dask", "keys")(self)
+
+    def __dask_layers__(self) -> Any:
+        return (self.name,)
+
+    def __dask_tokenize__(self) -> Any:
+        return ("ncgraph.Array", self.token, str(self.dtype), self.chunks)
+
+    @staticmethod
+    def __dask_optimize__(dsk: Any, keys: Any, **kwargs: Any) -> Any:
+        return _fn("_dask", "optimize")(dsk, keys, **kwargs)
+
+    @staticmethod
+    def __dask_scheduler__(dsk: Any, keys: Any, **kwargs: Any) -> Any:
+        return _fn("_get", "get")(dsk, keys, **kwargs)
+
+    def __dask_postcompute__(self) -> Any:
+        return _fn("_dask", "finalize"), ()
+
+    def __dask_postpersist__(self) -> Any:
+        return _fn("_dask", "rebuild"), (self.name, self.chunks, self.dtype)
+
+    def to_dask_array(self) -> Any:
+        """Return the array as dask's, with the same chunks."""
+        return _fn("_dask", "to_dask_array")(self)
+
+    @property
+    def key(self) -> Any:
+        """Key of the only chunk of an array of no axes."""
+        return (self.name,)
+
+    def visualize(self, filename: Any = "ncgraph.svg", **kwargs: Any) -> Any:
+        """Draw the graph; see :func:`ncgraph.visualize`."""
+        return _fn("_explain", "visualize")(self, filename=filename, **kwargs)
+
+    def explain(self, optimized: bool = True) -> str:
+        """Describe the layers of the expression; see :func:`ncgraph.explain`."""
+        return _fn("_explain", "explain")(self, optimized=optimized)
+
     # ---- text --------------------------------------------------------------------------
 
     def __repr__(self) -> str:

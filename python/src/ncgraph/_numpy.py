@@ -600,7 +600,8 @@ def argtopk(a: Any, k: int, axis: int = -1, split_every: Any = None) -> Array:
 @implements("lib.stride_tricks.sliding_window_view")
 def sliding_window_view(x: Any, window_shape: Any, axis: Any = None,
                         automatic_rechunk: bool = True, **kwargs: Any) -> Array:
-    """Windows along axes, as NumPy's function; each is a slice, stacked."""
+    """Windows along axes, as NumPy's function."""
+    from ._windows import windows
     a = asarray(x)
     sizes = tuple(window_shape) if np.iterable(window_shape) \
         else (window_shape,)
@@ -618,10 +619,7 @@ def sliding_window_view(x: Any, window_shape: Any, axis: Any = None,
         if size > a.shape[d]:
             raise ValueError("window shape cannot be larger than input array "
                              "shape")
-        count = a.shape[d] - size + 1
-        front = (slice(None),) * d
-        parts = [a[front + (slice(i, i + count),)] for i in range(size)]
-        a = _shape.stack(parts, axis=a.ndim)
+        a = windows(a, d, size)
     return a
 
 

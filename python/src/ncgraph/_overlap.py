@@ -140,6 +140,11 @@ def map_overlap(func: Callable, *args: Any, depth: Any = None,
     """
     if isinstance(func, Array):
         func, args = args[0], (func, *args[1:])
+    if getattr(func, "__name__", "") == "_push" and set(kwargs) == {
+            "n", "axis"} and getattr(func, "__module__", "").startswith(
+                "xarray."):
+        from ._scan import push
+        return push(args[0], kwargs["n"], kwargs["axis"])
     arrays = [asarray(a) for a in args if is_arraylike(a)]
     if not arrays:
         raise ValueError("map_overlap needs an array")

@@ -76,8 +76,11 @@ def reduce(op: str, a: Any, axis: Any = None, dtype: Any = None,
                                            "std", "var") else 0
     if op in ("min", "max", "mean", "std", "var"):
         floor = max(floor, 1)
-    made = a._new("reduce", (op, axes, skipna, floor, ddof, keepdims,
-                             native_code(result)), result)
+    from ._windows import reduced
+    made = reduced(a, op, axes, skipna, floor, ddof, keepdims, result)
+    if made is None:
+        made = a._new("reduce", (op, axes, skipna, floor, ddof, keepdims,
+                                 native_code(result)), result)
     return _out(made, out)
 
 

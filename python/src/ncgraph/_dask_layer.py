@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The layer that dask sees: tasks, made when they are asked for."""
+from __future__ import annotations
+
+import itertools
+from typing import Any, Iterator
+
+import numpy as np
+from dask._task_spec import Alias, DataNode, Task, TaskRef
+from dask.highlevelgraph import HighLevelGraph, Layer
+
+from . import _lib
+from ._array import Array, Node, order_of
+from ._dask import Foreign, Operation, all_indices, chunk_starts
+from ._dask_reduce import PARTIAL, Finish, Merge, Part
+from ._lib import Handle, ffi, lib
+
+EVERY = 4  # partial results that one task merges
+
+
+def make(array: Array) -> HighLevelGraph:
+    """Return the array's graph; nothing is looked at yet."""
+    name = array.name
+    return HighLevelGraph({name: NcgLayer(array)}, {name: set()})
+
+
+class NcgLayer(Layer):
+    """Every task of an array, made together when the first one is needed."""
+
+    def __init__(self, array: Array, annotations: Any = None,
+                 collection_annotations: Any = None):
+        super().__init__(annotations=annotations,
+                         collection_annotations=collection_annotations)
+        self.array = array
+        self._tasks: dict | None = None
+
+    @property
+    def mapping(self) -> dict:
+        """Keys and tasks."""
+        if self._tasks is None:
+            self._tasks = tasks_of(self.array)
+        return self._tasks
+
+    def __reduce__(self) -> Any:
+        return NcgLayer, (self.array, self.annotations,
+                          self.collection_annotations)
+
+    def is_materialized(self) -> bool:
+        """Whether the tasks were made."""
+        return self._tasks is not None
+
+    def get_output_keys(self) -> Any:
+        """The keys that others may use."""
+        return self.mapping.keys()
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.mapping[key]
+
+    def __iter__(self) -> Iterator:
+        return iter(self.mapping)
+
+    def __len__(self) -> int:
+        return len(self.mapping)
+
+    def __contains__(self, key: Any) -> bool:
+        return key in self.mapping
+
+
+# ---- tasks -----------------------------------------------------------------------
+
+def tasks_of(array: Array) -> dict:
+    """Make the tasks of an array and of all it is made of."""
+    out: dict = {}
+    nodes = order_of([array._node])
+    deps = Dependencies(array)
+    for node in nodes:
+        _add(out, node, deps)
+    return out
+
+
+def _add(out: dict, node: Node, deps: "Dependencies") -> None:
+    if node.op == "memory":
+        values = node.params[0]
+        for index in all_indices(node.chunks):
+            key = (node.name, *index)
+            out[key] = DataNode(key, values[Operation(node).place(index)])
+        return
+    if node.op == "handle" or 0 in node.shape:
+        _add_values(out, node)
+        return
+    if node.op == "fill" and isinstance(node.params[0], Foreign):
+        _add_foreign(out, node)
+        return
+    if node.op == "reduce" and node.params[0] in PARTIAL and \
+            _many(node):
+        _add_reduction(out, node)
+        return
+    call = Operation(node)
+    starts = [chunk_starts(i.chunks) for i in node.inputs]
+    for index in all_indices(node.chunks):
+        key = (node.name, *index)
+        places, refs = [], []
+        for number, found in enumerate(deps.of(node, index)):
+            places.append(tuple(
+                tuple(s[i] for s, i in zip(starts[number], at))
+                for at in found))
+            name = node.inputs[number].name
+            refs += [TaskRef((name, *at)) for at in found]
+        out[key] = Task(key, call, index, tuple(places), *refs)
+
+
+def _add_values(out: dict, node: Node) -> None:
+    """Chunks that this process holds go with the graph."""
+    values = np.asarray(Array._of(node).compute())
+    for index in all_indices(node.chunks):
+        key = (node.name, *index)
+        out[key] = DataNode(key, values[Operation(node).place(index)])
+
+
+def _add_foreign(out: dict, node: Node) -> None:
+    source = node.params[0]
+    from dask._task_spec import convert_legacy_graph
+    from dask.utils import ensure_dict
+    out.update(convert_legacy_graph(ensure_dict(source.dsk)))
+    if node.chunks != source.chunks:
+        values = Operation(node)
+        for index in all_indices(node.chunks):
+            key = (node.name, *index)
+            out[key] = Task(key, values, index, ())
+        return
+    for index in all_indices(node.chunks):
+        key = (node.name, *index)
+        out[key] = Alias(key, (source.key_name, *index))
+
+
+# ---- reductions: a tree ------------------------------------------------------------
+
+def _many(node: Node) -> bool:
+    chunks = node.inputs[0].chunks
+    return int(np.prod([len(chunks[d]) for d in node.params[1]])) > EVERY
+
+
+def _add_reduction(out: dict, node: Node) -> None:
+    op, axes, skipna, floor, ddof, keepdims, _ = node.params
+    source = node.inputs[0]
+    counts = tuple(len(c) for c in source.chunks)
+    part = Part(op, axes, skipna)
+    name = f"{node.name}-part"
+    for index in all_indices(source.chunks):
+        key = (name, *index)
+        out[key] = Task(key, part, TaskRef((source.name, *index)))
+    merge, level = Merge(op), 0
+    while any(counts[d] > 1 for d in axes):
+        level += 1
+        upper = f"{node.name}-merge{level}"
+        steps = _steps(counts, axes)
+        sizes = tuple(-(-n // s) for n, s in zip(counts, steps))
+        for index in itertools.product(*(range(n) for n in sizes)):
+            ranges = [range(i * s, min((i + 1) * s, n))
+                      for i, s, n in zip(index, steps, counts)]
+            key = (upper, *index)
+            out[key] = Task(key, merge, *(TaskRef((name, *at))
+                                          for at in itertools.product(*ranges)))
+        name, counts = upper, sizes
+    finish = Finish(op, axes, floor, ddof, keepdims, skipna, node.dtype)
+    for index in itertools.product(*(range(n) for n in counts)):
+        at = index if keepdims else tuple(i for d, i in enumerate(index)
+                                          if d not in axes)
+        key = (node.name, *at)
+        out[key] = Task(key, finish, TaskRef((name, *index)))
+
+
+def _steps(counts: tuple[int, ...], axes: tuple[int, ...]) -> list[int]:
+    steps, room = [1] * len(counts), EVERY
+    for d in axes:
+        if counts[d] > 1 and room > 1:
+            steps[d] = min(counts[d], room)
+            room //= steps[d]
+    return steps
+
+
+# ---- which chunks a chunk needs ---------------------------------------------------------
+
+class Dependencies:
+    """Asks the engine which chunks of its inputs a chunk needs."""
+
+    def __init__(self, array: Array):
+        self._keep = ffi.new("ncg_array *[]", [array._ptr])
+        out, err = ffi.new("ncg_graph **"), ffi.new("ncg_error *")
+        _lib.check(lib.ncg_graph_of(self._keep, 1, out, err), err)
+        self._graph = Handle(out[0], lib.ncgpy_release_graph)
+        self._err = err
+        self._found: list[tuple[str, tuple[int, ...]]] = []
+        self._self = ffi.new_handle(self)
+
+    def of(self, node: Node, index: tuple[int, ...]
+           ) -> list[list[tuple[int, ...]]]:
+        """For each input the indices of the chunks, in order."""
+        if node.op in ("map", "cast", "same"):
+            return [_broadcast(node, i, index) for i in node.inputs]
+        if node.op == "python":
+            return [_reached(node, i, r, index)
+                    for i, r in zip(node.inputs, node.params[2])]
+        if not node.inputs:
+            return []
+        wide = (0,) if Array._of(node)._width else ()
+        tokens: dict[str, list[int]] = {}
+        for number, i in enumerate(node.inputs):
+            tokens.setdefault(i.token, []).append(number)
+        found: list[set] = [set() for _ in node.inputs]
+        if node.token in tokens:
+            for number in tokens[node.token]:
+                found[number].add(index)
+            return [sorted(f) for f in found]
+        stack, seen = [(node.token, index + wide)], set()
+        while stack:
+            for token, at in self._direct(*stack.pop()):
+                if token in tokens:
+                    for number in tokens[token]:
+                        rank = len(node.inputs[number].shape)
+                        found[number].add(at[:rank])
+                elif (token, at) not in seen:
+                    seen.add((token, at))
+                    stack.append((token, at))
+        return [sorted(f) for f in found]
+
+    def _direct(self, token: str, index: tuple[int, ...]) -> list:
+        key = ffi.new("ncg_key *")
+        key.layer = token.encode()
+        key.rank = len(index)
+        key.index[0:len(index)] = index
+        self._found = []
+        _lib.check(lib.ncg_graph_deps(self._graph.ptr, key, lib.ncgpy_key,
+                                      self._self, self._err), self._err)
+        return self._found
+
+
+@ffi.def_extern(error=lib.NCG_EBUG)
+def ncgpy_key(key: Any, payload: Any) -> int:
+    index = tuple(key.index[0:key.rank])
+    ffi.from_handle(payload)._found.append(
+        (ffi.string(key.layer).decode(), index))
+    return lib.NCG_OK
+
+
+def _overlapping(sizes: tuple[int, ...], start: int, stop: int) -> range:
+    from ._dask import _touched
+    return _touched(sizes, start, stop)
+
+
+def _broadcast(node: Node, source: Node, index: tuple[int, ...]) -> list:
+    from ._chunks import edges
+    offset = len(node.shape) - len(source.shape)
+    parts: list[Any] = []
+    for j, sizes in enumerate(source.chunks):
+        d = offset + j
+        if source.shape[j] == 1:
+            parts.append((0,))
+        elif sizes == node.chunks[d]:
+            parts.append((index[d],))
+        else:
+            borders = edges(node.chunks[d])
+            parts.append(_overlapping(sizes, borders[index[d]],
+                                      borders[index[d] + 1]))
+    return list(itertools.product(*parts))
+
+
+def _reached(node: Node, source: Node, reach: Any, index: tuple[int, ...]
+             ) -> list:
+    from ._chunks import edges
+    parts: list[Any] = []
+    for sizes, row in zip(source.chunks, reach):
+        if row.axis < 0:
+            parts.append(range(len(sizes)))
+            continue
+        if row.low is not None:
+            low, high = row.low[index[row.axis]], row.high[index[row.axis]]
+        else:
+            borders = edges(node.chunks[row.axis])
+            low, high = borders[index[row.axis]], borders[index[row.axis] + 1]
+        parts.append(_overlapping(sizes, low, high))
+    return list(itertools.product(*parts))

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Looking into expressions: layers as text and as drawings."""
+from __future__ import annotations
+
+from typing import Any
+
+from . import _lib
+from ._array import Array, order_of
+from ._lib import Handle, ffi, lib
+from ._repr import size_text
+
+
+def _graph(arrays: list[Array], optimized: bool) -> Handle:
+    rows = ffi.new("ncg_array *[]", [a._ptr for a in arrays])
+    out, err = ffi.new("ncg_graph **"), ffi.new("ncg_error *")
+    _lib.check(lib.ncg_graph_of(rows, len(arrays), out, err), err)
+    made = Handle(out[0], lib.ncgpy_release_graph)
+    if optimized:
+        _lib.check(lib.ncg_graph_optimize(made.ptr, ffi.NULL, out, err), err)
+        made = Handle(out[0], lib.ncgpy_release_graph)
+    return made
+
+
+def layers(*arrays: Array, optimized: bool = True) -> list[dict[str, Any]]:
+    """Return the layers of arrays, inputs before their users.
+
+    Returns
+    -------
+    list of dict
+        ``name``, ``kind``, ``kernel``, ``shape``, ``dtype``, ``chunks``,
+        ``tasks``, ``inputs`` (numbers of layers).
+    """
+    graph = _graph(list(arrays), optimized)
+    count, err = ffi.new("size_t *"), ffi.new("ncg_error *")
+    _lib.check(lib.ncg_graph_nlayers(graph.ptr, count, err), err)
+    out = []
+    info = ffi.new("ncg_layer_info *", lib.ncgpy_layer_info())
+    for i in range(count[0]):
+        _lib.check(lib.ncg_graph_layer(graph.ptr, i, info, err), err)
+
+        def word(value: Any) -> str:
+            return "" if value == ffi.NULL else ffi.string(value).decode()
+        out.append({
+            "name": word(info.name), "kind": word(info.kind),
+            "kernel": word(info.kernel),
+            "shape": tuple(info.shape[0:info.rank]),
+            "dtype": ffi.string(lib.ncg_dtype_name(info.dtype)).decode(),
+            "chunks": tuple(info.nchunks[0:info.rank]), "tasks": info.ntasks,
+            "inputs": [info.inputs[k] for k in range(info.ninputs)]})
+    return out
+
+
+def is_native(*arrays: Array) -> bool:
+    """Whether no layer of arrays is a function, or a source, of Python."""
+    return not any(node.op in ("python", "fill")
+                   for node in order_of([a._node for a in arrays]))
+
+
+def explain(array: Array, optimized: bool = True) -> str:
+    """Describe an expression as a tree, the result first.
+
+    Parameters
+    ----------
+    array : Array
+    optimized : bool
+        As it will run; otherwise as it was written.
+    """
+    rows = layers(array, optimized=optimized)
+    lines: list[str] = []
+    users = {i for row in rows for i in row["inputs"]}
+    shown: set[int] = set()
+
+    def show(number: int, depth: int) -> None:
+        row = rows[number]
+        nbytes = 1
+        for size in row["shape"]:
+            nbytes *= size
+        width = lib.ncg_dtype_size(lib.ncg_dtype_parse(row["dtype"].encode()))
+        again = "  (shown above)" if number in shown else ""
+        lines.append(f"{'  ' * depth}{row['kind']} {row['kernel']} "
+                     f"{row['name']}: {row['shape']} {row['dtype']}, "
+                     f"{size_text(nbytes * width)}, {row['tasks']} tasks"
+                     f"{again}")
+        if number in shown:
+            return
+        shown.add(number)
+        for i in row["inputs"]:
+            show(i, depth + 1)
+    for number in reversed(range(len(rows))):
+        if number not in users:
+            show(number, 0)
+    return "\n".join(lines)
+
+
+def visualize(*arrays: Array, filename: Any = "ncgraph.svg",
+              optimized: bool = True, optimize_graph: Any = None,
+              format: Any = None, **kwargs: Any) -> Any:
+    """Draw the graph of arrays.
+
+    Parameters
+    ----------
+    filename : str
+        Its ending says how: .svg, .png, .pdf (Graphviz draws), .dot, .json.
+
+    Returns
+    -------
+    IPython.display.SVG or str
+        What a notebook shows; the file's name elsewhere.
+    """
+    filename = str(filename)
+    if format and not filename.endswith(f".{format}"):
+        filename = f"{filename}.{format}"
+    if "." not in filename.rpartition("/")[2]:
+        filename += ".svg"
+    graph = _graph(list(arrays), optimized if optimize_graph is None
+                   else bool(optimize_graph))
+    err = ffi.new("ncg_error *")
+    _lib.check(lib.ncg_graph_draw(graph.ptr, filename.encode(), err), err)
+    if filename.endswith(".svg"):
+        try:
+            from IPython.display import SVG
+            return SVG(filename=filename)
+        except ImportError:
+            pass
+    return filename

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Writing arrays into things that take values for slices."""
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Sequence
+
+import numpy as np
+
+from . import _lib
+from ._array import Array
+from ._creation import asarray
+from ._dtypes import from_storage, of_code
+from ._lib import ffi, lib
+from ._ops import keep, kept, let_go
+
+# Results up to so many bytes are computed together, in one run.
+TOGETHER = 256 << 20
+
+
+@ffi.def_extern(error=lib.NCG_EKERNEL)
+def ncgpy_chunk(chunk: Any, payload: Any, err: Any) -> int:
+    try:
+        kept(payload).put(chunk)
+        return lib.NCG_OK
+    except BaseException as exc:
+        return _lib.fail(err, exc)
+
+
+class Target:
+    """Something that takes the chunks of an array."""
+
+    def __init__(self, array: Array, target: Any, lock: Any, region: Any):
+        self.array, self.target = array, target
+        self.lock = lock or contextlib.nullcontext()
+        self.region = region
+
+    def put(self, chunk: Any) -> None:
+        """Write one chunk that the engine gives."""
+        shape = tuple(chunk.count[0:chunk.rank])
+        dtype = of_code(chunk.dtype)
+        nbytes = int(np.prod(shape, dtype="i8")) * dtype.itemsize
+        if not nbytes:
+            return
+        values = np.frombuffer(ffi.buffer(chunk.data, nbytes), dtype)
+        values = from_storage(values.reshape(shape), self.array.dtype)
+        start = chunk.start[0:self.array.ndim]
+        self.write(tuple(slice(s, s + n) for s, n in
+                         zip(start, values.shape)), values)
+
+    def write(self, key: tuple[slice, ...], values: np.ndarray) -> None:
+        """Write values to a part of the target."""
+        with self.lock:
+            self.target[_inside(self.region, key)] = values
+
+    def run(self) -> None:
+        """Compute the array chunk by chunk and write each."""
+        err = ffi.new("ncg_error *")
+        payload = keep(self)
+        try:
+            from ._dtypes import object_pool
+            with object_pool():
+                _lib.check(lib.ncg_array_each_chunk(
+                    self.array._ptr, lib.ncgpy_chunk, payload, err), err)
+        finally:
+            let_go(payload)
+
+
+def _inside(region: Any, key: tuple[slice, ...]) -> tuple:
+    """Positions of the target for positions inside a region of it."""
+    if region is None:
+        return key
+    region = region if isinstance(region, tuple) else (region,)
+    out, rest = [], iter(key)
+    for r in region:
+        if not isinstance(r, slice):
+            out.append(r)
+            continue
+        k = next(rest)
+        first, step = r.start or 0, r.step or 1
+        out.append(slice(first + k.start * step,
+                         first + (k.stop - 1) * step + 1, r.step))
+    return tuple(out) + tuple(rest)
+
+
+def store(sources: Any, targets: Any, lock: Any = True, regions: Any = None,
+          compute: bool = True, return_stored: bool = False,
+          load_stored: Any = None, flush: bool = False,
+          **kwargs: Any) -> Any:
+    """Compute arrays and write them.
+
+    Parameters
+    ----------
+    sources : Array or sequence of Array
+    targets : array_like or sequence of array_like
+        Take values by ``target[slices] = values``.
+    lock : bool or lock
+        Held while values are written; True: one for all.
+    regions : tuple of slice, or sequence of them, optional
+        Where in the targets.
+    compute : bool
+        Whether to do it now; otherwise a ``dask.delayed`` object is returned.
+    return_stored : bool
+        Whether arrays that read the targets are returned.
+    """
+    sources = [sources] if isinstance(sources, Array) else list(sources)
+    if not all(isinstance(s, Array) for s in sources):
+        if any(not hasattr(s, "chunks") for s in sources):
+            raise ValueError("All sources must be chunked arrays")
+        sources = [asarray(s) for s in sources]
+    targets = list(targets) if isinstance(targets, (list, tuple)) \
+        else [targets]
+    if len(sources) != len(targets):
+        raise ValueError(f"Different number of sources [{len(sources)}] and "
+                         f"targets [{len(targets)}]")
+    if regions is None or isinstance(regions, tuple):
+        regions = [regions] * len(sources)
+    if len(regions) != len(sources):
+        raise ValueError(f"Different number of sources [{len(sources)}] and "
+                         f"regions [{len(regions)}]")
+    if lock is True:
+        import threading
+        lock = threading.Lock()
+    rows = [Target(s, t, lock, r)
+            for s, t, r in zip(sources, targets, regions)]
+    if not compute:
+        from dask.delayed import delayed
+        made = delayed(_write, pure=False, traverse=False)(Later(rows))
+        if not return_stored:
+            return made
+    else:
+        _write(rows)
+    if return_stored:
+        from ._creation import from_array
+        read = tuple(from_array(t, s.chunks) if r is None else
+                     from_array(t[r], s.chunks)
+                     for s, t, r in zip(sources, targets, regions))
+        return read
+    return None
+
+
+class Later:
+    """Rows of a store that runs later; opaque to graphs."""
+
+    def __init__(self, rows: list[Target]):
+        self.rows = rows
+
+
+def _write(rows: Sequence[Target] | Later) -> None:
+    if isinstance(rows, Later):
+        rows = rows.rows
+    rows = [r for r in rows if r.array.size]
+    if sum(r.array.nbytes for r in rows) <= TOGETHER:
+        from ._compute import run
+        made = run([r.array for r in rows])
+        for row, values in zip(rows, made):
+            row.write(tuple(slice(0, n) for n in values.shape), values)
+        return
+    for row in rows:
+        row.run()

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Functions on arrays by the names of NumPy, dask.array and the array API."""
+from __future__ import annotations
+
+import numpy as _np
+from numpy import (bool_, complex64, complex128, e, euler_gamma, finfo,
+                   float32, float64, iinfo, inf, int8, int16, int32, int64,
+                   isdtype, nan, newaxis, pi, uint8, uint16, uint32, uint64)
+
+from . import _numpy
+from ._array import Array
+from ._blocks import apply_gufunc, blockwise, map_blocks, reduction, unify_chunks
+from ._chunks import normalize_chunks
+from ._creation import (arange, asanyarray, asarray, empty, empty_like,
+                        from_array, full, full_like, linspace, ones, ones_like,
+                        zeros, zeros_like)
+from ._elementwise import apply as _apply
+from ._elementwise import astype, clip
+from ._numpy import *  # noqa: F401,F403 - FUNCTIONS
+from ._numpy import FUNCTIONS as _FUNCTIONS
+from ._numpy import argtopk, histogram, result_type, topk
+from ._overlap import map_overlap
+from ._products import matmul, tensordot, vecdot
+from ._scan import push
+from ._shape import rechunk
+from ._store import store
+
+bool = bool_  # noqa: A001 - the standard's name
+
+
+def _ufunc(ufunc):
+    def function(*args, **kwargs):
+        return ufunc(*args, **kwargs) if any(
+            isinstance(a, Array) for a in args) else _apply(ufunc, args,
+                                                            **kwargs)
+    function.__name__ = ufunc.__name__
+    function.__doc__ = f"As :data:`numpy.{ufunc.__name__}`."
+    return function
+
+
+for _name in dir(_np):
+    _found = getattr(_np, _name)
+    if _name.startswith("_") or _name in globals():
+        continue
+    if isinstance(_found, _np.ufunc):
+        globals()[_name] = _ufunc(_found)
+    elif callable(_found) and _found in _FUNCTIONS:
+        globals()[_name] = _FUNCTIONS[_found]
+matmul = matmul
+sliding_window_view = _numpy.sliding_window_view
+
+
+def isnull(a):
+    """Where values are missing."""
+    from ._python import elementwise
+    import pandas
+    return elementwise(pandas.isnull, [asarray(a)], "?")
+
+
+def notnull(a):
+    """Where values are not missing."""
+    return ~isnull(a)
+
+
+def masked_invalid(a):
+    """Mask values that are no numbers; masks are kept as NaN."""
+    return asarray(a)
+
+
+def getmaskarray(a):
+    """Where values are masked."""
+    return isnull(a)
+
+
+def reshape_blockwise(x, shape, chunks=None):
+    """Reshape; the order of values is that of numpy.reshape."""
+    made = asarray(x).reshape(shape)
+    return made if chunks is None else made.rechunk(chunks)
+
+
+def unique_values(x):
+    """Different values; they are computed: their number is needed."""
+    return asarray(_np.unique(_np.asarray(x)))
+
+
+class linalg:  # noqa: N801 - a namespace
+    """Linear algebra; of whole matrices, in one task."""
+
+    @staticmethod
+    def lstsq(a, b):
+        """Least squares, as :func:`numpy.linalg.lstsq`."""
+        made = _np.linalg.lstsq(_np.asarray(a), _np.asarray(b), rcond=None)
+        return tuple(asarray(_np.asarray(m)) for m in made)
+
+    @staticmethod
+    def norm(x, ord=None, axis=None, keepdims=False):
+        """Euclidean norm of vectors."""
+        if ord not in (None, 2, "fro"):
+            raise NotImplementedError(f"norm of order {ord!r}")
+        x = asarray(x)
+        return _np.sqrt((abs(x) ** 2).sum(axis=axis, keepdims=keepdims))
+
+    matmul = staticmethod(matmul)
+    tensordot = staticmethod(tensordot)
+    vecdot = staticmethod(vecdot)
+
+
+__array_api_version__ = "2024.12"
