@@ -3,7 +3,7 @@
  * The invariants of the scheduler, computed anew from its records. Slow, for
  * tests and the simulator. After a failure only the sums still hold.
  */
-#include "engine/sched/sched_internal.h"
+#include "engine/sched/cluster_internal.h"
 
 typedef struct sums {
     int64_t held, ahead, waiting;
@@ -133,6 +133,8 @@ bool nci_sched_check(const nci_sched *s, ncg_error *err)
     const char *broken = NULL;
     int64_t task = -1;
     sums sum = {0};
+    if (s->cluster)
+        return nci_cluster_check(s, err);
     for (size_t i = 0; i < s->records.map.capacity && !broken; i++) {
         const nci_record *r = s->records.map.slots[i].value;
         if (!r)

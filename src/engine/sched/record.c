@@ -40,6 +40,22 @@ nci_record *nci_heap_pop(nci_heap *heap)
     return top;
 }
 
+bool nci_heap_remove(nci_heap *heap, const nci_record *record)
+{
+    size_t i = 0;
+    while (i < heap->count && heap->items[i] != record)
+        i++;
+    if (i == heap->count)
+        return false;
+    /* What lay above it goes down over it, then out of the top. */
+    nci_record **items = heap->items, *r = items[i];
+    for (; i > 0; i = (i - 1) / 2)
+        items[i] = items[(i - 1) / 2];
+    items[0] = r;
+    nci_heap_pop(heap);
+    return true;
+}
+
 void nci_heap_fini(nci_heap *heap)
 {
     nci_free(heap->items);

@@ -18,7 +18,7 @@
  */
 #include "base/mem.h"
 #include "engine/sched/choose.h"
-#include "engine/sched/sched_internal.h"
+#include "engine/sched/cluster_internal.h"
 
 /* Bounds on the frontier, far above what keeps cores busy: records of tasks
  * that wait, and tasks finished ahead of a slow one. */
@@ -41,6 +41,7 @@ ncg_status nci_sched_create(const nci_plan *plan, const nci_sched_costs *costs,
         st = nci_order_needed(plan, &s->needed, err);
     if (st)
         goto done;
+    s->max_waiting = MAX_WAITING;
     s->window_capacity = 64;
     s->window = nci_calloc(s->window_capacity, sizeof *s->window);
     if (!s->window) {
@@ -60,6 +61,7 @@ void nci_sched_free(nci_sched **slot)
     *slot = NULL;
     if (!s)
         return;
+    nci_cluster_free(s);
     nci_order_fini(&s->order);
     nci_records_fini(&s->records);
     nci_heap_fini(&s->ready);
@@ -71,6 +73,10 @@ void nci_sched_free(nci_sched **slot)
 
 void nci_sched_get_stats(const nci_sched *s, nci_sched_stats *out)
 {
+    if (s->cluster) {
+        nci_cluster_get_stats(s, out);
+        return;
+    }
     *out = (nci_sched_stats){
         .managed = s->managed,
         .peak = s->managed_peak,
@@ -130,7 +136,7 @@ void nci_sched_set_held(nci_sched *s, nci_record *r, int64_t held)
 
 /* Moves `low` over finished tasks. They hold no more than their need, so none
  * of it is ahead; what the next one holds within its need no longer is. */
-static void advance(nci_sched *s)
+void nci_sched_advance(nci_sched *s)
 {
     while (s->low < s->pulled) {
         nci_record *r = *nci_sched_window(s, s->low);
@@ -147,7 +153,7 @@ static void advance(nci_sched *s)
 void nci_sched_release(nci_sched *s, nci_record *r)
 {
     nci_sched_set_held(s, r, 0);
-    if (r->order >= s->low)
+    if (r->order >= s->low && *nci_sched_window(s, r->order) == r)
         *nci_sched_window(s, r->order) = NULL;
     nci_records_remove(&s->records, r);
 }
@@ -217,9 +223,9 @@ static nci_record *add_record(nci_sched *s, int64_t task)
     return r;
 }
 
-static bool may_pull(const nci_sched *s)
+bool nci_sched_may_pull(const nci_sched *s)
 {
-    return !s->failure && !s->walked && s->nwaiting < MAX_WAITING &&
+    return !s->failure && !s->walked && s->nwaiting < s->max_waiting &&
            s->pulled - s->low < MAX_WINDOW;
 }
 
@@ -227,7 +233,7 @@ static bool may_pull(const nci_sched *s)
 bool nci_sched_pull(nci_sched *s)
 {
     int64_t task = -1;
-    if (!may_pull(s))
+    if (!nci_sched_may_pull(s))
         return false;
     ncg_status st = nci_order_next(&s->order, &task, NULL);
     nci_record *r = NULL;
@@ -428,7 +434,7 @@ static void finish_task(nci_sched *s, nci_record *r, const nci_event *event,
     s->finished++;
     if (s->nwaiting)
         nci_plan_dependents(s->plan, r->task, wake_user, s);
-    advance(s);
+    nci_sched_advance(s);
 }
 
 static void finish_put(nci_sched *s, nci_record *r)
@@ -439,7 +445,7 @@ static void finish_put(nci_sched *s, nci_record *r)
     r->next = NULL;
     nci_sched_release(s, r);
     s->finished++;
-    advance(s);
+    nci_sched_advance(s);
 }
 
 /* A task or put has ended in whatever way: its cores are idle again. */
@@ -503,6 +509,8 @@ static ncg_status join(nci_sched *s, const nci_event *event,
 ncg_status nci_sched_handle(nci_sched *s, const nci_event *event,
                             nci_actions *actions, ncg_error *err)
 {
+    if (s->cluster)
+        return nci_cluster_handle(s, event, actions, err);
     switch (event->kind) {
     case NCI_EVENT_WORKER_JOINED:
         NCI_TRY(join(s, event, actions, err));

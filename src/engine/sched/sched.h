@@ -84,7 +84,9 @@ typedef enum nci_event_kind {
     NCI_EVENT_RECALLED,       /* worker, task, attempt: had not been started */
     NCI_EVENT_CHECKPOINTED,   /* worker, task, attempt */
     NCI_EVENT_CHECKPOINT_FAILED, /* worker, task, attempt */
-    NCI_EVENT_PUT_LOST,       /* task, attempt: the writer could not fetch it */
+    NCI_EVENT_PUT_LOST,       /* task, attempt: the writer could not fetch it;
+                                 it gives back all PUTs in the same way until
+                                 this task comes again */
     NCI_EVENT_TICK            /* now: about once a second; deadlines */
 } nci_event_kind;
 

@@ -20,11 +20,13 @@
 typedef enum nci_task_state {
     NCI_TASK_WAITING, /* for inputs */
     NCI_TASK_READY,   /* in the ready heap */
-    NCI_TASK_ADMITTED, /* has its room, waits for inputs from disk or a core */
+    NCI_TASK_ADMITTED, /* has its room, waits for inputs from disk or a core;
+                          in a cluster: in the queue of a worker, not sent */
     NCI_TASK_RUNNING,
     NCI_TASK_MEMORY, /* finished, its output is held */
     NCI_TASK_STORED, /* STORE: waits for its turn to be put */
-    NCI_TASK_PUTTING
+    NCI_TASK_PUTTING,
+    NCI_TASK_GONE /* in a cluster: not needed, but still assigned somewhere */
 } nci_task_state;
 
 /* Where a finished task's output is. */
@@ -51,15 +53,32 @@ struct nci_record {
     nci_task_state state;
     nci_record *next; /* among the free ones, or those to be put */
 
-    /* with spilling: */
-    nci_place place;
-    bool on_disk;       /* there is a copy */
-    bool is_dropped;    /* nobody needs it any more; it is being written */
-    uint32_t transfer;  /* number of the last write or read */
-    int64_t pins;       /* admitted and running users, once an input */
-    int64_t loads;      /* ADMITTED: inputs on their way */
-    int64_t next_use;   /* order number of the first unfinished user; -1 */
-    nci_record *queued; /* next in a nci_queue */
+    int64_t next_use; /* order number of the first unfinished user; -1 */
+    union {
+        struct { /* with spilling: */
+            nci_place place;
+            bool on_disk;       /* there is a copy */
+            bool is_dropped;    /* nobody needs it; it is being written */
+            uint32_t transfer;  /* number of the last write or read */
+            int64_t pins;       /* admitted and running users, once an input */
+            int64_t loads;      /* ADMITTED: inputs on their way */
+            nci_record *queued; /* next in a nci_queue */
+        };
+        struct { /* in a cluster (cluster_internal.h): */
+            struct nci_copy *copies;   /* where its output is or will be */
+            struct nci_lease *leases;  /* where it is assigned */
+            struct nci_member *member; /* ADMITTED: whose queue it is in */
+            nci_record *lost;          /* next in the list of those lost */
+            int64_t estimate;          /* ns, while queued or assigned */
+            int64_t unplaced; /* inputs neither in memory nor assigned */
+            uint32_t put;     /* number of the PUT under way */
+            int strikes;      /* workers that died while it ran */
+            uint8_t is_root : 1;
+            uint8_t is_checkpointed : 1;
+            uint8_t is_again : 1; /* its output was lost before */
+            uint8_t is_stray : 1; /* taken from the member of its cohort */
+        } at;
+    };
 };
 
 /* First come, first served. */
@@ -76,6 +95,8 @@ typedef struct nci_heap {
 bool nci_heap_reserve(nci_heap *heap, size_t count);
 void nci_heap_push(nci_heap *heap, nci_record *record);
 nci_record *nci_heap_pop(nci_heap *heap);
+/* nci_heap_remove takes a record out from anywhere; slow. False: not there. */
+bool nci_heap_remove(nci_heap *heap, const nci_record *record);
 void nci_heap_fini(nci_heap *heap);
 
 /* Records by task; memory in blocks, reused. */
@@ -115,6 +136,7 @@ struct nci_sched {
     size_t window_capacity;
     int64_t low, pulled;
     int64_t nwaiting; /* records in state WAITING */
+    int64_t max_waiting;
     nci_heap ready;
 
     nci_record *put_first, *put_last; /* STORE tasks in the order of putting */
@@ -138,6 +160,8 @@ struct nci_sched {
     int64_t spilled;   /* bytes written in all */
     nci_queue to_load; /* outputs with room in memory */
     nci_queue to_run;  /* ADMITTED, with all inputs in memory */
+
+    struct nci_cluster *cluster; /* NULL: one worker, in this process */
 };
 
 /* What spill.c uses of sched.c. */
@@ -147,7 +171,9 @@ void nci_sched_set_held(nci_sched *sched, nci_record *record, int64_t held);
 void nci_sched_release(nci_sched *sched, nci_record *record);
 /* nci_sched_pull takes the next task of the walk; false: there is none. */
 bool nci_sched_pull(nci_sched *sched);
+bool nci_sched_may_pull(const nci_sched *sched);
 bool nci_sched_may_put(const nci_sched *sched);
+void nci_sched_advance(nci_sched *sched);
 void nci_sched_start_put(nci_sched *sched, nci_actions *actions);
 
 /* nci_spill_dispatch gives idle cores work where outputs may be spilled. */
@@ -159,6 +185,11 @@ void nci_spill_event(nci_sched *sched, const nci_event *event,
  * has; false where it is still being written. */
 void nci_spill_unpin(nci_record *record);
 bool nci_spill_drop(nci_record *record);
+
+/* nci_spill_rank fills sched->rank where it is still empty. */
+ncg_status nci_spill_rank(nci_sched *sched, ncg_error *err);
+/* nci_spill_next_use returns the order number of an output's next user. */
+int64_t nci_spill_next_use(const nci_sched *sched, nci_record *record);
 
 /* nci_sched_share_ahead: what a record adds to `ahead`. */
 int64_t nci_sched_share_ahead(const nci_sched *sched, const nci_record *record);

@@ -1,11 +1,25 @@
 list(APPEND engine_sched_sources
+  sched/admit.c
+  sched/ahead.c
   sched/check.c
   sched/choose.c
+  sched/cluster.c
+  sched/cluster_check.c
+  sched/copy.c
+  sched/drain.c
+  sched/feed.c
+  sched/lease.c
+  sched/lineage.c
+  sched/member.c
   sched/order.c
   sched/order_greedy.c
   sched/order_weights.c
   sched/peak.c
+  sched/place.c
   sched/record.c
   sched/sched.c
   sched/spill.c
-  sched/task_map.c)
+  sched/steal.c
+  sched/task_map.c
+  sched/worker.c
+  sched/worker_chunk.c)

@@ -53,8 +53,10 @@ ncg_status nci_sched_floor(const nci_plan *plan, const nci_sched_costs *costs,
     return NCG_OK;
 }
 
-ncg_status nci_sched_allow_spill(nci_sched *s, int64_t floor, ncg_error *err)
+ncg_status nci_spill_rank(nci_sched *s, ncg_error *err)
 {
+    if (s->rank)
+        return NCG_OK;
     nci_order order;
     int64_t n = s->plan->ntasks, task = 0;
     int64_t *rank = nci_alloc(((size_t)n + 1) * sizeof *rank);
@@ -74,6 +76,12 @@ ncg_status nci_sched_allow_spill(nci_sched *s, int64_t floor, ncg_error *err)
         return st;
     }
     s->rank = rank;
+    return NCG_OK;
+}
+
+ncg_status nci_sched_allow_spill(nci_sched *s, int64_t floor, ncg_error *err)
+{
+    NCI_TRY(nci_spill_rank(s, err));
     s->floor = floor;
     return NCG_OK;
 }
@@ -161,7 +169,7 @@ static void look_at_user(void *ctx, int input, int64_t task)
         u->first = rank;
 }
 
-static int64_t next_use(const nci_sched *s, nci_record *r)
+int64_t nci_spill_next_use(const nci_sched *s, nci_record *r)
 {
     if (r->next_use < 0) {
         use_search u = {s, INT64_MAX};
@@ -181,7 +189,7 @@ static nci_record *find_victim(const nci_sched *s, const nci_record *r)
         if (!other || other->state != NCI_TASK_MEMORY ||
             other->place != NCI_PLACE_MEMORY || other->pins || !other->bytes)
             continue;
-        if (next_use(s, other) > farthest) {
+        if (nci_spill_next_use(s, other) > farthest) {
             farthest = other->next_use;
             best = other;
         }

@@ -31,7 +31,8 @@ typedef struct nci_worker nci_worker;
 typedef enum nci_worker_event_kind {
     NCI_WORKER_ENDED,   /* task, attempt, status, bytes, spent: a START */
     NCI_WORKER_ARRIVED, /* task, attempt, status: a FETCH; not OK: failed */
-    NCI_WORKER_WRITTEN, /* task, attempt, status: a WRITE or CHECKPOINT */
+    NCI_WORKER_WRITTEN, /* task, attempt, status: a WRITE */
+    NCI_WORKER_SAVED,   /* task, attempt, status: a CHECKPOINT */
     NCI_WORKER_READ,    /* task, attempt, status: a READ */
     NCI_WORKER_WANTED,  /* task, request: a peer asks for a chunk */
     NCI_WORKER_SERVED,  /* task, request: a SERVE has ended, well or not */
@@ -61,7 +62,8 @@ typedef enum nci_worker_action_kind {
     NCI_WORKER_REFUSE,     /* answer request: it is not here */
     NCI_WORKER_WRITE,      /* write task's chunk to the local disk: WRITTEN */
     NCI_WORKER_READ_BACK,  /* read task's chunk from there: READ */
-    NCI_WORKER_CHECKPOINT, /* write task's chunk to the shared one: WRITTEN */
+    NCI_WORKER_CHECKPOINT, /* write task's chunk, from the local disk where
+                              `on_disk`, to the shared one: SAVED */
     NCI_WORKER_DROP,       /* let go of task's chunk in memory */
     NCI_WORKER_DROP_COPY,  /* let go of task's copy on the local disk */
     NCI_WORKER_TELL,       /* send `event` to the scheduler; its worker number
@@ -115,6 +117,9 @@ ncg_status nci_worker_order(nci_worker *worker, const nci_action *order,
                             nci_worker_actions *actions, ncg_error *err);
 ncg_status nci_worker_handle(nci_worker *worker, const nci_worker_event *event,
                              nci_worker_actions *actions, ncg_error *err);
+/* nci_worker_adopt takes a chunk that is in memory from before, under the same
+ * plan: HELD is to be told. EBUDGET: there is no room for it. */
+ncg_status nci_worker_adopt(nci_worker *worker, int64_t task, ncg_error *err);
 /* nci_worker_has tells whether a chunk is in memory or on the local disk. */
 bool nci_worker_has(const nci_worker *worker, int64_t task);
 void nci_worker_get_stats(const nci_worker *worker, nci_worker_stats *out);
