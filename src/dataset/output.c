@@ -57,6 +57,41 @@ static void grow(int rank, const int64_t *shape, int64_t *chunk, size_t elem)
     }
 }
 
+static int64_t cut(int64_t size, int64_t n)
+{
+    return size / n + (size % n != 0);
+}
+
+/* Positions that the last of n equal chunks has beyond the end. */
+static int64_t padding(int64_t size, int64_t n)
+{
+    return n * cut(size, n) - size;
+}
+
+/* Edge chunks are stored whole: a last chunk that is nearly empty costs time
+ * and, where values are noise, room. An axis that was cut as it came is left:
+ * other edges would make each chunk wait for two. */
+static void even_out(int rank, const int64_t *shape, const int64_t *natural,
+                     int64_t *chunk, size_t elem)
+{
+    for (int d = 0; d < rank; d++) {
+        int64_t old = chunk[d], best = old, n = cut(shape[d], old);
+        int64_t least = n * old - shape[d];
+        if (n < 2 || old == natural[d])
+            continue;
+        for (int64_t k = n + 1; k >= n - 1; k--) {
+            chunk[d] = cut(shape[d], k);
+            double bytes = chunk_bytes(rank, chunk, elem);
+            if (k > 1 && padding(shape[d], k) <= least && bytes >= CHUNK_MIN &&
+                bytes <= CHUNK_MAX) {
+                least = padding(shape[d], k);
+                best = chunk[d];
+            }
+        }
+        chunk[d] = best;
+    }
+}
+
 /* Starts from the chunks that the values come in. A leading axis cut into
  * single steps makes reading a series as dear as reading everything, so it
  * gets a few steps a chunk. */
@@ -80,6 +115,7 @@ static void choose_chunks(int rank, const int64_t *shape,
         chunk[0] = sizes[0] < STEPS_MIN ? sizes[0] : STEPS_MIN;
         shrink(rank, chunk, 1, elem);
     }
+    even_out(rank, sizes, natural, chunk, elem);
 }
 
 /* ---- values and dtypes

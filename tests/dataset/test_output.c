@@ -189,6 +189,39 @@ static void chunks_are_balanced(void **state)
     check_chunks(31, 4000, 4000, 31, 500, 500);
 }
 
+/* Chunks that grew leave little of their edge empty. */
+static void check_edges(int64_t nt, int64_t ny, int64_t nx, int64_t ct,
+                        int64_t cy, int64_t cx, double most)
+{
+    const int64_t shape[] = {nt, ny, nx}, natural[] = {ct, cy, cx};
+    nci_model *model = nci_model_create();
+    double stored = 1, values = 1;
+    add_dim(model, "t", nt);
+    add_dim(model, "y", ny);
+    add_dim(model, "x", nx);
+    nci_variable *v = add_source(model, "v", "t y x", NCG_DTYPE_F32);
+    memcpy(v->storage.chunk, natural, sizeof natural);
+    result r = output(model, NULL, NULL);
+    const int64_t *c = var_of(&r, "v")->storage.chunk;
+    for (int d = 0; d < 3; d++) {
+        stored *= (double)((shape[d] + c[d] - 1) / c[d] * c[d]);
+        values *= (double)shape[d];
+    }
+    assert_true(stored <= most * values);
+    result_fini(&r);
+    nci_model_release(&model);
+}
+
+static void edge_chunks_are_full(void **state)
+{
+    (void)state;
+    check_edges(36, 361, 720, 1, 22, 720, 1.01);
+    check_edges(36, 361, 720, 1, 361, 720, 1.01);
+    check_edges(12, 361, 720, 1, 22, 720, 1.01);
+    check_edges(100, 500, 500, 1, 250, 500, 1.04); /* 100 = 13 x 8 - 4 */
+    check_edges(48, 400, 400, 48, 300, 300, 2.3);  /* as the values come */
+}
+
 static void globals_and_history(void **state)
 {
     (void)state;
@@ -250,5 +283,6 @@ static void memory_may_run_out(void **state)
 
 NCG_TESTS(NCG_TEST(fill_values), NCG_TEST(fill_values_of_coordinates_with_gaps),
           NCG_TEST(dtypes_of_files), NCG_TEST(only_used_dims_are_written),
-          NCG_TEST(chunks_are_balanced), NCG_TEST(globals_and_history),
-          NCG_TEST(containers_get_a_value), NCG_TEST(memory_may_run_out))
+          NCG_TEST(chunks_are_balanced), NCG_TEST(edge_chunks_are_full),
+          NCG_TEST(globals_and_history), NCG_TEST(containers_get_a_value),
+          NCG_TEST(memory_may_run_out))

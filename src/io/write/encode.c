@@ -3,6 +3,9 @@
 
 #include <pthread.h>
 #include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "base/mem.h"
 #include "io/write/zlib_stream.h"
@@ -106,9 +109,61 @@ static void shuffle4(const uint8_t *data, size_t n, uint8_t *restrict out)
     }
 }
 
+#if defined(__SSE2__)
+/* Bytes with even and with odd numbers of 16-bit pairs. */
+static inline __m128i even(__m128i a, __m128i b)
+{
+    const __m128i low = _mm_set1_epi16(0xff);
+    return _mm_packus_epi16(_mm_and_si128(a, low), _mm_and_si128(b, low));
+}
+
+static inline __m128i odd(__m128i a, __m128i b)
+{
+    return _mm_packus_epi16(_mm_srli_epi16(a, 8), _mm_srli_epi16(b, 8));
+}
+
+/* Sixteen elements of four bytes become four planes, `step` apart. */
+static inline void split4(const __m128i v[4], uint8_t *out, size_t step)
+{
+    __m128i e0 = even(v[0], v[1]), e1 = even(v[2], v[3]);
+    __m128i o0 = odd(v[0], v[1]), o1 = odd(v[2], v[3]);
+    _mm_storeu_si128((__m128i *)(void *)out, even(e0, e1));
+    _mm_storeu_si128((__m128i *)(void *)(out + step), even(o0, o1));
+    _mm_storeu_si128((__m128i *)(void *)(out + 2 * step), odd(e0, e1));
+    _mm_storeu_si128((__m128i *)(void *)(out + 3 * step), odd(o0, o1));
+}
+
+/* Elements from the first on that come in whole sixteens; returns how many. */
+static size_t shuffle8_vectors(const uint8_t *data, size_t n, uint8_t *out)
+{
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        __m128i e[4], o[4]; /* bytes 0, 2, 4, 6 and 1, 3, 5, 7 of elements */
+        for (size_t v = 0; v < 4; v++) {
+            const __m128i *from =
+                (const __m128i *)(const void *)(data + 8 * i + 32 * v);
+            __m128i a = _mm_loadu_si128(from), b = _mm_loadu_si128(from + 1);
+            e[v] = even(a, b);
+            o[v] = odd(a, b);
+        }
+        split4(e, out + i, 2 * n);
+        split4(o, out + n + i, 2 * n);
+    }
+    return i;
+}
+#else
+static size_t shuffle8_vectors(const uint8_t *data, size_t n, uint8_t *out)
+{
+    (void)data;
+    (void)n;
+    (void)out;
+    return 0;
+}
+#endif
+
 static void shuffle8(const uint8_t *data, size_t n, uint8_t *restrict out)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = shuffle8_vectors(data, n, out); i < n; i++) {
         uint64_t word;
         memcpy(&word, data + 8 * i, 8);
         for (size_t b = 0; b < 8; b++)
