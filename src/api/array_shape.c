@@ -5,6 +5,7 @@
 
 #include "api/arrays.h"
 #include "base/mem.h"
+#include "engine/source_make.h"
 
 static ncg_status no_place(ncg_error *err)
 {
@@ -35,6 +36,21 @@ ncg_status ncg_array_transpose(ncg_array *array, const int *order,
     return nci_array_done(array->ctx, st, node, out, err);
 }
 
+/* A source that has the new shape already does without copies. */
+static ncg_status take_source(const ncg_array *array, nci_node **node,
+                              ncg_error *err)
+{
+    nci_node *made = NULL;
+    nci_source_table *sources = array->ctx->sources;
+    ncg_status st = nci_source_reshaped(sources, array->node, (*node)->rank,
+                                        (*node)->shape, &made, err);
+    if (st || made)
+        nci_node_release(node);
+    if (made)
+        *node = made;
+    return st;
+}
+
 ncg_status ncg_array_reshape(ncg_array *array, int rank, const int64_t *shape,
                              ncg_array **out, ncg_error *err)
 {
@@ -50,6 +66,8 @@ ncg_status ncg_array_reshape(ncg_array *array, int rank, const int64_t *shape,
     NCI_TRY(nci_array_shape_check(rank, sizes, 1, err));
     nci_node *node = NULL;
     ncg_status st = nci_ops_reshape(array->node, rank, shape, &node, err);
+    if (!st)
+        st = take_source(array, &node, err);
     return nci_array_done(array->ctx, st, node, out, err);
 }
 

@@ -278,7 +278,10 @@ ncg_status ncg_array_from_callback(ncg_context *ctx, const char *name,
                                    void *payload, ncg_array **out,
                                    ncg_error *err)
 {
-    nci_source_callback callback = {name, fill, release, payload};
+    nci_source_callback callback = {.name = name,
+                                    .fill = fill,
+                                    .release = release,
+                                    .payload = payload};
     nci_grid grid = {0};
     nci_node *node = NULL;
     int64_t nbytes;

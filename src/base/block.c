@@ -49,7 +49,7 @@ void nci_block_bound(size_t nbytes)
 }
 
 /* Bytes that may be kept at any time: half of the bound, the other is the
- * heap's. During a run there is room up to the most that was in use. */
+ * heap's. During a run that comes on top of the most that was in use. */
 static size_t room(void)
 {
     size_t half = atomic_load_explicit(&bound, memory_order_relaxed) / 2;
@@ -57,7 +57,7 @@ static size_t room(void)
     int64_t left = atomic_load_explicit(&most_in_use, memory_order_relaxed) -
                    atomic_load_explicit(&in_use, memory_order_relaxed);
     bool runs_now = atomic_load_explicit(&runs, memory_order_relaxed) > 0;
-    return runs_now && left > (int64_t)always ? (size_t)left : always;
+    return runs_now && left > 0 ? always + (size_t)left : always;
 }
 
 /* The heap keeps pages between blocks that are in use; it does not return them

@@ -6,8 +6,8 @@
  * and live shortly; fresh pages for each of them cost more than much of the
  * work on them (0.1 to 0.8 ms a megabyte), and a heap that keeps them scattered
  * costs resident memory. So freed blocks are kept, the oldest go first: a few
- * at any time, and during a run as many as leave the process no larger than the
- * run has made it already. Blocks that are not kept go to the heap, which would
+ * at any time, and during a run so many more that the process stays no larger
+ * than the run has made it already. Blocks that are not kept go to the heap, which would
  * hold their pages for long; after a bound of bytes it is told to return them
  * to the system. Pages of fresh blocks are asked for all at once, which takes
  * half the time of touching them one by one.
@@ -29,8 +29,8 @@ enum {
 void nci_block_bound(size_t nbytes);
 
 /* nci_block_run_begins and nci_block_run_ends: between them freed blocks are
- * kept as long as they and those in use are no more than were in use at once.
- * Runs may overlap. */
+ * kept as long as they and those in use are little more than were in use at
+ * once. Runs may overlap. */
 void nci_block_run_begins(void);
 void nci_block_run_ends(void);
 

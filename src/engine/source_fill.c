@@ -100,13 +100,17 @@ ncg_status nci_source_from_callback(nci_source_table *table,
     }
     nci_hash hash = nci_source_hash(form, "ncgraph.function/1");
     nci_hash_text(&hash, callback->name);
-    source->spec->token =
-        callback->name ? nci_hash_done(&hash)
-                       : nci_source_own_token(form, "ncgraph.function/1");
+    if (callback->token)
+        source->spec->token = *callback->token;
+    else
+        source->spec->token =
+            callback->name ? nci_hash_done(&hash)
+                           : nci_source_own_token(form, "ncgraph.function/1");
     source->fill = callback->fill;
     source->release = callback->release;
     source->payload = callback->payload;
-    source->scratch = source->tile_bytes = nci_source_largest(source->spec);
+    source->tile_bytes = nci_source_largest(source->spec);
+    source->scratch = source->tile_bytes + callback->scratch;
     return nci_source_table_node(table, source, out, err);
 }
 

@@ -49,18 +49,29 @@ ncg_status nci_source_table_find(nci_source_table *table, nci_token token,
 /* A function that fills a box (inside one chunk) with the values at its
  * positions, row-major. `name` says what they are ("org.example.field/1"):
  * arrays of one name, dtype and shape are taken for equal. NULL: equal to
- * itself only. `release` runs once, also where making the array fails. */
+ * itself only, or what `token` says (NULL: nothing). `scratch`: bytes that the
+ * function may take itself. `release` runs once, also where making the array
+ * fails. */
 typedef struct nci_source_callback {
     const char *name;
     ncg_status (*fill)(void *payload, const int64_t *start,
                        const int64_t *count, void *out, ncg_error *err);
     void (*release)(void *payload);
     void *payload;
+    const nci_token *token;
+    int64_t scratch;
 } nci_source_callback;
 ncg_status nci_source_from_callback(nci_source_table *table,
                                     const nci_source_form *form,
                                     const nci_source_callback *callback,
                                     nci_node **out, ncg_error *err);
+
+/* nci_source_reshaped makes the array of a function's source in another shape
+ * of as many values, where axes are only split, and between chunks' rows. *out
+ * stays NULL elsewhere. */
+ncg_status nci_source_reshaped(nci_source_table *table, const nci_node *node,
+                               int rank, const int64_t *shape, nci_node **out,
+                               ncg_error *err);
 
 /* nci_source_from_generator: see generate.h. */
 ncg_status nci_source_from_generator(nci_source_table *table,

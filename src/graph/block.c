@@ -11,7 +11,9 @@ enum {
     STORE_TARGET = 4 << 20, /* bytes made by one storing task */
     STATE_LIMIT = 8 << 20,  /* kept axes are not merged beyond this state */
     CUT_STATE = 16 << 10, /* groups of such states hold one label if they can */
-    MOST_GROUPS = 256     /* more groups than this make larger ones */
+    MOST_GROUPS = 256,    /* more groups than this make larger ones */
+    STATE_SHARE = 4,      /* of a group's bytes: what its state may be, */
+    LEAST_GROUPS = 8      /* unless that left fewer groups than this */
 };
 static const int64_t FOLD_MOST = (int64_t)256 << 20;
 
@@ -95,9 +97,13 @@ static int64_t fold_target(const nci_grid *fine, const bool *over,
     for (int d = 0; d < fine->rank; d++)
         if (over[d])
             chunks *= fine->axis[d].nchunks;
+    double all = (double)block_bytes * (double)nci_grid_nchunks(fine);
     if (state_bytes > LARGE_STATE && block_bytes > 0 &&
         block_bytes <= FOLD_TARGET &&
         chunks / (2 * FOLD_TARGET / block_bytes) >= FEW_GROUPS)
+        target *= 2;
+    while (target < FOLD_MOST && target < STATE_SHARE * state_bytes &&
+           all / (2 * (double)target) >= LEAST_GROUPS)
         target *= 2;
     while (target < FOLD_MOST &&
            chunks / (target / (block_bytes < 1 ? 1 : block_bytes) + 1) >

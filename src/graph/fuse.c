@@ -306,6 +306,23 @@ static int final_register(const nci_fused *fused, int reg, int source)
     return reg == 0 ? source : reg;
 }
 
+/* A source that is wanted in two ways, x + x.T, is read once: as a layer of its
+ * own, whose chunks both take. */
+static void share_source(nci_program *program)
+{
+    nci_fused *fused = &program->fused;
+    nci_node *source = NULL;
+    int at = 0;
+    for (int i = 0; i < fused->noperands; i++)
+        if (fused->operands[i].kind == NCI_OPERAND_SOURCE)
+            source = program->nodes[at = i];
+    for (int i = 0; source && i < fused->noperands; i++)
+        if (i != at && nci_token_equal(program->nodes[i]->token, source->token))
+            fused->operands[at].kind = NCI_OPERAND_LAYER;
+    if (source && fused->operands[at].kind == NCI_OPERAND_LAYER)
+        nci_buf_release(&fused->operands[at].data);
+}
+
 /* The source becomes operand 0; registers get their final numbers. */
 static void number_registers(nci_program *program)
 {
@@ -371,6 +388,7 @@ ncg_status nci_fuse(nci_node *root, const nci_operand *weights,
                    : st;
     }
     nci_typed_tidy(&program.fused);
+    share_source(&program);
     number_registers(&program);
     *out = program;
     return NCG_OK;

@@ -80,6 +80,112 @@ static void array_in_memory_is_taken_as_it_lies(void **state)
     ncg_context_destroy(&ctx);
 }
 
+/* Sums of x and its transpose, by columns and of all: read row by row, whatever
+ * the number of threads. */
+static void array_and_its_transpose_are_folded(void **state)
+{
+    enum { N = 1100 };
+    static float values[N][N], columns[2][N], all[2];
+    int64_t shape[2] = {N, N};
+    ncg_error err;
+    (void)state;
+    for (int i = 0; i < N * N; i++)
+        values[i / N][i % N] = (float)(i % 1009) / 7;
+    for (int threads = 1; threads <= 2; threads++) {
+        int first = 0;
+        ncg_context *ctx = new_context(threads);
+        ncg_array *x = NULL, *turned = NULL, *sum = NULL, *out = NULL;
+        ncg_reduce_options how = NCG_REDUCE_OPTIONS_INIT;
+        how.op = NCG_OP_MEAN;
+        CHECK_OK(ncg_array_from_memory(ctx, NCG_DTYPE_F32, 2, shape, NULL,
+                                       values, NULL, NULL, NULL, &x, &err));
+        CHECK_OK(ncg_array_transpose(x, NULL, &turned, &err));
+        ncg_array *both[2] = {x, turned};
+        CHECK_OK(ncg_array_map("add", both, 2, &sum, &err));
+        CHECK_OK(ncg_array_reduce(sum, &first, 1, &how, &out, &err));
+        CHECK_OK(ncg_array_compute(out, columns[threads - 1], sizeof *columns,
+                                   &err));
+        ncg_array_release(&out);
+        CHECK_OK(ncg_array_reduce(sum, NULL, 0, &how, &out, &err));
+        CHECK_OK(ncg_array_compute(out, &all[threads - 1], 4, &err));
+        ncg_array_release(&out);
+        ncg_array_release(&sum);
+        ncg_array_release(&turned);
+        ncg_array_release(&x);
+        ncg_context_destroy(&ctx);
+    }
+    double whole = 0;
+    for (int j = 0; j < N; j++) {
+        double want = 0;
+        for (int i = 0; i < N; i++)
+            want += (double)(values[i][j] + values[j][i]);
+        CHECK_NEAR(columns[0][j], want / N, 1e-4);
+        whole += want / N / N;
+    }
+    CHECK_NEAR(all[0], whole, 1e-4);
+    assert_memory_equal(columns[0], columns[1], sizeof *columns);
+    assert_memory_equal(&all[0], &all[1], 4);
+}
+
+static ncg_status fill_numbers(void *payload, const int64_t *start,
+                               const int64_t *count, void *out, ncg_error *err)
+{
+    float *to = out;
+    (void)err;
+    ++*(int *)payload;
+    for (int64_t t = 0; t < count[0]; t++)
+        for (int64_t y = 0; y < count[1]; y++)
+            *to++ = (float)((start[0] + t) * 10 + start[1] + y);
+    return NCG_OK;
+}
+
+/* Years of months: no chunk is copied, and a box that is less than a run of
+ * months is picked out. */
+static void array_of_a_function_is_reshaped(void **state)
+{
+    enum { YEARS = 6, MONTHS = 12, NY2 = 10 };
+    int64_t shape[2] = {YEARS * MONTHS, NY2}, chunks[2] = {24, 5};
+    int64_t years[3] = {YEARS, MONTHS, NY2}, odd[3] = {8, 9, NY2};
+    static float got[YEARS][MONTHS][NY2], part[3][2][4];
+    int calls = 0;
+    ncg_context *ctx = new_context(1);
+    ncg_array *x = NULL, *split = NULL, *other = NULL, *box = NULL;
+    int64_t *sizes;
+    size_t nsizes;
+    ncg_error err;
+    (void)state;
+    CHECK_OK(ncg_array_from_callback(ctx, "test.numbers/1", NCG_DTYPE_F32, 2,
+                                     shape, chunks, NULL, fill_numbers, NULL,
+                                     &calls, &x, &err));
+    CHECK_OK(ncg_array_reshape(x, 3, years, &split, &err));
+    CHECK_OK(ncg_array_chunks(split, 0, &sizes, &nsizes, &err));
+    assert_int_equal(nsizes, 3);
+    assert_int_equal(sizes[0], 2);
+    ncg_free(sizes);
+    CHECK_OK(ncg_array_compute(split, got, sizeof got, &err));
+    assert_int_equal(calls, 6);
+    for (int i = 0; i < YEARS * MONTHS * NY2; i++)
+        assert_true((&got[0][0][0])[i] == (float)i);
+    CHECK_OK(ncg_array_slice(split, 0, 1, 4, 1, &other, &err));
+    CHECK_OK(ncg_array_slice(other, 1, 5, 7, 1, &box, &err));
+    ncg_array_release(&other);
+    CHECK_OK(ncg_array_slice(box, 2, 3, 7, 1, &other, &err));
+    CHECK_OK(ncg_array_compute(other, part, sizeof part, &err));
+    for (int i = 0; i < 24; i++)
+        assert_true((&part[0][0][0])[i] ==
+                    got[1 + i / 8][5 + i / 4 % 2][3 + i % 4]);
+    ncg_array_release(&box);
+    ncg_array_release(&other);
+    CHECK_OK(ncg_array_reshape(x, 3, odd, &other, &err)); /* 24 is not 9s */
+    CHECK_OK(ncg_array_compute(other, got, sizeof got, &err));
+    for (int i = 0; i < YEARS * MONTHS * NY2; i++)
+        assert_true((&got[0][0][0])[i] == (float)i);
+    ncg_array_release(&other);
+    ncg_array_release(&split);
+    ncg_array_release(&x);
+    ncg_context_destroy(&ctx);
+}
+
 static void array_slice_follows_python(void **state)
 {
     (void)state;
@@ -233,6 +339,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         NCG_TEST(array_compute_gives_all_values),
         NCG_TEST(array_in_memory_is_taken_as_it_lies),
+        NCG_TEST(array_and_its_transpose_are_folded),
+        NCG_TEST(array_of_a_function_is_reshaped),
         NCG_TEST(array_slice_follows_python), NCG_TEST(array_map_broadcasts),
         NCG_TEST(array_reductions_match_loops),
         NCG_TEST(array_sum_of_integers_does_not_wrap)};

@@ -328,8 +328,10 @@ static void functions_fill_boxes_of_chunks(void **state)
     nci_source_table *table = new_table();
     nci_grid grid = new_grid(2, shape, chunk);
     nci_source_form form = {"field", NCG_DTYPE_F32, &grid, NULL};
-    nci_source_callback how = {"org.example.field/1", fill_sum, note_release,
-                               &calls};
+    nci_source_callback how = {.name = "org.example.field/1",
+                               .fill = fill_sum,
+                               .release = note_release,
+                               .payload = &calls};
     nci_node *node, *same, *anonymous;
     nci_scratch *scratch;
     gathered g;
@@ -513,7 +515,7 @@ static void no_memory_leaves_nothing(void **state)
     nci_grid grid = new_grid(2, shape, chunk);
     nci_source_form form = {"x", NCG_DTYPE_F64, &grid, NULL};
     nci_generator how = {.kind = NCI_GENERATE_UNIFORM};
-    nci_source_callback call = {NULL, fill_sum, note_release, NULL};
+    nci_source_callback call = {.fill = fill_sum, .release = note_release};
     (void)state;
     for (int n = 1; n < 100; n++) {
         nci_source_table *table = new_table();

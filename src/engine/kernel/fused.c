@@ -305,6 +305,13 @@ static void run_row_sum(const nci_task *task, part *p, nci_acc *acc,
 void nci_run_part(const nci_task *task, const nci_piece *piece, nci_acc *acc,
                   const nci_lane *lane)
 {
+    if (!nci_run_turned(task, piece, acc, lane))
+        nci_run_in_order(task, piece, acc, lane);
+}
+
+void nci_run_in_order(const nci_task *task, const nci_piece *piece,
+                      nci_acc *acc, const nci_lane *lane)
+{
     part p;
     int64_t total = nci_piece_size(task, piece);
     open_part(task, piece, &p);

@@ -91,7 +91,9 @@ int64_t nci_kernel_scratch(const nci_plan *plan,
     for (int d = 0; d < box.rank; d++)
         width += nci_task_is_even(&layer->fused) ? 0 : box.count[d];
     bytes += width * 8 * (2 * NCI_NSTREAMS + 2);
-    bytes += (threads > 1 ? threads : 1) * nci_task_lane_bytes(&layer->fused);
+    bytes += (threads > 1 ? threads : 1) *
+             (nci_task_lane_bytes(&layer->fused) +
+              nci_turn_bytes(&layer->fused, &box));
     if (source)
         bytes += nci_source_scratch(source) + kept_bytes(layer, source);
     if (layer->fused.folds)

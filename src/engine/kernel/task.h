@@ -146,6 +146,16 @@ ncg_status nci_run_piece(nci_task *task, const nci_piece *piece,
 void nci_run_part(const nci_task *task, const nci_piece *piece, nci_acc *acc,
                   const nci_lane *lane);
 
+/* nci_run_in_order does so, walking over the operands as they lie.
+ * nci_run_turned does so panel by panel, with copies of those that lie
+ * transposed; false: there are none, or it would not pay. nci_turn_bytes bounds
+ * what the copies of one thread take. */
+void nci_run_in_order(const nci_task *task, const nci_piece *piece,
+                      nci_acc *acc, const nci_lane *lane);
+bool nci_run_turned(const nci_task *task, const nci_piece *piece, nci_acc *acc,
+                    const nci_lane *lane);
+int64_t nci_turn_bytes(const nci_fused *fused, const nci_box *box);
+
 /* nci_take_strips takes a piece that is steps of the same cells, and folds it
  * some time until nci_flush_strips; false where it is something else. */
 bool nci_take_strips(nci_task *task, const nci_piece *piece);
