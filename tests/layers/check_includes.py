@@ -42,7 +42,7 @@ HOMES = [
     (r"uv\.h|openssl/.*\.h", ["src/engine/net/"]),
 ]
 # Programs that measure one layer alone, and the layer they see for it.
-MEASURES = {"bench/write_chunks.c": "io"}
+MEASURES = {"bench/write_chunks.c": "io", "bench/exchange.c": "engine"}
 OMP_HOMES = ["src/engine/kernel/", "src/io/", "bench/"]
 # Folders that are pure: no threads, clocks, sockets or files.
 PURE = {
