@@ -119,6 +119,7 @@ static void came(void *ctx, nci_buf *chunk, const ncg_error *err)
     } else {
         c->failed++;
         c->err = *err;
+        snprintf(c->node.note, sizeof c->node.note, "%s", err->message);
     }
     pthread_cond_broadcast(&c->node.changed);
     pthread_mutex_unlock(&c->node.lock);
@@ -138,6 +139,7 @@ static void begin(server *s, client *c, size_t nvalues)
     memset(c, 0, sizeof *c);
     node_init(&s->node, 1, 2);
     node_init(&c->node, 1, 2);
+    s->node.options.dead_ms = c->node.options.dead_ms = 60000;
     server_start(s, nvalues);
     node_start(&c->node, false);
 }
@@ -225,6 +227,7 @@ static void fetch_many(nci_wire_checksum checksum,
     memset(&c, 0, sizeof c);
     node_init(&s.node, 1, 2);
     node_init(&c.node, 1, 2);
+    s.node.options.dead_ms = c.node.options.dead_ms = 60000;
     s.node.options.checksum = checksum;
     s.node.options.compression = compression;
     c.node.options.credit = credit;

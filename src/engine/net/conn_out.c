@@ -59,6 +59,8 @@ static bool add_pieces(nci_out *out, uint8_t *trailer, struct iovec *pieces,
                        int *n)
 {
     uint64_t at = out->sent;
+    if (!out->nhead)
+        return false; /* its first piece is not made yet */
     if (at < out->nhead) {
         uint8_t *head = out->long_head ? out->long_head : out->head;
         pieces[(*n)++] = (struct iovec){head + at, out->nhead - (size_t)at};
@@ -123,6 +125,18 @@ static void sum_payload(nci_out *out, uint64_t n)
                               (size_t)(end - begin));
 }
 
+static void pop_locked(nci_conn *conn, nci_out ***gone)
+{
+    nci_out *out = conn->first;
+    conn->queued -= (int64_t)size_of(out);
+    conn->first = out->next;
+    if (!conn->first)
+        conn->last = &conn->first;
+    out->next = NULL;
+    **gone = out;
+    *gone = &out->next;
+}
+
 /* Counts `n` bytes as sent; what is complete goes to `gone`. */
 static void advance_locked(nci_conn *conn, uint64_t n, nci_out ***gone)
 {
@@ -135,18 +149,25 @@ static void advance_locked(nci_conn *conn, uint64_t n, nci_out ***gone)
         n -= step;
         if (out->sent < size_of(out))
             return;
-        conn->queued -= (int64_t)size_of(out);
-        if (out->more && out->more(out)) {
-            conn->queued += (int64_t)size_of(out);
-            return;
-        }
-        conn->first = out->next;
-        if (!conn->first)
-            conn->last = &conn->first;
-        out->next = NULL;
-        **gone = out;
-        *gone = &out->next;
+        if (out->more)
+            return; /* the next piece is made when it can be sent */
+        pop_locked(conn, gone);
     }
+}
+
+/* Sees to it that the first in the queue has something to send; false: it is
+ * done with. */
+static bool make_piece_locked(nci_conn *conn, nci_out ***gone)
+{
+    nci_out *out = conn->first;
+    if (!out->more || out->sent < size_of(out))
+        return true;
+    conn->queued -= (int64_t)size_of(out);
+    bool more = out->more(out);
+    conn->queued += (int64_t)size_of(out);
+    if (!more)
+        pop_locked(conn, gone);
+    return more;
 }
 
 /* Sends until the socket takes no more; false: it broke. */
@@ -154,6 +175,8 @@ static bool send_locked(nci_conn *conn, nci_out ***gone)
 {
     int64_t total = 0;
     while (conn->first && total < TURN) {
+        if (!make_piece_locked(conn, gone))
+            continue;
         ssize_t n = is_file_next(conn->first) ? send_from_file(conn)
                                               : send_from_memory(conn);
         if (n < 0 && errno == EINTR)

@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "engine/net/compress.h"
+#include "engine/net/landing.h"
 #include "engine/net/net_internal.h"
 
 enum { BUCKETS = 1024, PEER_BUCKETS = 256, MAX_PIECE = 64 << 20 };
@@ -63,6 +64,7 @@ typedef struct nci_fetches {
     source *sources[PEER_BUCKETS];
     source *shorts, **last_short; /* in order */
     int64_t used;                 /* credit */
+    nci_landing *landing;
 } nci_fetches;
 
 ncg_status nci_fetches_create(nci_net *net, ncg_error *err)
@@ -72,12 +74,14 @@ ncg_status nci_fetches_create(nci_net *net, ncg_error *err)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     all->net = net;
     all->last_short = &all->shorts;
-    net->fetches = all;
-    return NCG_OK;
+    net->fetches = all; /* nci_fetches_free, also on failure */
+    return nci_landing_create(net->options.keep, &all->landing, err);
 }
 
 void nci_fetches_free(nci_net *net)
 {
+    if (net->fetches)
+        nci_landing_close(&net->fetches->landing);
     nci_free(net->fetches);
     net->fetches = NULL;
 }
@@ -363,7 +367,7 @@ static bool begin_chunk(nci_fetches *all, fetch *f, ncg_status *st,
         wait_for_credit(all, f->peer);
         return false;
     }
-    *st = nci_buf_create((size_t)f->nbytes, &f->chunk, err);
+    *st = nci_landing_take(all->landing, (size_t)f->nbytes, &f->chunk, err);
     if (!*st)
         use_credit(all, f->nbytes);
     return true;
@@ -694,4 +698,33 @@ void nci_fetches_end(nci_net *net)
     for (int b = 0; b < BUCKETS; b++)
         while (all->by_number[b])
             end_fetch(all, all->by_number[b], &why);
+}
+
+ncg_status nci_fetch_attach(nci_net *net, const nci_fetch_spec *spec,
+                            nci_fetch_fn done, void *ctx, nci_conn **out,
+                            ncg_error *err)
+{
+    nci_fetches *all = net->fetches;
+    fetch *f = nci_calloc(1, sizeof *f);
+    waiter *w = nci_calloc(1, sizeof *w);
+    source *from = nci_calloc(1, sizeof *from);
+    char *addresses = nci_strdup(spec->addresses);
+    ncg_status st =
+        f && w && from && addresses
+            ? nci_conn_create(&net->receive, &fetch_ops, from, out, err)
+            : nci_fail(err, NCG_ENOMEM, "out of memory");
+    if (st) {
+        nci_free(f);
+        nci_free(w);
+        nci_free(from);
+        nci_free(addresses);
+        return st;
+    }
+    *w = (waiter){.done = done, .ctx = ctx};
+    *from = (source){.addresses = addresses, .conn = nci_conn_retain(*out)};
+    *f = (fetch){.what = {spec->key, spec->part}, .nbytes = spec->nbytes};
+    f->waiters = w;
+    f->asked = true;
+    link_fetch(all, from, f);
+    return NCG_OK;
 }

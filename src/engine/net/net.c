@@ -47,6 +47,8 @@ static void fill_defaults(nci_net *net)
         o->max_unsent = 64 << 20;
     if (!o->credit)
         o->credit = 256 << 20;
+    if (!o->keep)
+        o->keep = 128 << 20;
     snprintf(net->name, sizeof net->name, "%s", o->name ? o->name : "");
     o->name = net->name;
     net->tick_ms = o->heartbeat_ms / 4;

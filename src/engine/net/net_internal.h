@@ -72,6 +72,11 @@ extern const nci_conn_ops nci_accept_ops, nci_control_ops, nci_serve_ops;
 ncg_status nci_fetches_create(nci_net *net, ncg_error *err);
 void nci_fetches_end(nci_net *net); /* the receiving thread */
 void nci_fetches_free(nci_net *net);
+/* nci_fetch_attach makes a connection without a socket on which a fetch was
+ * asked for (its request is 1), for tests that feed it. */
+ncg_status nci_fetch_attach(nci_net *net, const nci_fetch_spec *spec,
+                            nci_fetch_fn done, void *ctx, nci_conn **out,
+                            ncg_error *err);
 ncg_status nci_servings_create(nci_net *net, ncg_error *err);
 void nci_servings_end(nci_net *net); /* the sending thread */
 void nci_servings_free(nci_net *net);

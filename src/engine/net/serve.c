@@ -30,7 +30,7 @@ typedef struct serving {
     nci_bytes_from from;
     int64_t nchunk; /* bytes of the whole chunk */
     int64_t base;   /* where the run begins, if it is one */
-    bool is_run, direct, failed;
+    bool is_run, direct, begun, failed;
     uint64_t total, sent;
     uint8_t *raw, *packed; /* scratch */
     ncg_error error;
@@ -333,12 +333,31 @@ static const uint8_t *piece_bytes(serving *a, uint64_t n)
     return st ? NULL : a->raw;
 }
 
+/* Room for a piece, made with the first one. */
+static bool has_room(serving *a)
+{
+    bool packs = a->net->options.compression != NCI_COMPRESSION_NONE;
+    if (!a->raw && !(a->is_run && a->from.memory))
+        a->raw = nci_alloc(PIECE);
+    if (!a->packed && packs)
+        a->packed = nci_alloc(nci_compress_bound(PIECE));
+    if ((a->raw || (a->is_run && a->from.memory)) && (a->packed || !packs))
+        return true;
+    nci_fail(&a->error, NCG_ENOMEM, "no memory to send a chunk");
+    return false;
+}
+
+static void end_later(void *ctx)
+{
+    end_answer(ctx);
+}
+
 static void make_piece(serving *a, nci_out *out)
 {
     nci_wire_compression how = a->net->options.compression;
     uint64_t left = a->total - a->sent, n = left < PIECE ? left : PIECE;
     size_t packed = 0;
-    const uint8_t *bytes = piece_bytes(a, n);
+    const uint8_t *bytes = has_room(a) ? piece_bytes(a, n) : NULL;
     if (!bytes) {
         make_error(a, out);
         return;
@@ -353,8 +372,9 @@ static void make_piece(serving *a, nci_out *out)
 static bool next_piece(nci_out *out)
 {
     serving *a = out->ctx;
-    if (a->failed || a->sent == a->total)
+    if (a->failed || (a->begun && a->sent == a->total))
         return false;
+    a->begun = true;
     make_piece(a, out);
     return true;
 }
@@ -392,19 +412,7 @@ static bool plan(serving *a)
     }
     a->direct = a->is_run && how == NCI_COMPRESSION_NONE &&
                 (a->from.memory || !wants_crc(a));
-    if (a->direct)
-        return true;
-    a->raw = nci_alloc(PIECE);
-    a->packed = nci_alloc(nci_compress_bound(PIECE));
-    if (a->raw && a->packed)
-        return true;
-    nci_fail(&a->error, NCG_ENOMEM, "no memory to send a chunk");
-    return false;
-}
-
-static void end_later(void *ctx)
-{
-    end_answer(ctx);
+    return true;
 }
 
 /* `done` is not called inside of an answer. */
@@ -435,7 +443,7 @@ static void send_answer(void *ctx)
         make_direct(a, out);
     } else {
         out->more = next_piece;
-        make_piece(a, out);
+        out->nhead = 0; /* made when it can be sent */
     }
     if (nci_conn_queue(a->conn, out))
         return;

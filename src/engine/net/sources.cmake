@@ -10,6 +10,7 @@ list(APPEND engine_net_sources
   net/fetch.c
   net/handshake.c
   net/keys.c
+  net/landing.c
   net/listen.c
   net/loop.c
   net/net.c
