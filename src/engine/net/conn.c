@@ -214,6 +214,12 @@ static void arrive(void *ctx)
 {
     ncg_error err;
     nci_conn *conn = ctx;
+    if (conn->home->ended) {
+        nci_fail(&err, NCG_ECANCELED, "this side ends");
+        nci_conn_fail(conn, &err, false);
+        nci_conn_release(&conn);
+        return;
+    }
     int fd = conn->fd;
     conn->fd = -1;
     nci_conns_link(conn->home, conn);

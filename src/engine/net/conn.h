@@ -33,6 +33,7 @@ typedef struct nci_conns {
     nci_conn *cursor; /* next one of a walk */
     nci_conn *unsent; /* those with something queued by this thread */
     uv_timer_t ticker;
+    bool ended; /* takes no connection any more */
 } nci_conns;
 
 typedef struct nci_conn_ops {

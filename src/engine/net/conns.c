@@ -123,6 +123,18 @@ static void tick_ready(nci_conn *conn)
         check_silence(conn);
 }
 
+/* What leaves before the end has as long as it moves. */
+static void tick_closing(nci_conn *conn)
+{
+    pthread_mutex_lock(&conn->lock);
+    if (conn->moved)
+        conn->age = 0;
+    conn->moved = false;
+    pthread_mutex_unlock(&conn->lock);
+    if (conn->age > nci_net_ticks(conn->home->net, LINGER_MS))
+        nci_conn_fail(conn, &conn->why, false);
+}
+
 static void tick(nci_conn *conn)
 {
     const nci_net *net = conn->home->net;
@@ -130,9 +142,8 @@ static void tick(nci_conn *conn)
     if (conn->state < NCI_CONN_READY &&
         conn->age > nci_net_ticks(net, net->options.handshake_ms))
         end_slow_handshake(conn);
-    else if (conn->state == NCI_CONN_CLOSING &&
-             conn->age > nci_net_ticks(net, LINGER_MS))
-        nci_conn_fail(conn, &conn->why, false);
+    else if (conn->state == NCI_CONN_CLOSING)
+        tick_closing(conn);
     else if (conn->state == NCI_CONN_READY)
         tick_ready(conn);
 }

@@ -241,8 +241,9 @@ static void start(void *ctx)
 {
     nci_conn *conn = ctx;
     if (conn->state != NCI_CONN_CLOSED) {
-        nci_conns_link(conn->home, conn);
-        if (!try_next(conn))
+        if (!conn->home->ended)
+            nci_conns_link(conn->home, conn);
+        if (conn->home->ended || !try_next(conn))
             give_up(conn);
     }
     nci_conn_release(&conn);

@@ -48,7 +48,7 @@ static void fill_defaults(nci_net *net)
     if (!o->credit)
         o->credit = 256 << 20;
     if (!o->keep)
-        o->keep = 128 << 20;
+        o->keep = 32 << 20;
     snprintf(net->name, sizeof net->name, "%s", o->name ? o->name : "");
     o->name = net->name;
     net->tick_ms = o->heartbeat_ms / 4;
@@ -139,6 +139,7 @@ static void on_ending(uv_timer_t *timer)
     if (end->conns->first && ++end->ticks < 100)
         return;
     close_all(end->conns, true);
+    end->conns->ended = true;
     uv_timer_stop(timer);
     uv_timer_stop(&end->conns->ticker);
     uv_close((uv_handle_t *)&end->conns->ticker, NULL);

@@ -99,7 +99,7 @@ typedef struct nci_net_options {
                            for suspect_ms closes its connection */
     int64_t credit;     /* 256 MiB: bytes of chunks being received; one
                            chunk may be larger, alone */
-    int64_t keep; /* 128 MiB: memory of chunks that were received and let go
+    int64_t keep; /* 32 MiB: memory of chunks that were received and let go
                      of, kept for the next ones; counts to the process's size */
     nci_wire_checksum checksum;
     nci_wire_compression compression;
