@@ -77,7 +77,8 @@ NCG_API const char *ncg_version(void);
     X(EAUTH, 12, 8, "refused")                                                 \
     X(EKERNEL, 13, 8, "kernel failed")                                         \
     X(ECANCELED, 14, 130, "canceled")                                          \
-    X(EBUG, 15, 8, "internal error")
+    X(EBUG, 15, 8, "internal error")                                           \
+    X(WORKER_DONE, 16, 0, "this process was a worker and is done")
 
 typedef enum ncg_status {
 #define NCG_STATUS_ENUM(name, value, code, text) NCG_##name = value,
@@ -184,6 +185,88 @@ NCG_API void ncg_context_cancel(ncg_context *ctx);
  * this process, which fail after that: for a program that is about to exit at
  * once. Safe in a signal handler. */
 NCG_API void ncg_remove_unfinished(void);
+
+/* ---- clusters ----------------------------------------------------------
+ *
+ * A cluster is a scheduler, any number of workers, and clients. A context that
+ * is linked to one works as any other: what it computes is run by the workers,
+ * results are the same bit for bit. docs/cluster.md tells how to start one.
+ */
+
+typedef struct ncg_launch_options {
+    size_t struct_size;
+    const ncg_context_options *context; /* of each process; NULL: defaults.
+                             threads 0: the cores of the rank */
+    bool exclusive; /* no worker on rank 0 beside scheduler and client */
+    int restarts;   /* of a worker that crashes; -1: never */
+} ncg_launch_options;
+#define NCG_LAUNCH_OPTIONS_INIT                                                \
+    {sizeof(ncg_launch_options), NULL, false, 0}
+
+/* ncg_launch begins a program that runs under mpirun or srun; call it first of
+ * all, before threads are started. Rank 0 gets a context that is linked to a
+ * cluster of all ranks. On the others the call serves until that context is
+ * destroyed and returns WORKER_DONE: end the program then. A program that was
+ * started alone gets a context of its own process. Each rank starts the
+ * program's own file again and watches it, so that a worker that dies does not
+ * end the job; rank 0's first process waits and ends with the exit code of the
+ * second.
+ * Errors: WORKER_DONE; EINVAL (several tasks that cannot find each other; the
+ * message has the remedy), those of ncg_context_create. */
+NCG_API ncg_status ncg_launch(const ncg_launch_options *options,
+                              ncg_context **out, ncg_error *err);
+
+/* ncg_context_connect links a new context to the standing cluster of a
+ * scheduler file; waits at most `timeout` seconds for it.
+ * Errors: ENOTFOUND, ECORRUPT (the file), EAUTH (refused; the file is readable
+ * by others), ENET (no answer), those of ncg_context_create. */
+NCG_API ncg_status ncg_context_connect(const char *scheduler_file,
+                                       double timeout,
+                                       const ncg_context_options *options,
+                                       ncg_context **out, ncg_error *err);
+
+typedef struct ncg_cluster_options {
+    size_t struct_size;
+    const char *scheduler_file; /* written; readable by its owner only */
+    const char *interface; /* host or number to listen on; NULL: all */
+    int port;              /* 0: any */
+    const ncg_launch_options *launch; /* NULL: defaults */
+} ncg_cluster_options;
+#define NCG_CLUSTER_OPTIONS_INIT                                               \
+    {sizeof(ncg_cluster_options), NULL, NULL, 0, NULL}
+
+/* ncg_cluster_serve stands as a cluster until somebody stops it: scheduler and
+ * a worker, and a worker on each further rank that a launcher started. Returns
+ * when all has ended; call it first of all, as ncg_launch.
+ * Errors: EOUTPUT (the scheduler file), those of ncg_launch. */
+NCG_API ncg_status ncg_cluster_serve(const ncg_cluster_options *options,
+                                     ncg_error *err);
+/* ncg_cluster_stop ends the cluster of a scheduler file. Errors: those of
+ * ncg_context_connect. */
+NCG_API ncg_status ncg_cluster_stop(const char *scheduler_file,
+                                    ncg_error *err);
+
+typedef struct ncg_worker_options {
+    size_t struct_size;
+    const char *scheduler_file;
+    const ncg_context_options *context; /* NULL: defaults */
+    const char *name;      /* NULL: host and process number */
+    const char *interface; /* host or number to listen on; NULL: all */
+    const char *checkpoint_directory; /* that all workers can read, for chunks
+                             that find no other place when this one leaves */
+    double lifetime;      /* seconds until the worker must have left; 0: open */
+    double death_timeout; /* seconds without a scheduler; 0: 60 */
+    int restarts;         /* when it crashes; -1: never */
+} ncg_worker_options;
+#define NCG_WORKER_OPTIONS_INIT                                                \
+    {sizeof(ncg_worker_options), NULL, NULL, NULL, NULL, NULL, 0, 0, 0}
+
+/* ncg_worker_serve joins the cluster of a scheduler file and serves until that
+ * ends, or SIGTERM or SIGUSR1 say that it is time to leave: then what it holds
+ * goes to others first. Call it first of all, as ncg_launch.
+ * Errors: those of ncg_context_connect. */
+NCG_API ncg_status ncg_worker_serve(const ncg_worker_options *options,
+                                    ncg_error *err);
 
 typedef struct ncg_stats {
     size_t struct_size;

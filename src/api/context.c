@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/handles.h"
+#include "api/link.h"
 #include "api/submit.h"
 #include "base/mem.h"
 #include "engine/launch/machine.h"
@@ -94,6 +95,7 @@ void ncg_context_destroy(ncg_context **slot)
     nci_handle_assert(&(*slot)->handle, NCI_HANDLE_CONTEXT, __func__);
     nci_queue_stop(*slot);
     pthread_mutex_lock(&(*slot)->run);
+    nci_link_drop(*slot);
     nci_executor_destroy(&(*slot)->executor);
     pthread_mutex_unlock(&(*slot)->run);
     nci_context_release(slot);

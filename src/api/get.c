@@ -316,9 +316,12 @@ static ncg_status run(getting *g, bool is_serial, ncg_error *err)
                      .put = keep_chunk,
                      .is_plain = true,
                      .retries = g->control ? g->control->retries : 0};
-    NCI_TRY(nci_context_lower(g->ctx, g->outputs, g->noutputs, &plan, err));
-    ncg_status st =
-        nci_context_run_plan(g->ctx, plan, &sink, g->control, is_serial, err);
+    nci_shipment shipment = {0};
+    NCI_TRY(nci_context_lower(g->ctx, g->outputs, g->noutputs, &plan,
+                              is_serial ? NULL : &shipment, err));
+    ncg_status st = nci_context_run_plan(g->ctx, plan, &shipment, &sink,
+                                         g->control, is_serial, err);
+    nci_free(shipment.bytes);
     if (st && g->control && g->control->failed >= 0 && !g->control->plan) {
         g->control->plan = plan; /* to look into, and to run a task again */
         plan = NULL;

@@ -118,6 +118,7 @@ nci_run_control *nci_control_get(void);
 
 /* nci_context_run_plan runs a plan; `control` may be NULL. */
 ncg_status nci_context_run_plan(ncg_context *ctx, const nci_plan *plan,
+                                const nci_shipment *shipment,
                                 const nci_sink *sink, nci_run_control *control,
                                 bool is_serial, ncg_error *err);
 

@@ -26,6 +26,7 @@ struct ncg_context {
     pthread_mutex_t run;  /* one computation at a time */
     pthread_mutex_t lock; /* guards: sources being added, stats */
     ncg_stats stats;      /* what io does not count */
+    struct nci_link *link; /* to a cluster; NULL: work is done here */
     struct nci_run_queue *queue; /* of submitted runs; NULL until the first */
 };
 
@@ -52,10 +53,18 @@ void nci_context_note(void *ctx, const char *format, ...)
 /* nci_context_note_text is the same as a callback. */
 void nci_context_note_text(const char *note, void *ctx);
 
+/* A plan's outputs as bytes, for the cluster that is to run it. */
+typedef struct nci_shipment {
+    char *bytes; /* nci_free; NULL: it runs in this process */
+    size_t nbytes;
+} nci_shipment;
+
 /* nci_context_lower makes a plan; what is persisted takes the place of what it
- * was computed from. */
+ * was computed from. In a context that is linked to a cluster *shipment (may be
+ * NULL) gets the bytes, unless something exists in this process only. */
 ncg_status nci_context_lower(ncg_context *ctx, const nci_output *outputs,
-                             int noutputs, nci_plan **out, ncg_error *err);
+                             int noutputs, nci_plan **out,
+                             nci_shipment *shipment, ncg_error *err);
 /* nci_context_run lowers outputs and runs them into `sink`: the one way from
  * arrays to values. Serialised in a context; counts statistics; ECANCELED. */
 ncg_status nci_context_run(ncg_context *ctx, const nci_output *outputs,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/handles.h"
+#include "api/link.h"
 #include "api/protocol.h"
 #include "api/results.h"
 #include "base/mem.h"
@@ -27,11 +28,32 @@ static ncg_status find_held(void *arg, const nci_node *node, nci_node **out,
     return NCG_OK;
 }
 
+typedef ncg_status find_fn(void *ctx, const nci_node *node, nci_node **out,
+                           ncg_error *err);
+
+/* `find`: what takes the place of arrays that tasks need; NULL: nothing. */
+static ncg_status lower(ncg_context *ctx, const nci_output *outputs,
+                        int noutputs, find_fn *find, nci_plan **out,
+                        nci_shipment *shipment, ncg_error *err)
+{
+    if (find)
+        NCI_TRY(nci_lower_with(outputs, noutputs, find, ctx, out, err));
+    else
+        NCI_TRY(nci_lower(outputs, noutputs, out, err));
+    if (!shipment || !ctx->link)
+        return NCG_OK;
+    ncg_status st = nci_link_pack(ctx, outputs, noutputs, shipment, err);
+    if (st)
+        nci_plan_free(out);
+    return st;
+}
+
 ncg_status nci_context_lower(ncg_context *ctx, const nci_output *outputs,
-                             int noutputs, nci_plan **out, ncg_error *err)
+                             int noutputs, nci_plan **out,
+                             nci_shipment *shipment, ncg_error *err)
 {
     if (!nci_source_table_held(ctx->sources))
-        return nci_lower(outputs, noutputs, out, err);
+        return lower(ctx, outputs, noutputs, NULL, out, shipment, err);
     int n = 0;
     ncg_status st = NCG_OK;
     nci_output *own = nci_alloc(((size_t)noutputs + 1) * sizeof *own);
@@ -48,7 +70,7 @@ ncg_status nci_context_lower(ncg_context *ctx, const nci_output *outputs,
             break;
     }
     if (!st)
-        st = nci_lower_with(own, noutputs, find_held, ctx, out, err);
+        st = lower(ctx, own, noutputs, find_held, out, shipment, err);
     for (int i = 0; i < n; i++)
         nci_node_release(&own[i].node);
     nci_free(own);

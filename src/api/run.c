@@ -4,6 +4,8 @@
 #include <time.h>
 
 #include "api/graph.h"
+#include "api/link.h"
+#include "base/mem.h"
 #include "engine/serial.h"
 #include "graph/plan.h"
 
@@ -77,16 +79,22 @@ static void count_run(ncg_context *ctx, const nci_run_stats *run)
 }
 
 static ncg_status run_plan(ncg_context *ctx, const nci_plan *plan,
-                           const nci_sink *sink, nci_run_control *control,
-                           bool is_serial, ncg_error *err)
+                           const nci_shipment *shipment, const nci_sink *sink,
+                           nci_run_control *control, bool is_serial,
+                           ncg_error *err)
 {
     run_progress progress = {0};
     nci_run_stats run = {.failed = -1};
     start_progress(&progress, ctx, control, plan);
-    ncg_status st = (is_serial ? nci_serial_run : nci_executor_run)(
-        ctx->executor, plan, ctx->sources, sink,
-        control ? &control->cancel : &ctx->cancel,
-        control || progress.tell ? report : NULL, &progress, &run, err);
+    const _Atomic bool *cancel = control ? &control->cancel : &ctx->cancel;
+    nci_report_fn tell = control || progress.tell ? report : NULL;
+    ncg_status st =
+        shipment->bytes
+            ? nci_link_run(ctx, plan, shipment, sink, cancel, tell, &progress,
+                           &run, err)
+            : (is_serial ? nci_serial_run : nci_executor_run)(
+                  ctx->executor, plan, ctx->sources, sink, cancel, tell,
+                  &progress, &run, err);
     count_run(ctx, &run);
     if (!st && progress.tell)
         report(&progress, run.tasks, 0);
@@ -96,12 +104,14 @@ static ncg_status run_plan(ncg_context *ctx, const nci_plan *plan,
 }
 
 ncg_status nci_context_run_plan(ncg_context *ctx, const nci_plan *plan,
+                                const nci_shipment *shipment,
                                 const nci_sink *sink, nci_run_control *control,
                                 bool is_serial, ncg_error *err)
 {
     pthread_mutex_lock(&ctx->run);
     ncg_status st =
-        ctx->executor ? run_plan(ctx, plan, sink, control, is_serial, err)
+        ctx->executor ? run_plan(ctx, plan, shipment, sink, control,
+                                 is_serial, err)
                       : nci_fail(err, NCG_EINVAL, "the context was destroyed");
     if (st == NCG_ECANCELED)
         atomic_store(&ctx->cancel, false); /* it was for this run */
@@ -113,9 +123,11 @@ ncg_status nci_context_run(ncg_context *ctx, const nci_output *outputs,
                            int noutputs, const nci_sink *sink, ncg_error *err)
 {
     nci_plan *plan = NULL;
-    NCI_TRY(nci_context_lower(ctx, outputs, noutputs, &plan, err));
-    ncg_status st = nci_context_run_plan(ctx, plan, sink, nci_control_get(),
-                                         false, err);
+    nci_shipment shipment = {0};
+    NCI_TRY(nci_context_lower(ctx, outputs, noutputs, &plan, &shipment, err));
+    ncg_status st = nci_context_run_plan(ctx, plan, &shipment, sink,
+                                         nci_control_get(), false, err);
+    nci_free(shipment.bytes);
     nci_plan_free(&plan);
     return st;
 }

@@ -7,6 +7,7 @@
 #include "api/extend.h"
 #include "base/dtype.h"
 #include "base/mem.h"
+#include "io/write/encode.h"
 #include "io/write/writer.h"
 
 typedef struct saving {
@@ -30,6 +31,12 @@ static ncg_status encode(void *arg, int output, const int64_t *index,
                               nci_buf_data(chunk_take), out, err));
     nci_buf_release(&chunk_take);
     return NCG_OK;
+}
+
+static ncg_status form(void *arg, int output, nci_encoding *out, ncg_error *err)
+{
+    const saving *s = arg;
+    return nci_writer_encoding(s->writer, s->vars[output], out, err);
 }
 
 static ncg_status put(void *arg, int output, const int64_t *index,
@@ -158,7 +165,7 @@ static ncg_status write_file(saving *s, const char *path,
         .format = options->format ? options->format : "nc4",
         .deflate = options->deflate < 0 ? 1 : options->deflate,
         .overwrite = options->overwrite};
-    nci_sink sink = {.ctx = s, .encode = encode, .put = put};
+    nci_sink sink = {.ctx = s, .encode = encode, .form = form, .put = put};
     NCI_TRY(nci_writer_create(path, s->header, &how, &s->writer, err));
     NCI_TRY(write_constants(s, err));
     if (s->noutputs)
@@ -197,7 +204,7 @@ ncg_status nci_save_plan(ncg_dataset *ds, const ncg_save_options *options,
     ncg_status st =
         prepare(&s, ds, "out.nc", options ? options : &save_defaults, err);
     if (!st)
-        st = nci_context_lower(ds->ctx, s.outputs, s.noutputs, out, err);
+        st = nci_context_lower(ds->ctx, s.outputs, s.noutputs, out, NULL, err);
     for (int i = 0; i < s.noutputs; i++) {
         nci_box box =
             nci_box_whole(s.outputs[i].node->rank, s.outputs[i].node->shape);

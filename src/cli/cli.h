@@ -27,6 +27,13 @@ typedef struct nci_options {
     const char *stats;
     const char *glob;
     const char *spill_dir;
+    const char *scheduler_file; /* the rest is of clusters */
+    const char *interface;
+    const char *name;
+    const char *checkpoint_dir;
+    double lifetime;      /* seconds; 0: open */
+    double death_timeout; /* seconds; 0: the library's */
+    int port;
     int deflate;
     int threads;
     int64_t memory;
@@ -36,7 +43,7 @@ typedef struct nci_options {
     nci_progress_mode progress;
     bool overwrite, explain, dry_run, quiet, verbose, no_history, strict;
     bool keepdims, json, missing_fill, no_default_fill, no_checksum;
-    bool force_library, help, version;
+    bool force_library, help, version, exclusive;
 } nci_options;
 
 /* nci_usage sets *err to a usage error (exit code 2) and returns NCG_EINVAL. */

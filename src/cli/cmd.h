@@ -18,5 +18,6 @@ typedef struct nci_command {
 typedef ncg_status nci_command_fn(const nci_command *cmd, ncg_error *err);
 
 nci_command_fn nci_cmd_run, nci_cmd_info, nci_cmd_verbs, nci_cmd_help;
+nci_command_fn nci_cmd_cluster, nci_cmd_worker;
 
 #endif

@@ -11,10 +11,12 @@
 
 ncg_status nci_cmd_info(const nci_command *cmd, ncg_error *err)
 {
-    nci_pipeline p;
-    nci_session s = {.options = cmd->options};
+    nci_pipeline p = {0};
+    nci_session s;
     char *text = NULL;
-    ncg_status st = nci_pipeline_parse(cmd->words, cmd->first, &p, err);
+    ncg_status st = nci_session_start(&s, cmd->options, err);
+    if (!st)
+        st = nci_pipeline_parse(cmd->words, cmd->first, &p, err);
     if (!st && cmd->options->output)
         st = nci_usage(err, "info prints a listing and takes no -o");
     if (!st && cmd->options->json)
@@ -22,7 +24,7 @@ ncg_status nci_cmd_info(const nci_command *cmd, ncg_error *err)
     if (!st && !p.ninputs)
         st = nci_usage(err, "info needs files: ncgraph info INPUT...");
     if (!st)
-        st = nci_session_open(&s, cmd->options, &p, err);
+        st = nci_session_open(&s, &p, err);
     if (!st)
         st = ncg_dataset_describe(s.result, &text, err);
     if (!st && (fputs(text, stdout) == EOF || fflush(stdout)))

@@ -219,14 +219,16 @@ static ncg_status run_result(const nci_session *s, const nci_pipeline *p,
 
 ncg_status nci_cmd_run(const nci_command *cmd, ncg_error *err)
 {
-    nci_pipeline p;
-    nci_session s = {.options = cmd->options};
-    ncg_status st = nci_pipeline_parse(cmd->words, cmd->first, &p, err);
+    nci_pipeline p = {0};
+    nci_session s;
+    ncg_status st = nci_session_start(&s, cmd->options, err);
+    if (!st)
+        st = nci_pipeline_parse(cmd->words, cmd->first, &p, err);
     if (!st)
         st = check_output(cmd->options, &p, err);
     if (!st) {
         say_pipeline(&p);
-        st = nci_session_open(&s, cmd->options, &p, err);
+        st = nci_session_open(&s, &p, err);
         if (!st)
             st = run_result(&s, &p, cmd, err);
         st = finish(&s, st, err);

@@ -20,6 +20,8 @@ static const struct {
     {"info", nci_cmd_info},
     {"verbs", nci_cmd_verbs},
     {"help", nci_cmd_help},
+    {"cluster", nci_cmd_cluster},
+    {"worker", nci_cmd_worker},
 };
 
 /* Finds the command and moves cmd->first behind its name. */
@@ -68,12 +70,22 @@ static ncg_status dispatch(nci_command *cmd, ncg_error *err)
     return run(cmd, err);
 }
 
+/* mpirun takes a lone ":" for itself: "::" says the same. */
+static void accept_double_colons(int argc, char **argv)
+{
+    static char colon[] = ":";
+    for (int i = 1; i < argc; i++)
+        if (!strcmp(argv[i], "::"))
+            argv[i] = colon;
+}
+
 int main(int argc, char **argv)
 {
     nci_options options;
     nci_words words;
     ncg_error err = {NCG_OK, 0, -1, ""};
     nci_signals_install();
+    accept_double_colons(argc, argv);
     ncg_status st = nci_opt_parse(argc, argv, &options, &words, &err);
     nci_console_init(&options);
     if (!st) {
@@ -86,7 +98,7 @@ int main(int argc, char **argv)
         nci_console_error("interrupted, nothing was written");
         return 128 + signal_number;
     }
-    if (st)
+    if (st && st != NCG_WORKER_DONE)
         nci_console_error(err.message);
     return st ? ncg_status_exit_code(st) : 0;
 }

@@ -108,6 +108,48 @@ static ncg_status set_memory(nci_options *o, const char *name,
     return NCG_OK;
 }
 
+static ncg_status set_port(nci_options *o, const char *name, const char *value,
+                           ncg_error *err)
+{
+    int64_t n;
+    if (!nci_parse_int64(value, 0, 65535, &n))
+        return nci_usage(err, "%s takes a number, 0 to 65535, not '%s'", name,
+                         value);
+    o->port = (int)n;
+    return NCG_OK;
+}
+
+/* "90", "90s", "15min", "2h", "1d". */
+static ncg_status parse_time(const char *name, const char *value, double *out,
+                             ncg_error *err)
+{
+    static const struct {
+        const char *unit;
+        double seconds;
+    } units[] = {{"", 1}, {"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}};
+    char *end = NULL;
+    double n = strtod(value, &end);
+    for (size_t i = 0; end != value && i < sizeof units / sizeof *units; i++)
+        if (!strcmp(end, units[i].unit) && n > 0 && n < 1e9) {
+            *out = n * units[i].seconds;
+            return NCG_OK;
+        }
+    return nci_usage(err, "%s takes a time such as 90s, 15min or 2h, not '%s'",
+                     name, value);
+}
+
+static ncg_status set_lifetime(nci_options *o, const char *name,
+                               const char *value, ncg_error *err)
+{
+    return parse_time(name, value, &o->lifetime, err);
+}
+
+static ncg_status set_death_timeout(nci_options *o, const char *name,
+                                    const char *value, ncg_error *err)
+{
+    return parse_time(name, value, &o->death_timeout, err);
+}
+
 static ncg_status set_overlap(nci_options *o, const char *name,
                               const char *value, ncg_error *err)
 {
@@ -199,6 +241,9 @@ static const option_def defs[] = {
          "memory limit: 512M, 4G (default: 60 %)"),
     TEXT(0, "spill-dir", "DIR", spill_dir,
          "disk for chunks beyond --mem (default: $TMPDIR)"),
+    TEXT(0, "scheduler-file", "FILE", scheduler_file,
+         "compute on the cluster of FILE; from anywhere"),
+    FLAG(0, "exclusive", exclusive, "under mpirun: rank 0 only schedules"),
     FLAG(0, "explain", explain, "print the plan, do not run it"),
     TEXT(0, "graph", "FILE.svg", graph, "draw the task graph with Graphviz"),
     FLAG(0, "dry-run", dry_run, "check everything, run nothing"),
@@ -207,6 +252,16 @@ static const option_def defs[] = {
     FLAG(0, "strict", strict, "notes are errors"),
     FLAG('q', "quiet", quiet, "errors only"),
     FLAG('v', "verbose", verbose, "say what is done"),
+    TEXT(0, "interface", "HOST", interface,
+         "cluster, worker: where to listen (default: all)"),
+    CALL(0, "port", "N", set_port, "cluster: where to listen (default: any)"),
+    TEXT(0, "name", "NAME", name, "worker: its name in messages"),
+    TEXT(0, "checkpoint-dir", "DIR", checkpoint_dir,
+         "worker: shared disk for chunks of those who leave"),
+    CALL(0, "lifetime", "TIME", set_lifetime,
+         "worker: leave before so long (90s 15min 2h)"),
+    CALL(0, "death-timeout", "TIME", set_death_timeout,
+         "wait so long for a scheduler (default: 60s)"),
     FLAG('h', "help", help, "this help; after a verb, the verb's"),
     FLAG(0, "version", version, "print the version"),
 };

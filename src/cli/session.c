@@ -42,7 +42,23 @@ static ncg_status create_context(nci_session *s, ncg_error *err)
     how.note_payload = &s->ctx;
     how.no_checksum = s->options->no_checksum;
     how.force_library = s->options->force_library;
-    return ncg_context_create(&how, &s->ctx, err);
+    if (s->options->scheduler_file)
+        return ncg_context_connect(s->options->scheduler_file,
+                                   s->options->death_timeout, &how, &s->ctx,
+                                   err);
+    ncg_launch_options launch = NCG_LAUNCH_OPTIONS_INIT;
+    launch.context = &how;
+    launch.exclusive = s->options->exclusive;
+    return ncg_launch(&launch, &s->ctx, err);
+}
+
+ncg_status nci_session_start(nci_session *s, const nci_options *options,
+                             ncg_error *err)
+{
+    memset(s, 0, sizeof *s);
+    s->options = options;
+    s->started = now();
+    return create_context(s, err);
 }
 
 /* A verb among the inputs that is no file: the user left out the colon. */
@@ -129,17 +145,13 @@ static ncg_status open_inputs(nci_session *s, const nci_pipeline *p,
                             &how, out, err);
 }
 
-ncg_status nci_session_open(nci_session *s, const nci_options *options,
-                            const nci_pipeline *p, ncg_error *err)
+ncg_status nci_session_open(nci_session *s, const nci_pipeline *p,
+                            ncg_error *err)
 {
     ncg_dataset *in = NULL;
-    memset(s, 0, sizeof *s);
-    s->options = options;
-    s->started = now();
+    const nci_options *options = s->options;
     char *variables = wanted_variables(options, p);
     ncg_status st = check_inputs(p, err);
-    if (!st)
-        st = create_context(s, err);
     if (!st)
         st = open_inputs(s, p, variables, &in, err);
     if (!st)

@@ -11,12 +11,16 @@ typedef struct nci_session {
     double started;      /* seconds of the monotonic clock */
 } nci_session;
 
-/* nci_session_open creates the context, opens the inputs and applies the
- * steps. nci_session_close releases all of it, also after a failure. */
-ncg_status nci_session_open(nci_session *s, const nci_options *options,
-                            const nci_pipeline *p, ncg_error *err);
+/* nci_session_start creates the context: first of all, since under mpirun the
+ * other ranks go no further (WORKER_DONE). nci_session_open opens the inputs
+ * and applies the steps. nci_session_close releases all of it, also after a
+ * failure. */
+ncg_status nci_session_start(nci_session *s, const nci_options *options,
+                             ncg_error *err);
+ncg_status nci_session_open(nci_session *s, const nci_pipeline *p,
+                            ncg_error *err);
 void nci_session_close(nci_session *s);
-/* nci_session_elapsed returns the seconds since nci_session_open. */
+/* nci_session_elapsed returns the seconds since nci_session_start. */
 double nci_session_elapsed(const nci_session *s);
 
 #endif

@@ -20,6 +20,7 @@ typedef struct nci_executor_options {
 /* What becomes of the chunks of STORE layers. encode: any thread, no lock
  * held; put: serialised, output after output in row-major chunk order. Encoded
  * chunks that wait for their turn are counted as managed bytes. */
+struct nci_encoding; /* io/write/encode.h */
 typedef struct nci_sink {
     void *ctx;
     ncg_status (*encode)(void *ctx, int output, const int64_t *index,
@@ -28,6 +29,10 @@ typedef struct nci_sink {
     ncg_status (*put)(void *ctx, int output, const int64_t *index,
                       const nci_buf *encoded, ncg_error *err);
     bool is_plain; /* encode takes no memory worth counting */
+    /* How `encode` does it, for processes that do it instead; NULL: it can be
+     * done here only. */
+    ncg_status (*form)(void *ctx, int output, struct nci_encoding *out,
+                       ncg_error *err);
     int retries;   /* a task that fails runs so many times more */
     int64_t keeps; /* bytes of what is put that stay in memory; they and held
                       chunks are taken off the memory limit of the run */

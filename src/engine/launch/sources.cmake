@@ -6,4 +6,5 @@ list(APPEND engine_sources
   launch/machine.c
   launch/nanny.c
   launch/ranks.c
-  launch/scheduler_file.c)
+  launch/scheduler_file.c
+  launch/start.c)

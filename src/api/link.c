@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "api/link.h"
+
+#include <string.h>
+
+#include "api/ship.h"
+#include "base/mem.h"
+#include "graph/codec_output.h"
+
+/* ---- plans of others ----------------------------------------------------- */
+
+/* Each plan has its own table of sources, so that they go with it. */
+static ncg_status open_plan(void *arg, const char *bytes, size_t nbytes,
+                            nci_hosted *out, ncg_error *err)
+{
+    ncg_context *ctx = arg;
+    nci_hosted hosted = {0};
+    NCI_TRY(nci_source_table_create(&hosted.sources, err));
+    nci_ship ship = {ctx->io, hosted.sources, &ctx->lock};
+    nci_codec_hooks hooks = nci_ship_hooks(&ship);
+    ncg_status st = nci_decode_plan(bytes, nbytes, &hooks, &hosted.plan, err);
+    if (st)
+        nci_source_table_free(&hosted.sources);
+    else
+        *out = hosted;
+    return st;
+}
+
+static void close_plan(void *arg, nci_hosted *hosted)
+{
+    (void)arg;
+    nci_plan_free(&hosted->plan);
+    nci_source_table_free(&hosted->sources);
+}
+
+nci_plan_host nci_link_host(ncg_context *ctx)
+{
+    return (nci_plan_host){.ctx = ctx,
+                           .open = open_plan,
+                           .close = close_plan,
+                           .kernels = nci_executor_kernels(ctx->executor)};
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+static void note(void *ctx, const char *sentence)
+{
+    nci_context_note_text(sentence, ctx);
+}
+
+static ncg_status make_link(ncg_context *ctx, ncg_error *err)
+{
+    ctx->link = nci_calloc(1, sizeof *ctx->link);
+    if (!ctx->link)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    ctx->link->host = nci_link_host(ctx);
+    return NCG_OK;
+}
+
+static ncg_status connect_client(ncg_context *ctx, const char *addresses,
+                                 const uint8_t *secret, const uint8_t *cluster,
+                                 double timeout, ncg_error *err)
+{
+    nci_client_options how = {.addresses = addresses,
+                              .secret = secret,
+                              .cluster = cluster,
+                              .timeout = timeout,
+                              .note = note,
+                              .note_ctx = ctx};
+    return nci_client_connect(&how, &ctx->link->client, err);
+}
+
+ncg_status nci_link_join(ncg_context *ctx, const char *addresses,
+                         const uint8_t *secret, const uint8_t *cluster,
+                         double timeout, ncg_error *err)
+{
+    NCI_TRY(make_link(ctx, err));
+    ncg_status st =
+        connect_client(ctx, addresses, secret, cluster, timeout, err);
+    if (st)
+        nci_link_drop(ctx);
+    return st;
+}
+
+ncg_status nci_link_found(ncg_context *ctx, const nci_handover *who,
+                          const char *interface, ncg_error *err)
+{
+    nci_scheduler_options how = {.secret = who->secret,
+                                 .cluster = who->cluster,
+                                 .epoch = who->epoch,
+                                 .interface = interface,
+                                 .note = NULL};
+    NCI_TRY(make_link(ctx, err));
+    nci_link *link = ctx->link;
+    ncg_status st =
+        nci_scheduler_create(&how, &link->host, &link->scheduler, err);
+    if (!st)
+        st = connect_client(ctx, nci_scheduler_addresses(link->scheduler),
+                            who->secret, who->cluster, 10, err);
+    if (st)
+        nci_link_drop(ctx);
+    return st;
+}
+
+void nci_link_drop(ncg_context *ctx)
+{
+    nci_link *link = ctx->link;
+    ctx->link = NULL;
+    if (!link)
+        return;
+    nci_client_close(&link->client);
+    nci_scheduler_destroy(&link->scheduler);
+    nci_free(link);
+}
+
+/* ---- runs ---------------------------------------------------------------- */
+
+ncg_status nci_link_pack(ncg_context *ctx, const nci_output *outputs,
+                         int noutputs, nci_shipment *out, ncg_error *err)
+{
+    ncg_error why;
+    nci_ship ship = nci_ship_of(ctx);
+    nci_codec_hooks hooks = nci_ship_hooks(&ship);
+    nci_error_clear(&why);
+    ncg_status st = nci_encode_outputs(outputs, noutputs, &hooks, &out->bytes,
+                                       &out->nbytes, &why);
+    if (st == NCG_EUNSUPPORTED) {
+        nci_context_note(ctx, "computed in this process, not on the cluster: "
+                              "%s",
+                         why.message);
+        return NCG_OK;
+    }
+    if (st && err)
+        *err = why;
+    return st;
+}
+
+/* How workers encode what they store; NULL where they cannot. */
+static ncg_status forms_of(const nci_plan *plan, const nci_sink *sink,
+                           nci_encoding **out, ncg_error *err)
+{
+    if (!sink->form || !plan->noutputs)
+        return NCG_OK;
+    nci_encoding *forms =
+        nci_calloc((size_t)plan->noutputs, sizeof *forms);
+    if (!forms)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    ncg_status st = NCG_OK;
+    for (int i = 0; !st && i < plan->noutputs; i++)
+        st = sink->form(sink->ctx, i, &forms[i], err);
+    if (st)
+        nci_free(forms);
+    else
+        *out = forms;
+    return st;
+}
+
+ncg_status nci_link_run(ncg_context *ctx, const nci_plan *plan,
+                        const nci_shipment *shipment, const nci_sink *sink,
+                        const _Atomic bool *cancel, nci_report_fn report,
+                        void *report_ctx, nci_run_stats *stats, ncg_error *err)
+{
+    nci_encoding *forms = NULL;
+    NCI_TRY(forms_of(plan, sink, &forms, err));
+    nci_client_job job = {.bytes = shipment->bytes,
+                          .nbytes = shipment->nbytes,
+                          .plan = plan,
+                          .forms = forms};
+    ncg_status st = nci_client_run(ctx->link->client, &job, sink, cancel,
+                                   report, report_ctx, stats, err);
+    nci_free(forms);
+    return st;
+}

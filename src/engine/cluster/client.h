@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_ENGINE_CLUSTER_CLIENT_H
+#define NCI_ENGINE_CLUSTER_CLIENT_H
+/*
+ * A client of a cluster: sends plans, fetches the chunks of their outputs and
+ * puts them into the sink, in order. The counterpart of nci_executor_run for
+ * work that others do.
+ */
+#include "engine/executor.h"
+#include "graph/plan.h"
+#include "io/write/encode.h"
+
+typedef struct nci_client nci_client;
+
+typedef struct nci_client_options {
+    const char *addresses; /* of the scheduler */
+    const uint8_t *secret, *cluster;
+    double timeout; /* s to wait for the scheduler's answer */
+    void (*note)(void *ctx, const char *sentence); /* any thread; NULL */
+    void *note_ctx;
+} nci_client_options;
+
+/* nci_client_connect: EAUTH, ENET within the timeout. */
+ncg_status nci_client_connect(const nci_client_options *options,
+                              nci_client **out, ncg_error *err);
+void nci_client_close(nci_client **client);
+
+/* What the cluster is to run. */
+typedef struct nci_client_job {
+    const char *bytes; /* of the outputs (graph/codec_output.h) */
+    size_t nbytes;
+    const nci_plan *plan; /* that they make, here */
+    /* How workers encode what they store, one an output; NULL: chunks come as
+     * they are, and the sink encodes here. */
+    const nci_encoding *forms;
+} nci_client_job;
+
+/* nci_client_run: one run at a time. Waits for workers as long as it takes;
+ * `cancel` ends that. ENET: the scheduler is gone. */
+ncg_status nci_client_run(nci_client *client, const nci_client_job *job,
+                          const nci_sink *sink, const _Atomic bool *cancel,
+                          void (*progress)(void *ctx, int64_t tasks_done,
+                                           int64_t managed),
+                          void *progress_ctx, nci_run_stats *stats,
+                          ncg_error *err);
+/* nci_client_stop asks the cluster to end. */
+ncg_status nci_client_stop(nci_client *client, ncg_error *err);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_ENGINE_CLUSTER_HOST_H
+#define NCI_ENGINE_CLUSTER_HOST_H
+/*
+ * How the bytes of a plan become a plan in this process: given by whoever knows
+ * how sources are found again (the api), to scheduler and workers alike.
+ */
+#include "engine/kernel/registry.h"
+#include "engine/source.h"
+#include "graph/plan.h"
+
+typedef struct nci_hosted {
+    nci_plan *plan;
+    nci_source_table *sources;
+} nci_hosted;
+
+typedef struct nci_plan_host {
+    void *ctx;
+    /* open: any thread; reads headers of files. *out is closed by close. */
+    ncg_status (*open)(void *ctx, const char *bytes, size_t nbytes,
+                       nci_hosted *out, ncg_error *err);
+    void (*close)(void *ctx, nci_hosted *hosted);
+    nci_kernel_table *kernels;
+} nci_plan_host;
+
+#endif

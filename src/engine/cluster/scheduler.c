@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The scheduler's life: workers that come and go, clients and what they ask.
+ */
+#include "engine/cluster/scheduler_internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "engine/executor_internal.h"
+
+enum { TICK_MS = 1000, NEWS_MS = 100 };
+
+void nci_scheduler_note(const nci_scheduler *s, const char *format, ...)
+{
+    char text[600];
+    va_list args;
+    if (!s->options.note)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    s->options.note(s->options.note_ctx, text);
+}
+
+nci_roll *nci_scheduler_roll(nci_scheduler *s, uint32_t number)
+{
+    for (size_t i = 0; i < s->nrolls; i++)
+        if (s->rolls[i].number == number)
+            return &s->rolls[i];
+    return NULL;
+}
+
+static nci_roll *roll_of(nci_scheduler *s, nci_conn_id conn)
+{
+    for (size_t i = 0; i < s->nrolls; i++)
+        if (s->rolls[i].conn == conn)
+            return &s->rolls[i];
+    return NULL;
+}
+
+static nci_plan_run *run_of(nci_scheduler *s, uint32_t id)
+{
+    nci_plan_run *r = s->runs;
+    while (r && r->id != id)
+        r = r->next;
+    return r;
+}
+
+static nci_plan_run *run_of_client(nci_scheduler *s, nci_conn_id client,
+                                   uint32_t request)
+{
+    nci_plan_run *r = s->runs;
+    while (r && (r->client != client || r->request != request))
+        r = r->next;
+    return r;
+}
+
+/* ---- workers ------------------------------------------------------------- */
+
+/* Everybody learns whom there is to fetch from. */
+static void send_roster(nci_scheduler *s)
+{
+    nci_roster roster = {0};
+    if (!nci_grow(&roster.entries, &roster.capacity, s->nrolls + 1,
+                  sizeof *roster.entries))
+        return; /* fetches fail and are planned anew */
+    for (size_t i = 0; i < s->nrolls; i++) {
+        nci_roster_entry *entry = &roster.entries[roster.count++];
+        entry->number = s->rolls[i].number;
+        memcpy(entry->addresses, s->rolls[i].who.addresses, sizeof entry->addresses);
+    }
+    for (size_t i = 0; i < s->nrolls; i++) {
+        nci_pack pack = {0};
+        roster.number = s->rolls[i].number;
+        nci_roster_pack(&pack, &roster);
+        nci_dialogue_send(s->net, s->rolls[i].conn, NCI_WIRE_WELCOME, 0, &pack,
+                          NULL);
+    }
+    nci_free(roster.entries);
+}
+
+static int64_t nanoseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static ncg_status enrol(nci_scheduler *s, nci_conn_id conn, nci_unpack *in,
+                        ncg_error *err)
+{
+    nci_roll roll = {.conn = conn};
+    NCI_TRY(nci_joining_unpack(in, &roll.who, err));
+    if (roll_of(s, conn))
+        return nci_fail(err, NCG_ENET, "a worker joins twice");
+    if (!nci_grow(&s->rolls, &s->rolls_capacity, s->nrolls + 1,
+                  sizeof *s->rolls))
+        return nci_fail(err, NCG_ENOMEM, "the scheduler is out of memory");
+    roll.number = s->workers++;
+    roll.end = roll.who.left < 0 ? 0 : nanoseconds() + roll.who.left;
+    s->rolls[s->nrolls++] = roll;
+    nci_scheduler_note(s, "worker %s joined", roll.who.name);
+    send_roster(s);
+    if (s->runs && s->runs->state != NCI_RUN_QUEUED)
+        nci_run_send_plan(s->runs, &s->rolls[s->nrolls - 1]);
+    return NCG_OK;
+}
+
+/* A worker has the plan of a run open. */
+static ncg_status open_there(nci_scheduler *s, nci_conn_id conn, uint32_t run)
+{
+    nci_roll *roll = roll_of(s, conn);
+    nci_plan_run *r = run_of(s, run);
+    if (!roll || !r)
+        return NCG_OK; /* it is over */
+    roll->open = run;
+    nci_run_announce(r, roll);
+    return NCG_OK;
+}
+
+static void strike(nci_scheduler *s, nci_roll *roll)
+{
+    nci_event left = {.kind = NCI_EVENT_WORKER_LEFT, .worker = roll->number};
+    bool has_joined = s->runs && roll->joined == s->runs->id;
+    nci_scheduler_note(s, "worker %s left", roll->who.name);
+    nci_batch_fini(&roll->orders);
+    *roll = s->rolls[--s->nrolls];
+    if (has_joined)
+        nci_run_event(s->runs, &left);
+    send_roster(s);
+    if (s->runs)
+        nci_run_check(s->runs);
+}
+
+/* It may end at once where no run knows it. */
+static void let_go(nci_scheduler *s, nci_roll *roll)
+{
+    const nci_action leave = {.kind = NCI_ACTION_LEAVE};
+    nci_event drain = {.kind = NCI_EVENT_WORKER_DRAIN, .worker = roll->number};
+    roll->is_leaving = true;
+    if (s->runs && roll->joined == s->runs->id) {
+        nci_run_event(s->runs, &drain);
+        return;
+    }
+    nci_batch_order(&roll->orders, &leave);
+    nci_batch_send(&roll->orders, s->net, roll->conn, NCI_WIRE_ORDERS, 0,
+                     NULL);
+}
+
+static void failed_there(nci_scheduler *s, nci_conn_id conn,
+                         const nci_message *message)
+{
+    nci_unpack in = nci_dialogue_open(message);
+    nci_plan_run *r = run_of(s, message->request);
+    nci_roll *roll = roll_of(s, conn);
+    int64_t task;
+    ncg_error error, err;
+    if (!r || !roll)
+        return;
+    if (nci_failure_unpack(&in, &task, &error, &err))
+        nci_net_close(s->net, conn);
+    else
+        nci_run_failed(r, roll, task, &error);
+}
+
+/* ---- clients ------------------------------------------------------------- */
+
+static void client_is_gone(nci_scheduler *s, nci_conn_id conn)
+{
+    for (nci_plan_run *r = s->runs, *next; r; r = next) {
+        next = r->next;
+        if (r->client != conn)
+            continue;
+        r->client = 0;
+        nci_run_cancel(r);
+    }
+}
+
+static void stop_all(nci_scheduler *s)
+{
+    nci_message stop = {.type = NCI_WIRE_STOP};
+    for (size_t i = 0; i < s->nrolls; i++)
+        nci_net_send(s->net, s->rolls[i].conn, &stop, NULL);
+}
+
+/* ---- what the net tells -------------------------------------------------- */
+
+static ncg_status take_locked(nci_scheduler *s, nci_conn_id conn,
+                              const nci_message *m, ncg_error *err)
+{
+    nci_unpack in = nci_dialogue_open(m);
+    nci_plan_run *mine = run_of_client(s, conn, m->request);
+    nci_plan_run *run = run_of(s, m->request);
+    nci_roll *roll = roll_of(s, conn);
+    switch (m->type) {
+    case NCI_WIRE_JOIN:
+        return m->request ? open_there(s, conn, m->request)
+                          : enrol(s, conn, &in, err);
+    case NCI_WIRE_DONE:
+        return run && roll && roll->joined == run->id
+                   ? nci_run_records(run, m, false, roll->number, err)
+                   : NCG_OK;
+    case NCI_WIRE_FAILED:
+        failed_there(s, conn, m);
+        return NCG_OK;
+    case NCI_WIRE_LEAVING:
+        if (roll)
+            let_go(s, roll);
+        return NCG_OK;
+    case NCI_WIRE_PLAN:
+        nci_run_submit(s, conn, m);
+        return NCG_OK;
+    case NCI_WIRE_PUT_DONE:
+        return mine ? nci_run_records(mine, m, true, 0, err) : NCG_OK;
+    case NCI_WIRE_CANCEL:
+        if (mine)
+            nci_run_cancel(mine);
+        return NCG_OK;
+    case NCI_WIRE_STOP:
+        s->is_stopped = true;
+        pthread_cond_broadcast(&s->changed);
+        return NCG_OK;
+    default:
+        return NCG_OK;
+    }
+}
+
+static void on_message(void *ctx, nci_conn_id conn, const nci_message *message)
+{
+    nci_scheduler *s = ctx;
+    ncg_error err;
+    pthread_mutex_lock(&s->lock);
+    ncg_status st = s->is_ending ? NCG_OK
+                                 : take_locked(s, conn, message, &err);
+    pthread_mutex_unlock(&s->lock);
+    if (st) {
+        nci_scheduler_note(s, "%s", err.message);
+        nci_net_close(s->net, conn);
+    }
+}
+
+static void on_ready(void *ctx, nci_conn_id conn, const nci_peer *peer)
+{
+    (void)ctx;
+    (void)conn;
+    (void)peer;
+}
+
+static void on_closed(void *ctx, nci_conn_id conn, const ncg_error *why)
+{
+    nci_scheduler *s = ctx;
+    (void)why;
+    pthread_mutex_lock(&s->lock);
+    nci_roll *roll = s->is_ending ? NULL : roll_of(s, conn);
+    if (roll)
+        strike(s, roll);
+    else if (!s->is_ending)
+        client_is_gone(s, conn);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void on_silence(void *ctx, nci_conn_id conn, nci_silence state)
+{
+    nci_scheduler *s = ctx;
+    nci_event event = {.kind = state == NCI_SILENCE_OVER
+                                   ? NCI_EVENT_WORKER_BACK
+                                   : NCI_EVENT_WORKER_SUSPECT};
+    pthread_mutex_lock(&s->lock);
+    nci_roll *roll = roll_of(s, conn);
+    if (roll && s->runs && roll->joined == s->runs->id &&
+        state != NCI_SILENCE_DEAD) {
+        event.worker = roll->number;
+        nci_run_event(s->runs, &event);
+    }
+    pthread_mutex_unlock(&s->lock);
+    if (roll && state == NCI_SILENCE_DEAD)
+        nci_net_close(s->net, conn);
+}
+
+static void on_note(void *ctx, const char *sentence)
+{
+    nci_scheduler_note(ctx, "%s", sentence);
+}
+
+static void on_tick(void *ctx)
+{
+    nci_scheduler *s = ctx;
+    nci_event tick = {.kind = NCI_EVENT_TICK};
+    pthread_mutex_lock(&s->lock);
+    if (s->runs)
+        nci_run_event(s->runs, &tick);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void on_news(void *ctx)
+{
+    nci_scheduler *s = ctx;
+    pthread_mutex_lock(&s->lock);
+    for (nci_plan_run *r = s->runs; r; r = r->next)
+        nci_run_news(r);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+static ncg_status start(nci_scheduler *s, ncg_error *err)
+{
+    const nci_scheduler_options *o = &s->options;
+    NCI_TRY(nci_keys_derive(o->secret, o->cluster, &s->keys, err));
+    nci_net_options net = {.name = "scheduler",
+                           .keys = s->keys,
+                           .epoch = o->epoch,
+                           .hooks = {.ctx = s,
+                                     .ready = on_ready,
+                                     .message = on_message,
+                                     .closed = on_closed,
+                                     .silence = on_silence,
+                                     .note = on_note}};
+    NCI_TRY(nci_errands_create(&s->plans, err));
+    NCI_TRY(nci_net_create(&net, &s->net, err));
+    NCI_TRY(nci_net_timer_start(s->net, TICK_MS, true, on_tick, s, &s->tick,
+                                err));
+    NCI_TRY(nci_net_timer_start(s->net, NEWS_MS, true, on_news, s, &s->news,
+                                err));
+    return nci_net_listen(s->net, o->interface, o->port, NCI_MAY_ALL,
+                          s->address, err);
+}
+
+ncg_status nci_scheduler_create(const nci_scheduler_options *options,
+                                const nci_plan_host *host, nci_scheduler **out,
+                                ncg_error *err)
+{
+    nci_scheduler *s = nci_calloc(1, sizeof *s);
+    if (!s)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    s->options = *options;
+    s->host = host;
+    pthread_mutex_init(&s->lock, NULL);
+    nci_cond_init(&s->changed);
+    ncg_status st = start(s, err);
+    if (st)
+        nci_scheduler_destroy(&s);
+    else
+        *out = s;
+    return st;
+}
+
+void nci_scheduler_destroy(nci_scheduler **slot)
+{
+    nci_scheduler *s = *slot;
+    *slot = NULL;
+    if (!s)
+        return;
+    pthread_mutex_lock(&s->lock);
+    s->is_ending = true;
+    stop_all(s);
+    pthread_mutex_unlock(&s->lock);
+    nci_errands_free(&s->plans);
+    if (s->tick)
+        nci_net_timer_stop(&s->tick);
+    if (s->news)
+        nci_net_timer_stop(&s->news);
+    if (s->net)
+        nci_net_destroy(&s->net);
+    while (s->runs) {
+        nci_plan_run *next = s->runs->next;
+        nci_run_free(s->runs);
+        s->runs = next;
+    }
+    for (size_t i = 0; i < s->nrolls; i++)
+        nci_batch_fini(&s->rolls[i].orders);
+    nci_free(s->rolls);
+    nci_keys_wipe(&s->keys);
+    pthread_cond_destroy(&s->changed);
+    pthread_mutex_destroy(&s->lock);
+    nci_free(s);
+}
+
+const char *nci_scheduler_addresses(const nci_scheduler *s)
+{
+    return s->address;
+}
+
+bool nci_scheduler_is_stopped(nci_scheduler *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool is_stopped = s->is_stopped;
+    pthread_mutex_unlock(&s->lock);
+    return is_stopped;
+}

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Chunks of a worker that come and go: fetched from peers, asked for by them,
+ * written to the local disk and read back, put where all workers can read them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "engine/cluster/worker_internal.h"
+
+/* Ends a piece of work outside the pool, unlocks. The run was held for it. */
+static void finish_quietly(nci_hand_run *r)
+{
+    nci_hand *hand = r->hand;
+    nci_hand_apply_locked(r, NULL);
+    nci_hand_leave(r);
+    pthread_mutex_lock(&hand->lock);
+    nci_hand_run_release_locked(&r);
+    pthread_mutex_unlock(&hand->lock);
+}
+
+/* The same; the machine learns of it. */
+static void finish(nci_hand_run *r, const nci_worker_event *event)
+{
+    nci_hand_event_locked(r, event);
+    finish_quietly(r);
+}
+
+/* ---- fetching ------------------------------------------------------------ */
+
+typedef struct nci_hand_fetch {
+    nci_hand_run *run;
+    int64_t task;
+    uint32_t attempt;
+    uint64_t id;
+    struct nci_hand_fetch *next;
+} fetch;
+
+static void unlist(nci_hand_run *r, const fetch *f)
+{
+    fetch **at = &r->fetches;
+    while (*at && *at != f)
+        at = &(*at)->next;
+    if (*at)
+        *at = f->next;
+}
+
+static void fetched(void *ctx, nci_buf *chunk, const ncg_error *why)
+{
+    fetch *f = ctx;
+    nci_hand_run *r = f->run;
+    nci_worker_event event = {.kind = NCI_WORKER_ARRIVED,
+                              .task = f->task,
+                              .attempt = f->attempt,
+                              .status = chunk ? NCG_OK : why->status};
+    nci_buf *mine = nci_buf_retain(chunk);
+    pthread_mutex_lock(&r->hand->lock);
+    unlist(r, f);
+    nci_free(f);
+    if (mine && !nci_hand_keep_locked(r, event.task, &mine))
+        event.status = NCG_ENOMEM;
+    nci_hand_trash_locked(r, mine);
+    finish(r, &event);
+}
+
+static const char *addresses_of(const nci_hand *hand, uint32_t number)
+{
+    for (size_t i = 0; i < hand->roster.count; i++)
+        if (hand->roster.entries[i].number == number)
+            return hand->roster.entries[i].addresses;
+    return NULL;
+}
+
+static ncg_status begin_fetch(nci_hand_run *r, const nci_worker_action *action,
+                              ncg_error *err)
+{
+    nci_fetch_spec spec = {.addresses = addresses_of(r->hand, action->from),
+                           .role = NCI_PEER_WORKER,
+                           .key = {r->space, action->task},
+                           .nbytes = action->bytes};
+    if (!spec.addresses)
+        return nci_fail(err, NCG_ENET, "worker %u is not known here",
+                        action->from);
+    fetch *f = nci_alloc(sizeof *f);
+    if (!f)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    *f = (fetch){r, action->task, action->attempt, 0, r->fetches};
+    ncg_status st = nci_fetch(r->hand->net, &spec, fetched, f, &f->id, err);
+    if (st) {
+        nci_free(f);
+        return st;
+    }
+    r->fetches = f;
+    r->refs++;
+    return NCG_OK;
+}
+
+void nci_hand_abort_locked(nci_hand_run *r, const nci_worker_action *action)
+{
+    for (const fetch *f = r->fetches; f; f = f->next)
+        if (f->task == action->task && f->attempt == action->attempt)
+            nci_fetch_abort(r->hand->net, f->id);
+}
+
+void nci_hand_fetch_locked(nci_hand_run *r, const nci_worker_action *action)
+{
+    ncg_error err;
+    nci_worker_event event = {.kind = NCI_WORKER_ARRIVED,
+                              .task = action->task,
+                              .attempt = action->attempt};
+    if (action->from == NCI_CHECKPOINT) {
+        nci_hand_disk_locked(r, action);
+        return;
+    }
+    event.status = begin_fetch(r, action, &err);
+    if (event.status)
+        nci_hand_event_locked(r, &event);
+}
+
+/* ---- answering ----------------------------------------------------------- */
+
+static bool take_question(nci_hand_run *r, uint64_t request)
+{
+    for (size_t i = 0; i < r->nquestions; i++)
+        if (r->questions[i] == request) {
+            r->questions[i] = r->questions[--r->nquestions];
+            return true;
+        }
+    return false;
+}
+
+/* An answer on its way out: its chunk is counted until it has been sent. */
+typedef struct outgoing {
+    nci_hand_run *run;
+    int64_t task;
+    uint64_t request;
+} outgoing;
+
+static void sent(void *ctx)
+{
+    outgoing o = *(outgoing *)ctx;
+    nci_worker_event event = {
+        .kind = NCI_WORKER_SERVED, .task = o.task, .request = o.request};
+    nci_free(ctx);
+    pthread_mutex_lock(&o.run->hand->lock);
+    finish(o.run, &event);
+}
+
+static ncg_status serve_chunk(nci_hand_run *r, const nci_worker_action *action,
+                              nci_buf *chunk, ncg_error *err)
+{
+    outgoing *o = nci_alloc(sizeof *o);
+    if (!o)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    *o = (outgoing){r, action->task, action->request};
+    r->refs++;
+    nci_serve_buf(r->hand->net, action->request, chunk, sent, o);
+    return NCG_OK;
+}
+
+void nci_hand_answer_locked(nci_hand_run *r, const nci_worker_action *action)
+{
+    ncg_error err;
+    nci_worker_event event = {.kind = NCI_WORKER_SERVED,
+                              .task = action->task,
+                              .request = action->request};
+    nci_buf *chunk = nci_task_map_get(&r->store, action->task);
+    ncg_status st = NCG_OK;
+    bool serves = action->kind == NCI_WORKER_SERVE;
+    if (!take_question(r, action->request))
+        return; /* the peer is gone */
+    if (serves && !chunk && action->on_disk) {
+        nci_hand_disk_locked(r, action);
+        return;
+    }
+    if (!serves || !chunk)
+        st = nci_fail(&err, NCG_ENOTFOUND, "the chunk is not here");
+    else
+        st = serve_chunk(r, action, chunk, &err);
+    if (!st)
+        return; /* SERVED follows */
+    nci_serve_fail(r->hand->net, action->request, &err);
+    if (serves)
+        nci_hand_event_locked(r, &event);
+}
+
+static nci_hand_run *run_of_space(nci_hand *hand, nci_token space)
+{
+    for (nci_hand_run *r = hand->runs; r; r = r->next)
+        if (nci_token_equal(r->space, space))
+            return r;
+    return NULL;
+}
+
+static bool remember(nci_hand_run *r, uint64_t request)
+{
+    if (!nci_grow(&r->questions, &r->questions_capacity, r->nquestions + 1,
+                  sizeof *r->questions))
+        return false;
+    r->questions[r->nquestions++] = request;
+    return true;
+}
+
+void nci_hand_wanted(void *ctx, uint64_t request, const nci_chunk_key *key)
+{
+    nci_hand *hand = ctx;
+    ncg_error err;
+    pthread_mutex_lock(&hand->lock);
+    nci_hand_run *r = run_of_space(hand, key->space);
+    bool is_known = r && key->chunk >= 0 && key->chunk < r->hosted.plan->ntasks;
+    if (!is_known || !remember(r, request)) {
+        pthread_mutex_unlock(&hand->lock);
+        nci_fail(&err, NCG_ENOTFOUND, "this worker has no such chunk");
+        nci_serve_fail(hand->net, request, &err);
+        return;
+    }
+    r->refs++;
+    nci_worker_event event = {.kind = NCI_WORKER_WANTED,
+                              .task = key->chunk,
+                              .request = request};
+    finish(r, &event);
+}
+
+void nci_hand_gone(void *ctx, uint64_t request)
+{
+    nci_hand *hand = ctx;
+    nci_worker_event event = {.kind = NCI_WORKER_GONE, .request = request};
+    pthread_mutex_lock(&hand->lock);
+    for (nci_hand_run *r = hand->runs; r; r = r->next)
+        if (take_question(r, request)) {
+            r->refs++;
+            finish(r, &event);
+            return;
+        }
+    pthread_mutex_unlock(&hand->lock);
+}
+
+/* ---- disks --------------------------------------------------------------- */
+
+typedef struct disk_work {
+    nci_hand_run *run;
+    nci_worker_action action;
+    nci_buf *chunk;   /* to be written, or what was read */
+    nci_extent *copy; /* to be read (borrowed), or what was written */
+} disk_work;
+
+static ncg_status checkpoint_path(const nci_hand_run *r, int64_t task,
+                                  char out[PATH_MAX], ncg_error *err)
+{
+    const char *folder = r->hand->options->checkpoint_directory;
+    int n = snprintf(out, PATH_MAX, "%s/ncgraph-%016llx%016llx-%lld.chunk",
+                     folder ? folder : "", (unsigned long long)r->space.high,
+                     (unsigned long long)r->space.low, (long long)task);
+    if (!folder || n < 0 || n >= PATH_MAX)
+        return nci_fail(err, NCG_EOUTPUT, "no directory for checkpoints");
+    return NCG_OK;
+}
+
+static ncg_status write_file(const char *path, const nci_buf *chunk,
+                             ncg_error *err)
+{
+    char name[PATH_MAX + 32];
+    const char *data = nci_buf_data(chunk);
+    size_t left = nci_buf_size(chunk);
+    snprintf(name, sizeof name, "%s.%ld", path, (long)getpid());
+    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+                  0600);
+    bool is_good = fd >= 0;
+    while (is_good && left) {
+        ssize_t n = write(fd, data, left);
+        is_good = n > 0 || (n < 0 && errno == EINTR);
+        data += n > 0 ? n : 0;
+        left -= n > 0 ? (size_t)n : 0;
+    }
+    is_good = is_good && !fsync(fd);
+    int sys = errno;
+    if (fd >= 0)
+        close(fd);
+    if (is_good && !rename(name, path))
+        return NCG_OK;
+    unlink(name);
+    return nci_fail_sys(err, NCG_EOUTPUT, sys, "cannot write %s: %s", path,
+                        strerror(sys));
+}
+
+static ncg_status read_file(const char *path, int64_t nbytes, nci_buf **out,
+                            ncg_error *err)
+{
+    struct stat info;
+    size_t at = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return nci_fail_sys(err, nci_from_errno(errno), errno, "%s: %s", path,
+                            strerror(errno));
+    ncg_status st = NCG_OK;
+    if (fstat(fd, &info) || info.st_size != nbytes)
+        st = nci_fail(err, NCG_ECORRUPT, "%s is not as long as it should be",
+                      path);
+    if (!st)
+        st = nci_buf_create((size_t)nbytes, out, err);
+    while (!st && at < (size_t)nbytes) {
+        ssize_t n = read(fd, (char *)nci_buf_data(*out) + at,
+                         (size_t)nbytes - at);
+        if (n <= 0 && errno != EINTR)
+            st = nci_fail_sys(err, NCG_EIO, errno, "cannot read %s", path);
+        at += n > 0 ? (size_t)n : 0;
+    }
+    close(fd);
+    if (st)
+        nci_buf_release(out);
+    return st;
+}
+
+static ncg_status work_off(disk_work *d, ncg_error *err)
+{
+    nci_hand_run *r = d->run;
+    char path[PATH_MAX];
+    switch (d->action.kind) {
+    case NCI_WORKER_WRITE:
+        return nci_spill_file_write(r->spill, d->chunk, &d->copy, err);
+    case NCI_WORKER_READ_BACK:
+    case NCI_WORKER_SERVE:
+        return nci_spill_file_read(r->spill, d->copy, &d->chunk, err);
+    case NCI_WORKER_CHECKPOINT:
+        NCI_TRY(checkpoint_path(r, d->action.task, path, err));
+        return write_file(path, d->chunk, err);
+    default: /* FETCH from there */
+        NCI_TRY(checkpoint_path(r, d->action.task, path, err));
+        return read_file(path, d->action.bytes, &d->chunk, err);
+    }
+}
+
+/* What was read goes into the store, what was written into the list of copies.
+ */
+static ncg_status settle_locked(disk_work *d)
+{
+    nci_hand_run *r = d->run;
+    if (d->action.kind == NCI_WORKER_WRITE) {
+        if (!nci_task_map_reserve(&r->disk)) {
+            nci_spill_file_drop(r->spill, &d->copy);
+            return NCG_ENOMEM;
+        }
+        nci_hand_drop_copy_locked(r, d->action.task);
+        nci_task_map_put(&r->disk, d->action.task, d->copy);
+    } else if (d->action.kind != NCI_WORKER_CHECKPOINT &&
+               d->action.kind != NCI_WORKER_SERVE &&
+               !nci_hand_keep_locked(r, d->action.task, &d->chunk)) {
+        return NCG_ENOMEM;
+    }
+    return NCG_OK;
+}
+
+static nci_worker_event_kind answer_to(nci_worker_action_kind kind)
+{
+    switch (kind) {
+    case NCI_WORKER_READ_BACK:
+        return NCI_WORKER_READ;
+    case NCI_WORKER_FETCH:
+        return NCI_WORKER_ARRIVED;
+    case NCI_WORKER_SERVE:
+        return NCI_WORKER_SERVED;
+    default:
+        return NCI_WORKER_WRITTEN;
+    }
+}
+
+static void disk_errand(void *ctx)
+{
+    disk_work *d = ctx;
+    nci_hand_run *r = d->run;
+    ncg_error err;
+    nci_worker_event event = {.kind = answer_to(d->action.kind),
+                              .task = d->action.task,
+                              .attempt = d->action.attempt};
+    event.request = d->action.request;
+    nci_error_clear(&err);
+    event.status = work_off(d, &err);
+    if (event.status && r->hand->options->note)
+        r->hand->options->note(r->hand->options->note_ctx, err.message);
+    pthread_mutex_lock(&r->hand->lock);
+    r->hand->errands--;
+    if (!event.status)
+        event.status = settle_locked(d);
+    bool serves = d->action.kind == NCI_WORKER_SERVE;
+    if (serves && !event.status)
+        event.status = serve_chunk(r, &d->action, d->chunk, &err);
+    if (serves && event.status)
+        nci_serve_fail(r->hand->net, d->action.request, &err);
+    nci_hand_trash_locked(r, d->chunk);
+    nci_free(d);
+    if (!serves || event.status)
+        finish(r, &event);
+    else
+        finish_quietly(r); /* SERVED follows */
+}
+
+/* The file for spilled chunks is made with the first of them. */
+static ncg_status need_spill(nci_hand_run *r, ncg_error *err)
+{
+    if (r->spill)
+        return NCG_OK;
+    return nci_spill_file_create(r->hand->options->spill_directory, &r->spill,
+                                 err);
+}
+
+void nci_hand_disk_locked(nci_hand_run *r, const nci_worker_action *action)
+{
+    ncg_error err;
+    ncg_status st = NCG_OK;
+    bool writes = action->kind == NCI_WORKER_WRITE ||
+                  action->kind == NCI_WORKER_CHECKPOINT;
+    disk_work *d = nci_calloc(1, sizeof *d);
+    if (d)
+        *d = (disk_work){.run = r, .action = *action};
+    if (!d)
+        st = nci_fail(&err, NCG_ENOMEM, "out of memory");
+    else if (writes)
+        d->chunk = nci_buf_retain(nci_task_map_get(&r->store, action->task));
+    else if (action->kind == NCI_WORKER_READ_BACK ||
+             action->kind == NCI_WORKER_SERVE)
+        d->copy = nci_task_map_get(&r->disk, action->task);
+    if (!st && action->kind == NCI_WORKER_WRITE)
+        st = need_spill(r, &err);
+    if (!st)
+        st = nci_errands_add(r->hand->disk, disk_errand, d, &err);
+    if (!st) {
+        r->refs++;
+        r->hand->errands++;
+        return;
+    }
+    if (d)
+        nci_hand_trash_locked(r, d->chunk);
+    nci_free(d);
+    nci_worker_event event = {.kind = answer_to(action->kind),
+                              .task = action->task,
+                              .attempt = action->attempt,
+                              .request = action->request,
+                              .status = st};
+    if (action->kind == NCI_WORKER_SERVE)
+        nci_serve_fail(r->hand->net, action->request, &err);
+    nci_hand_event_locked(r, &event);
+}
+
+void nci_hand_drop_copy_locked(nci_hand_run *r, int64_t task)
+{
+    nci_extent *copy = nci_task_map_remove(&r->disk, task);
+    if (copy)
+        nci_spill_file_drop(r->spill, &copy);
+}
+
+void nci_hand_drop_checkpoint(nci_hand_run *r, int64_t task)
+{
+    char path[PATH_MAX];
+    if (!checkpoint_path(r, task, path, NULL))
+        unlink(path);
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_ENGINE_CLUSTER_WORKER_INTERNAL_H
+#define NCI_ENGINE_CLUSTER_WORKER_INTERNAL_H
+/*
+ * worker.c: the process, its connection, its runs. worker_run.c: one run, the
+ * machine's actions and what they lead to. worker_chunk.c: chunks that come
+ * and go, over the net and on disks.
+ *
+ * One lock guards everything of a worker; nothing that takes long happens
+ * under it. A run is counted: the list, jobs, fetches, errands and questions
+ * of peers hold it.
+ */
+#include <pthread.h>
+
+#include "engine/cluster/dialogue.h"
+#include "engine/cluster/errands.h"
+#include "engine/cluster/worker.h"
+#include "engine/costs.h"
+#include "engine/lane.h"
+#include "engine/net/exchange.h"
+#include "engine/sched/worker.h"
+#include "engine/spill_file.h"
+
+typedef struct nci_hand nci_hand; /* a worker process */
+
+typedef struct nci_hand_run {
+    nci_hand *hand;
+    uint32_t id;
+    int refs;
+    nci_buf *body; /* of the plan's message */
+    nci_plan_message message;
+    nci_hosted hosted;
+    nci_token space;
+    nci_costs costs;
+    nci_work work;
+    nci_lane_run tasks;
+    nci_worker *machine;
+    nci_worker_actions actions;
+    nci_task_map store, disk; /* task -> chunk; -> its copy on disk */
+    nci_spill_file *spill;    /* NULL until the first */
+    nci_batch outbox;
+    uint64_t *questions; /* of peers, for chunks; not answered */
+    size_t nquestions, questions_capacity;
+    struct nci_hand_fetch *fetches; /* under way */
+    nci_buf **trash; /* let go of when the lock is free */
+    size_t ntrash, trash_capacity;
+    int active; /* jobs on the pool */
+    _Atomic bool stopping;
+    bool is_broken; /* memory ran out in the machine */
+    struct nci_hand_run *next;
+} nci_hand_run;
+
+struct nci_hand {
+    nci_executor *executor;
+    const nci_plan_host *host;
+    const nci_work_options *options;
+    nci_keys keys;
+    nci_net *net;
+    nci_errands *plans, *disk;
+    nci_net_timer *tick;
+    char addresses[NCI_NET_ADDRESSES];
+
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t changed;
+    nci_conn_id conn; /* to the scheduler */
+    bool is_ready, is_closed, is_leaving, is_ending;
+    ncg_error why; /* it was closed */
+    nci_roster roster;
+    nci_hand_run *runs;
+    uint32_t forgotten; /* runs up to here are over */
+    int active;         /* jobs of all runs */
+    int errands;        /* under way */
+};
+
+/* ---- worker_run.c: the lock is held where the name ends in _locked */
+
+/* nci_hand_open begins to open the plan of a message. */
+void nci_hand_open(nci_hand *hand, const nci_message *message);
+nci_hand_run *nci_hand_find_locked(nci_hand *hand, uint32_t run);
+void nci_hand_orders(nci_hand *hand, const nci_message *message);
+void nci_hand_forget_locked(nci_hand *hand, nci_hand_run *run);
+/* nci_hand_event_locked tells the machine; its actions wait in the run. */
+void nci_hand_event_locked(nci_hand_run *run, const nci_worker_event *event);
+/* nci_hand_apply_locked carries out what waits. With `mine` the first task to
+ * start is left to the caller, true when there is one. */
+bool nci_hand_apply_locked(nci_hand_run *run, nci_worker_action *mine);
+/* nci_hand_leave sends what waits, unlocks and lets go. */
+void nci_hand_leave(nci_hand_run *run);
+/* nci_hand_keep_locked puts a chunk into the store, which takes it. */
+bool nci_hand_keep_locked(nci_hand_run *run, int64_t task, nci_buf **chunk);
+void nci_hand_trash_locked(nci_hand_run *run, nci_buf *chunk);
+void nci_hand_run_release_locked(nci_hand_run **run);
+/* nci_hand_failure tells the scheduler the words of an error. */
+void nci_hand_failure(nci_hand *hand, uint32_t run, int64_t task,
+                      const ncg_error *error);
+
+/* ---- worker_chunk.c */
+
+void nci_hand_fetch_locked(nci_hand_run *run, const nci_worker_action *action);
+void nci_hand_answer_locked(nci_hand_run *run,
+                            const nci_worker_action *action);
+void nci_hand_disk_locked(nci_hand_run *run, const nci_worker_action *action);
+void nci_hand_drop_copy_locked(nci_hand_run *run, int64_t task);
+void nci_hand_drop_checkpoint(nci_hand_run *run, int64_t task);
+void nci_hand_abort_locked(nci_hand_run *run, const nci_worker_action *action);
+/* For nci_net_serve. */
+void nci_hand_wanted(void *hand, uint64_t request, const nci_chunk_key *key);
+void nci_hand_gone(void *hand, uint64_t request);
+
+#endif

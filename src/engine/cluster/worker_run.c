@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One run on a worker: opening its plan, the machine's actions, its tasks on
+ * the pool.
+ */
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "engine/cluster/worker_internal.h"
+#include "graph/codec_output.h"
+
+/* ---- life ---------------------------------------------------------------- */
+
+static void run_free(nci_hand_run *r)
+{
+    for (size_t i = 0; i < r->store.capacity; i++) {
+        nci_buf *chunk = r->store.slots[i].value;
+        nci_buf_release(&chunk);
+    }
+    nci_task_map_fini(&r->store);
+    for (size_t i = 0; i < r->disk.capacity; i++) {
+        nci_extent *copy = r->disk.slots[i].value;
+        nci_spill_file_drop(r->spill, &copy);
+    }
+    nci_task_map_fini(&r->disk);
+    nci_spill_file_free(&r->spill);
+    while (r->ntrash)
+        nci_buf_release(&r->trash[--r->ntrash]);
+    nci_free(r->trash);
+    nci_free(r->questions);
+    nci_free(r->actions.items);
+    nci_batch_fini(&r->outbox);
+    nci_worker_free(&r->machine);
+    if (r->hosted.plan)
+        r->hand->host->close(r->hand->host->ctx, &r->hosted);
+    nci_free(r->message.forms);
+    nci_buf_release(&r->body);
+    nci_free(r);
+}
+
+void nci_hand_run_release_locked(nci_hand_run **slot)
+{
+    nci_hand_run *r = *slot;
+    *slot = NULL;
+    if (r && --r->refs == 0)
+        run_free(r);
+}
+
+nci_hand_run *nci_hand_find_locked(nci_hand *hand, uint32_t run)
+{
+    for (nci_hand_run *r = hand->runs; r; r = r->next)
+        if (r->id == run)
+            return r;
+    return NULL;
+}
+
+void nci_hand_forget_locked(nci_hand *hand, nci_hand_run *run)
+{
+    nci_hand_run **at = &hand->runs;
+    while (*at && *at != run)
+        at = &(*at)->next;
+    if (!*at)
+        return;
+    *at = run->next;
+    atomic_store(&run->stopping, true);
+    for (size_t i = 0; i < run->nquestions; i++) {
+        ncg_error over;
+        nci_fail(&over, NCG_ENOTFOUND, "the computation is over");
+        nci_serve_fail(hand->net, run->questions[i], &over);
+    }
+    run->nquestions = 0;
+    nci_hand_run_release_locked(&run);
+}
+
+void nci_hand_failure(nci_hand *hand, uint32_t run, int64_t task,
+                      const ncg_error *error)
+{
+    nci_pack pack = {0};
+    nci_failure_pack(&pack, task, error);
+    nci_dialogue_send(hand->net, hand->conn, NCI_WIRE_FAILED, run, &pack, NULL);
+}
+
+/* ---- opening ------------------------------------------------------------- */
+
+static ncg_status kernel_run(void *ctx, const nci_task_env *env, int64_t task,
+                             const nci_dep *deps, int64_t ndeps, nci_buf **out,
+                             ncg_error *err)
+{
+    const nci_costs *costs = ctx;
+    ncg_status st = nci_kernel_run(env, task, deps, ndeps, out, err);
+    for (int i = 0; st && i < costs->retries; i++) {
+        if (st == NCG_ECANCELED || atomic_load(env->cancelled))
+            break;
+        nci_error_clear(err);
+        st = nci_kernel_run(env, task, deps, ndeps, out, err);
+    }
+    return st;
+}
+
+static ncg_status encode(void *ctx, int output, const int64_t *index,
+                         const int64_t *count, nci_buf *chunk_take,
+                         nci_buf **out, ncg_error *err)
+{
+    const nci_plan_message *m = ctx;
+    (void)index;
+    if (output < 0 || output >= m->nforms)
+        return nci_fail(err, NCG_EBUG, "output %d is unknown", output);
+    const nci_encoding *form = &m->forms[output];
+    NCI_TRY(nci_encode_chunk(&form->var, form->level, count,
+                             nci_buf_data(chunk_take), out, err));
+    nci_buf_release(&chunk_take);
+    return NCG_OK;
+}
+
+/* Forms come over the net: a chunk must fit into what it is padded to. */
+static ncg_status check_forms(const nci_hand_run *r, ncg_error *err)
+{
+    const nci_plan *plan = r->hosted.plan;
+    const nci_plan_message *m = &r->message;
+    if (m->nforms && m->nforms != plan->noutputs)
+        return nci_fail(err, NCG_ENET, "a plan of %d outputs with %d forms",
+                        plan->noutputs, m->nforms);
+    for (int i = 0; i < m->nforms; i++) {
+        const nci_layer *layer = &plan->layers[plan->outputs[i]];
+        const nci_write_var *v = &m->forms[i].var;
+        if (v->rank != layer->grid.rank || v->dtype != layer->store.to)
+            return nci_fail(err, NCG_ENET, "output %d has another form", i);
+    }
+    return NCG_OK;
+}
+
+static ncg_status open_plan(nci_hand_run *r, ncg_error *err)
+{
+    const nci_plan_host *host = r->hand->host;
+    nci_unpack in = {.data = nci_buf_data(r->body),
+                     .size = nci_buf_size(r->body)};
+    NCI_TRY(nci_plan_message_unpack(&in, &r->message, err));
+    NCI_TRY(host->open(host->ctx, r->message.bytes, r->message.nbytes,
+                       &r->hosted, err));
+    if (!nci_token_equal(nci_plan_hash(r->hosted.plan), r->message.hash))
+        return nci_fail(err, NCG_EMISMATCH,
+                        "this worker comes to another plan than the client: "
+                        "are both the same version of ncgraph?");
+    NCI_TRY(check_forms(r, err));
+    r->space = nci_run_space(r->message.hash, r->id);
+    return NCG_OK;
+}
+
+static void prepare(nci_hand_run *r)
+{
+    nci_executor *x = r->hand->executor;
+    r->costs = (nci_costs){r->hosted.plan, r->hosted.sources, x->kernels,
+                           r->message.nforms > 0, r->message.retries};
+    r->work = (nci_work){&r->costs, kernel_run, nci_costs_scratch,
+                         nci_costs_threads, 0};
+    r->tasks = (nci_lane_run){.executor = x,
+                              .plan = r->hosted.plan,
+                              .sources = r->hosted.sources,
+                              .work = &r->work,
+                              .limit = x->limit,
+                              .stopping = &r->stopping,
+                              .encode = r->message.nforms ? encode : NULL,
+                              .encode_ctx = &r->message};
+}
+
+/* The pool's queues are as long as one run needs: others must have ended. */
+static void wait_for_pool_locked(nci_hand *hand)
+{
+    while (hand->active > 0 && !hand->is_ending)
+        pthread_cond_wait(&hand->changed, &hand->lock);
+}
+
+static ncg_status start_locked(nci_hand_run *r, ncg_error *err)
+{
+    nci_hand *hand = r->hand;
+    nci_sched_costs costs = {&r->costs, nci_costs_scratch, nci_costs_threads};
+    nci_pack pack = {0};
+    wait_for_pool_locked(hand);
+    if (r->id <= hand->forgotten || hand->is_ending)
+        return nci_fail(err, NCG_ECANCELED, "the computation is over");
+    NCI_TRY(nci_worker_create(r->hosted.plan, &costs, hand->roster.number,
+                              hand->executor->threads, hand->executor->limit,
+                              &r->machine, err));
+    r->next = hand->runs;
+    hand->runs = r;
+    r->refs++;
+    nci_pack_i64(&pack, (int64_t)r->message.hash.low);
+    nci_pack_i64(&pack, (int64_t)r->message.hash.high);
+    return nci_dialogue_send(hand->net, hand->conn, NCI_WIRE_JOIN, r->id, &pack,
+                             err);
+}
+
+static void open_errand(void *ctx)
+{
+    nci_hand_run *r = ctx;
+    nci_hand *hand = r->hand;
+    ncg_error err;
+    nci_error_clear(&err);
+    ncg_status st = open_plan(r, &err);
+    if (!st)
+        prepare(r);
+    pthread_mutex_lock(&hand->lock);
+    if (!st)
+        st = start_locked(r, &err);
+    if (st && st != NCG_ECANCELED) {
+        err.status = st;
+        nci_hand_failure(hand, r->id, -1, &err);
+    }
+    hand->errands--;
+    nci_hand_run_release_locked(&r);
+    pthread_cond_broadcast(&hand->changed);
+    pthread_mutex_unlock(&hand->lock);
+}
+
+void nci_hand_open(nci_hand *hand, const nci_message *message)
+{
+    ncg_error err;
+    ncg_status st = NCG_OK;
+    nci_hand_run *r = nci_calloc(1, sizeof *r);
+    if (r) {
+        *r = (nci_hand_run){.hand = hand,
+                            .id = message->request,
+                            .refs = 1,
+                            .body = nci_buf_retain(message->body)};
+        pthread_mutex_lock(&hand->lock);
+        hand->errands++;
+        pthread_mutex_unlock(&hand->lock);
+        st = nci_errands_add(hand->plans, open_errand, r, &err);
+    }
+    if (r && !st)
+        return;
+    nci_fail(&err, NCG_ENOMEM, "out of memory");
+    nci_hand_failure(hand, message->request, -1, &err);
+    pthread_mutex_lock(&hand->lock);
+    hand->errands -= r != NULL;
+    nci_hand_run_release_locked(&r);
+    pthread_mutex_unlock(&hand->lock);
+}
+
+/* ---- chunks at hand ------------------------------------------------------ */
+
+void nci_hand_trash_locked(nci_hand_run *r, nci_buf *chunk)
+{
+    if (!chunk)
+        return;
+    if (nci_grow(&r->trash, &r->trash_capacity, r->ntrash + 1,
+                 sizeof *r->trash))
+        r->trash[r->ntrash++] = chunk;
+    else
+        nci_buf_release(&chunk);
+}
+
+bool nci_hand_keep_locked(nci_hand_run *r, int64_t task, nci_buf **chunk)
+{
+    nci_hand_trash_locked(r, nci_task_map_remove(&r->store, task));
+    if (!nci_task_map_reserve(&r->store))
+        return false;
+    nci_task_map_put(&r->store, task, *chunk);
+    *chunk = NULL;
+    return true;
+}
+
+/* ---- tasks --------------------------------------------------------------- */
+
+static int64_t nanoseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* What a task left is kept, its end told; false: it could not be kept. */
+static void report_locked(nci_hand_run *r, nci_worker_event *event,
+                          nci_buf **out, ncg_error *err)
+{
+    event->bytes = (int64_t)nci_buf_size(*out);
+    if (!event->status && !nci_hand_keep_locked(r, event->task, out))
+        event->status = nci_fail(err, NCG_ENOMEM, "out of memory");
+    if (event->status && event->status != NCG_ECANCELED) {
+        err->status = event->status;
+        nci_hand_failure(r->hand, r->id, event->task, err);
+    }
+    nci_hand_event_locked(r, event);
+}
+
+static void do_task(nci_hand_run *r, nci_lane *lane,
+                    const nci_worker_action *action)
+{
+    ncg_error err;
+    nci_buf *out = NULL;
+    nci_worker_event event = {.kind = NCI_WORKER_ENDED,
+                              .task = action->task,
+                              .attempt = action->attempt};
+    pthread_mutex_lock(&r->hand->lock);
+    nci_lane_gather(lane, r->hosted.plan, &r->store, action->task);
+    pthread_mutex_unlock(&r->hand->lock);
+    int64_t start = nanoseconds();
+    nci_error_clear(&err);
+    event.status = nci_lane_execute(&r->tasks, lane, action->task,
+                                    action->threads, &out, &err);
+    event.spent = nanoseconds() - start;
+    if (event.status)
+        nci_buf_release(&out);
+    pthread_mutex_lock(&r->hand->lock);
+    report_locked(r, &event, &out, &err);
+    nci_hand_trash_locked(r, out);
+}
+
+/* Runs tasks as long as the end of one leads to the next. */
+static void run_job(const nci_job *job, int thread)
+{
+    nci_hand_run *r = job->ctx;
+    nci_hand *hand = r->hand;
+    nci_lane *lane = &hand->executor->lanes[thread];
+    nci_worker_action action = {
+        .task = job->task, .attempt = job->attempt, .threads = job->threads};
+    bool go_on = true;
+    while (go_on) {
+        do_task(r, lane, &action);
+        go_on = nci_hand_apply_locked(r, &action);
+        nci_hand_leave(r);
+    }
+    pthread_mutex_lock(&hand->lock);
+    r->active--;
+    hand->active--;
+    nci_hand_run_release_locked(&r);
+    pthread_cond_broadcast(&hand->changed);
+    pthread_mutex_unlock(&hand->lock);
+}
+
+static void submit_locked(nci_hand_run *r, const nci_worker_action *action)
+{
+    nci_job job = {.run = run_job,
+                   .ctx = r,
+                   .task = action->task,
+                   .attempt = action->attempt,
+                   .threads = action->threads};
+    r->refs++;
+    r->active++;
+    r->hand->active++;
+    nci_pool_submit(r->hand->executor->pool, -1, &job);
+}
+
+/* ---- actions ------------------------------------------------------------- */
+
+void nci_hand_event_locked(nci_hand_run *r, const nci_worker_event *event)
+{
+    if (!r->is_broken &&
+        nci_worker_handle(r->machine, event, &r->actions, NULL))
+        r->is_broken = true;
+}
+
+static void tell_locked(nci_hand_run *r, const nci_event *event)
+{
+    nci_batch_event(&r->outbox, event);
+}
+
+static void act_locked(nci_hand_run *r, const nci_worker_action *action)
+{
+    switch (action->kind) {
+    case NCI_WORKER_START:
+        submit_locked(r, action);
+        break;
+    case NCI_WORKER_FETCH:
+        nci_hand_fetch_locked(r, action);
+        break;
+    case NCI_WORKER_SERVE:
+    case NCI_WORKER_REFUSE:
+        nci_hand_answer_locked(r, action);
+        break;
+    case NCI_WORKER_WRITE:
+    case NCI_WORKER_READ_BACK:
+    case NCI_WORKER_CHECKPOINT:
+        nci_hand_disk_locked(r, action);
+        break;
+    case NCI_WORKER_DROP:
+        nci_hand_trash_locked(r, nci_task_map_remove(&r->store, action->task));
+        break;
+    case NCI_WORKER_DROP_COPY:
+        nci_hand_drop_copy_locked(r, action->task);
+        break;
+    case NCI_WORKER_TELL:
+        tell_locked(r, &action->event);
+        break;
+    case NCI_WORKER_LEAVE:
+        r->hand->is_leaving = true;
+        pthread_cond_broadcast(&r->hand->changed);
+        break;
+    case NCI_WORKER_STOP:
+        atomic_store(&r->stopping, true);
+        break;
+    case NCI_WORKER_ABORT:
+        nci_hand_abort_locked(r, action);
+        break;
+    }
+}
+
+bool nci_hand_apply_locked(nci_hand_run *r, nci_worker_action *mine)
+{
+    bool has_mine = false;
+    /* Carrying out may add to the list. */
+    for (size_t i = 0; i < r->actions.count; i++) {
+        nci_worker_action action = r->actions.items[i];
+        bool starts = action.kind == NCI_WORKER_START;
+        if (starts && r->hand->is_ending)
+            continue;
+        if (starts && mine && !has_mine) {
+            *mine = action;
+            has_mine = true;
+        } else {
+            act_locked(r, &action);
+        }
+    }
+    r->actions.count = 0;
+    return has_mine;
+}
+
+void nci_hand_leave(nci_hand_run *r)
+{
+    nci_hand *hand = r->hand;
+    ncg_error err;
+    nci_buf **trash = r->trash;
+    size_t n = r->ntrash;
+    r->trash = NULL;
+    r->ntrash = r->trash_capacity = 0;
+    if (r->is_broken ||
+        nci_batch_send(&r->outbox, hand->net, hand->conn, NCI_WIRE_DONE,
+                         r->id, &err) == NCG_ENOMEM)
+        nci_net_close(hand->net, hand->conn);
+    pthread_mutex_unlock(&hand->lock);
+    while (n)
+        nci_buf_release(&trash[--n]);
+    nci_free(trash);
+}
+
+/* ---- orders -------------------------------------------------------------- */
+
+static ncg_status obey_locked(nci_hand *hand, nci_hand_run *r,
+                              const uint8_t *record, ncg_error *err)
+{
+    nci_action order;
+    NCI_TRY(nci_order_decode(record, &order, err));
+    if (!r) { /* not about a run */
+        hand->is_leaving |= order.kind == NCI_ACTION_LEAVE;
+        pthread_cond_broadcast(&hand->changed);
+        return NCG_OK;
+    }
+    if (order.kind == NCI_ACTION_DROP_CHECKPOINT) {
+        nci_hand_drop_checkpoint(r, order.task);
+        return NCG_OK;
+    }
+    bool is_of_task = order.kind != NCI_ACTION_DONE &&
+                      order.kind != NCI_ACTION_FAILED &&
+                      order.kind != NCI_ACTION_LEAVE;
+    if (is_of_task &&
+        (order.task < 0 || order.task >= r->hosted.plan->ntasks))
+        return nci_fail(err, NCG_ENET, "an order about task %lld",
+                        (long long)order.task);
+    order.worker = hand->roster.number;
+    if (nci_worker_order(r->machine, &order, &r->actions, err))
+        r->is_broken = true;
+    return NCG_OK;
+}
+
+void nci_hand_orders(nci_hand *hand, const nci_message *message)
+{
+    ncg_error err;
+    ncg_status st = NCG_OK;
+    const uint8_t *records = message->head;
+    pthread_mutex_lock(&hand->lock);
+    nci_hand_run *r = nci_hand_find_locked(hand, message->request);
+    if (message->request && !r) { /* over, as far as this process knows */
+        pthread_mutex_unlock(&hand->lock);
+        return;
+    }
+    if (r)
+        r->refs++;
+    for (size_t at = 0; !st && at + NCI_RECORD_SIZE <= message->nhead;
+         at += NCI_RECORD_SIZE)
+        st = obey_locked(hand, r, records + at, &err);
+    if (st)
+        nci_net_close(hand->net, hand->conn);
+    if (!r) {
+        pthread_mutex_unlock(&hand->lock);
+        return;
+    }
+    nci_hand_apply_locked(r, NULL);
+    nci_hand_leave(r);
+    pthread_mutex_lock(&hand->lock);
+    nci_hand_run_release_locked(&r);
+    pthread_mutex_unlock(&hand->lock);
+}

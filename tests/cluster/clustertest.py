@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Clusters for tests: processes of the real command on this machine."""
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import clitest
+from clitest import write_grid
+
+clitest.need_netcdf()
+
+# mpirun refuses to be run by root unless it is told twice.
+if os.geteuid() == 0:
+    os.environ["OMPI_ALLOW_RUN_AS_ROOT"] = "1"
+    os.environ["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1"
+# A test that itself runs under a launcher starts from nothing.
+for name in list(os.environ):
+    if name.startswith(("PMIX_", "PMI_", "OMPI_COMM", "SLURM_STEP")):
+        del os.environ[name]
+
+
+def need_mpirun():
+    if not shutil.which("mpirun"):
+        clitest.skip("there is no mpirun")
+
+
+def mpirun(n, *words, cwd=None, timeout=120):
+    """The command on n ranks; its exit code, output, messages."""
+    p = subprocess.run(
+        ["mpirun", "-n", str(n), "--oversubscribe", *map(str, words)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, cwd=cwd, timeout=timeout)
+    return clitest.Result(p.returncode, p.stdout.decode(errors="replace"),
+                          p.stderr.decode(errors="replace"))
+
+
+def children(pid):
+    """The processes that a process started."""
+    try:
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+            return [int(word) for word in f.read().split()]
+    except FileNotFoundError:
+        return []
+
+
+class TestCase(clitest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.processes = []
+        self.addCleanup(self.end_all)
+
+    def end_all(self):
+        for p in self.processes:
+            for child in children(p.pid):
+                try:
+                    os.kill(child, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            p.kill()
+            p.wait()
+
+    def inputs(self, files=4, nt=60, nlat=48, nlon=96, chunks=(6, 48, 96)):
+        for i in range(files):
+            write_grid(self.path("in_%d.nc" % i), nt=nt, nlat=nlat, nlon=nlon,
+                       start=nt * i, step=1, chunks=chunks)
+
+    def start(self, *words):
+        with open(self.path("log"), "ab") as log:
+            p = subprocess.Popen([clitest.NCGRAPH, *map(str, words)],
+                                 cwd=self.dir, stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.DEVNULL, stderr=log)
+        self.processes.append(p)
+        return p
+
+    def log(self):
+        with open(self.path("log"), errors="replace") as f:
+            return f.read()
+
+    def wait_until(self, what, seconds=30):
+        end = time.monotonic() + seconds
+        while not what():
+            self.assertLess(time.monotonic(), end, self.log())
+            time.sleep(0.02)
+
+    def cluster(self, *words):
+        p = self.start("cluster", "--scheduler-file", "s.json", "-v", "-j", 1,
+                       *words)
+        self.wait_until(lambda: os.path.exists(self.path("s.json")))
+        return p
+
+    def worker(self, name, *words):
+        p = self.start("worker", "--scheduler-file", "s.json", "-j", 1,
+                       "--name", name, *words)
+        self.wait_until(lambda: "worker %s joined" % name in self.log())
+        return p
+
+    def stop(self, cluster):
+        self.ok("cluster", "stop", "--scheduler-file", "s.json")
+        self.assertEqual(cluster.wait(timeout=30), 0, self.log())
+
+    def same(self, a, b):
+        with open(self.path(a), "rb") as f, open(self.path(b), "rb") as g:
+            self.assertEqual(f.read() == g.read(), True,
+                             "%s and %s differ" % (a, b))

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Workers that die, are stopped, join late and leave early."""
+import glob
+import os
+import random
+import signal
+import subprocess
+import time
+
+import clitest
+import clustertest
+
+STEPS = (":", "anom", "by=month")
+
+
+class Faults(clustertest.TestCase):
+    """Work that takes about a second: slow compression on one core."""
+
+    def setUp(self):
+        super().setUp()
+        self.inputs(files=4, nt=60, nlat=90, nlon=180, chunks=(10, 90, 180))
+        self.ok("in_*.nc", *STEPS, "-q", "-z", "7", "-o", "one.nc",
+                "--no-history")
+
+    def client(self):
+        return self.start("in_*.nc", *STEPS, "-O", "-q", "-z", "7", "-o",
+                          "many.nc", "--no-history", "--scheduler-file",
+                          "s.json")
+
+    def wait_for_chunks(self):
+        """The client's file grows."""
+        def grows():
+            names = [n for n in glob.glob(self.path("*"))
+                     if "many.nc" in n and not n.endswith("/many.nc")]
+            return names or os.path.exists(self.path("many.nc"))
+        self.wait_until(grows)
+
+    def finish(self, client):
+        self.assertEqual(client.wait(timeout=120), 0, self.log())
+        self.same("one.nc", "many.nc")
+        os.unlink(self.path("many.nc"))
+
+    def test_killed_workers(self):
+        chance = random.Random(4)
+        cluster = self.cluster("--exclusive")
+        nannies = [self.worker("w%d" % i) for i in range(3)]
+        for _ in range(4):
+            client = self.client()
+            time.sleep(chance.uniform(0.05, 0.8))
+            for child in clustertest.children(chance.choice(nannies).pid):
+                os.kill(child, signal.SIGKILL)
+            self.finish(client)
+        self.stop(cluster)
+        for nanny in nannies:
+            self.assertEqual(nanny.wait(timeout=30), 0, self.log())
+
+    def test_late_worker_gets_work(self):
+        cluster = self.cluster("--exclusive")
+        self.worker("first")
+        client = self.client()
+        self.wait_for_chunks()
+        self.worker("second")
+        self.finish(client)
+        self.stop(cluster)
+
+    def test_leaving_worker_drains(self):
+        cluster = self.cluster("--exclusive")
+        leaving = self.worker("leaving")
+        self.worker("staying")
+        for number in (signal.SIGTERM, signal.SIGUSR1):
+            client = self.client()
+            self.wait_for_chunks()
+            leaving.send_signal(number)
+            self.finish(client)
+            self.assertEqual(leaving.wait(timeout=30), 0, self.log())
+            leaving = self.worker("leaving%d" % number)
+        self.stop(cluster)
+
+    def test_stopped_worker(self):
+        """Silent for a while (a suspect), then back with its chunks."""
+        cluster = self.cluster("--exclusive")
+        nanny = self.worker("paused")
+        self.worker("other")
+        client = self.client()
+        self.wait_for_chunks()
+        child = clustertest.children(nanny.pid)[0]
+        os.kill(child, signal.SIGSTOP)
+        time.sleep(6)
+        os.kill(child, signal.SIGCONT)
+        self.finish(client)
+        self.finish(self.client())
+        self.stop(cluster)
+
+    def test_client_that_dies(self):
+        cluster = self.cluster("--exclusive")
+        self.worker("w")
+        client = self.client()
+        self.wait_for_chunks()
+        client.kill()
+        client.wait()
+        for name in glob.glob(self.path("*many.nc*")) + \
+                glob.glob(self.path(".*many.nc*")):
+            os.unlink(name)
+        self.finish(self.client())
+        self.stop(cluster)
+
+    def test_interrupted_client(self):
+        cluster = self.cluster("--exclusive")
+        self.worker("w")
+        client = self.client()
+        self.wait_for_chunks()
+        client.send_signal(signal.SIGINT)
+        self.assertIn(client.wait(timeout=30), (0, 130), self.log())
+        self.finish(self.client())
+        self.stop(cluster)
+
+    def test_killed_under_mpirun(self):
+        """A worker rank that dies does not end the job."""
+        with open(self.path("log"), "ab") as log:
+            p = subprocess.Popen(
+                ["mpirun", "-n", "3", "--oversubscribe", clitest.NCGRAPH,
+                 "in_*.nc", "::", "anom", "by=month", "-q", "-z", "7", "-o",
+                 "many.nc", "--no-history", "--exclusive"],
+                cwd=self.dir, stderr=log)
+        self.processes.append(p)
+        self.wait_for_chunks()
+        # mpirun starts the nannies, and each of them one process.
+        nannies = clustertest.children(p.pid)
+        grandchildren = [clustertest.children(n) for n in nannies]
+        workers = [g for g in grandchildren[1:] if g]
+        if workers:
+            os.kill(workers[0][0], signal.SIGKILL)
+        self.finish(p)
+
+
+if __name__ == "__main__":
+    clustertest.need_mpirun()
+    clitest.main()

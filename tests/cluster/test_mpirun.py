@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Under mpirun the command gives the file that it gives alone."""
+import glob
+import os
+
+import clitest
+import clustertest
+from clustertest import mpirun
+
+clustertest.need_mpirun()
+
+STEPS = [
+    (":", "mean", "time"),
+    (":", "anom", "by=month", ":", "std", "time"),
+    (":", "quantile", "time", "q=0.9"),
+    (":", "anom", "by=month"),
+    (":", "mean", "space", "weights=area"),
+    (":", "sel", "lat=0..60", ":", "max", "time", "by=month"),
+]
+
+
+def doubled(words):
+    """mpirun takes a lone colon for itself."""
+    return ["::" if word == ":" else word for word in words]
+
+
+class Mpirun(clustertest.TestCase):
+    def same_as_alone(self, ranks, *words):
+        self.ok("in_*.nc", *words, "-O", "-q", "-o", "one.nc", "--no-history")
+        r = mpirun(ranks, clitest.NCGRAPH, "in_*.nc", *doubled(words), "-O",
+                   "-q", "-o", "many.nc", "--no-history", cwd=self.dir)
+        self.assertEqual((r.code, r.err), (0, ""))
+        self.same("one.nc", "many.nc")
+
+    def test_same_bytes(self):
+        self.inputs()
+        for words in STEPS:
+            with self.subTest(words):
+                self.same_as_alone(4, *words)
+
+    def test_two_ranks_and_one(self):
+        self.inputs(files=2)
+        self.same_as_alone(2, ":", "mean", "time")
+        self.same_as_alone(1, ":", "mean", "time")
+
+    def test_exclusive(self):
+        self.inputs(files=2)
+        self.same_as_alone(2, ":", "mean", "time", "--exclusive")
+
+    def test_printing(self):
+        self.inputs(files=1)
+        words = ["in_0.nc", ":", "mean", "all", "-o", "-"]
+        r = mpirun(3, clitest.NCGRAPH, *doubled(words), cwd=self.dir)
+        self.assertEqual((r.code, r.out), (0, self.ok(*words).out))
+
+    def test_errors_are_told_once(self):
+        self.inputs(files=1)
+        r = mpirun(3, clitest.NCGRAPH, "none.nc", "::", "mean", "time", "-o",
+                   "x.nc", cwd=self.dir)
+        lines = [s for s in r.lines() if s.startswith("ncgraph: ")]
+        self.assertEqual(r.code, 3, r.err)
+        self.assertEqual(len(lines), 1, r.err)
+        self.assertIn("none.nc", lines[0])
+        self.assertFalse(glob.glob(self.path("x.nc*")))
+
+    def test_damaged_input(self):
+        self.inputs(files=2)
+        size = os.path.getsize(self.path("in_1.nc"))
+        with open(self.path("in_1.nc"), "r+b") as f:
+            f.seek(size // 2)
+            f.write(b"\xff" * 4000)
+        alone = clitest.run("in_*.nc", ":", "mean", "time", "-q", "-o", "x.nc",
+                            cwd=self.dir)
+        r = mpirun(3, clitest.NCGRAPH, "in_*.nc", "::", "mean", "time", "-q",
+                   "-o", "x.nc", cwd=self.dir)
+        self.assertEqual(alone.code, 3, alone.err)
+        self.assertEqual(r.code, 3, r.err)
+        self.assertIn("in_1.nc", r.err)
+        self.assertFalse(glob.glob(self.path("x.nc*")))
+
+    def test_tasks_without_peers(self):
+        """As srun without PMIx would start them."""
+        for env, says in (
+                ({"SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "0"},
+                 "srun --mpi=pmix"),
+                ({"PMI_SIZE": "4", "PMI_RANK": "1"}, "mpirun")):
+            self.fails(2, "x.nc", ":", "mean", "time", "-o", "y.nc", env=env,
+                       says=("cannot find each other", says))
+
+    def test_environment_of_a_child(self):
+        self.fails(2, "info", "x.nc", env={"NCGRAPH_CHILD": "77"},
+                   says="NCGRAPH_CHILD")
+
+
+if __name__ == "__main__":
+    clitest.main()
