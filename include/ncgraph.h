@@ -811,8 +811,9 @@ NCG_API ncg_status ncg_array_clip(ncg_array *array, ncg_array *low,
 
 #define NCG_OMIT INT64_MIN /* what Python writes as an empty place: [:3] */
 
-/* ncg_array_slice takes start:stop:step of one axis, as Python slices do.
- * Errors: EINVAL: step 0, axis out of range, nothing selected. */
+/* ncg_array_slice takes start:stop:step of one axis, as Python slices do: of
+ * nothing where there is nothing between. Errors: EINVAL: step 0, axis out of
+ * range. */
 NCG_API ncg_status ncg_array_slice(ncg_array *array, int axis, int64_t start,
                                    int64_t stop, int64_t step, ncg_array **out,
                                    ncg_error *err);
@@ -835,8 +836,9 @@ typedef struct ncg_index {
 /* ncg_array_index selects along several axes, from the first one on; axes
  * without an index are whole. Lists and masks of several axes are independent
  * of each other (numpy.ix_, xarray's isel).
- * Errors: EINVAL: a position outside, a mask of another length, nothing
- * selected, more indices than axes. */
+ * Selecting nothing gives an array without values.
+ * Errors: EINVAL: a position outside, a mask of another length, more indices
+ * than axes. */
 NCG_API ncg_status ncg_array_index(ncg_array *array, const ncg_index *index,
                                    size_t nindex, ncg_array **out,
                                    ncg_error *err);
@@ -905,7 +907,10 @@ NCG_API ncg_status ncg_array_rechunk_to(ncg_array *array,
  * of them where naxes is 0); of the options it uses op, skipna, min_count, ddof
  * and keepdims. With skipna, the default, missing values and NaN are left out,
  * as NumPy's nan* functions do; without, a result with one of them is missing.
- * argmin and argmax over several axes give the position in row-major order. */
+ * argmin and argmax over several axes give the position in row-major order.
+ * Of no positions at all sum and count are 0, prod 1, any false, all true, mean,
+ * std and var NaN, whatever min_count is up to 1; EINVAL: min, max, range, first,
+ * last, argmin or argmax of no positions. */
 NCG_API ncg_status ncg_array_reduce(ncg_array *array, const int *axes,
                                     size_t naxes,
                                     const ncg_reduce_options *options,

@@ -28,11 +28,9 @@ static ncg_status pick_slice(const ncg_index *index, int axis, int64_t n,
         end = clamp_index(index->stop, n, step);
     int64_t span = step > 0 ? end - first : first - end;
     int64_t stride = step > 0 ? step : -step;
+    *out = (nci_pick){.step = 1};
     if (span <= 0)
-        return nci_fail(err, NCG_EINVAL,
-                        "nothing is selected of axis %d, which has %lld "
-                        "positions",
-                        axis, (long long)n);
+        return NCG_OK; /* of nothing, as NumPy does it */
     if (stride > span)
         step = 1; /* one position, whatever the step */
     *out = (nci_pick){.count = (span - 1) / stride + 1,
@@ -116,8 +114,6 @@ static ncg_status take_listed(selection *s, const ncg_index *index,
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     NCI_TRY((is_mask ? pick_mask : pick_list)(index, a, s->input->shape[a],
                                               s->rooms[a], &s->picks[a], err));
-    if (s->picks[a].count == 0)
-        return nci_fail(err, NCG_EINVAL, "nothing is selected of axis %d", a);
     return NCG_OK;
 }
 

@@ -104,6 +104,9 @@ static inline bool nci_node_is_in_memory(const nci_node *node)
     return node->kind == NCI_NODE_SOURCE && nci_buf_size(node->data) > 0;
 }
 
+/* nci_node_is_empty: some axis has no positions, so there are no values. */
+bool nci_node_is_empty(const nci_node *node);
+
 nci_node *nci_node_retain(nci_node *node);
 void nci_node_release(nci_node **node);
 
@@ -117,8 +120,8 @@ ncg_status nci_node_const(ncg_dtype dtype, int rank, const int64_t *shape,
                           nci_buf *data, const void *missing, nci_node **out,
                           ncg_error *err);
 /* nci_node_select takes picks[rank]; index lists are copied. A selection of a
- * CONST of few values is made at once. EINVAL: a position outside, an empty
- * pick. */
+ * CONST of few values is made at once, and so is one of no positions: an array
+ * without values. EINVAL: a position outside. */
 ncg_status nci_node_select(nci_node *input, const nci_pick *picks,
                            nci_node **out, ncg_error *err);
 /* nci_node_map combines operands over `shape`. The result's dtype follows

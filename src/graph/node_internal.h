@@ -11,6 +11,14 @@ nci_node *nci_node_alloc(nci_node_kind kind, ncg_dtype dtype, int rank,
 void nci_node_set_missing(nci_node *node, const nci_node *from);
 /* nci_node_hash_common starts a token with what all kinds have. */
 void nci_node_hash_common(const nci_node *node, nci_hash *hash);
+/* nci_node_everywhere makes an array of the dtype, shape, missing value and name
+ * of `like` (nothing else of it is looked at) with one value everywhere. */
+ncg_status nci_node_everywhere(const nci_node *like, const void *value,
+                               nci_node **out, ncg_error *err);
+/* nci_reduce_nothing gives what takes the place of a REDUCE node that reduces
+ * over `axis`, which has no positions. */
+ncg_status nci_reduce_nothing(const nci_node *reduced, int axis, nci_node **out,
+                              ncg_error *err);
 /* nci_node_block_on makes the same BLOCK node on other inputs, whose values are
  * equal. */
 ncg_status nci_node_block_on(nci_node *node, const nci_operand *inputs,

@@ -17,8 +17,11 @@ static int64_t pick_at(const nci_pick *pick, int64_t i)
 static ncg_status check_pick(const nci_pick *pick, int axis, int64_t size,
                              ncg_error *err)
 {
-    if (pick->count <= 0)
-        return nci_fail(err, NCG_EINVAL, "empty selection of axis %d", axis);
+    if (pick->count < 0)
+        return nci_fail(err, NCG_EINVAL, "%lld positions of axis %d",
+                        (long long)pick->count, axis);
+    if (pick->count == 0)
+        return NCG_OK;
     int64_t first = pick_at(pick, 0), last = pick_at(pick, pick->count - 1);
     bool outside = first < 0 || first >= size || last < 0 || last >= size;
     for (int64_t i = 0; pick->index && i < pick->count && !outside; i++)
@@ -82,6 +85,15 @@ static ncg_status select_const(const nci_node *input, const nci_pick *picks,
     return st;
 }
 
+static ncg_status select_nothing(const nci_node *input, const nci_pick *picks,
+                                 nci_node **out, ncg_error *err)
+{
+    nci_node like = *input;
+    for (int d = 0; d < input->rank; d++)
+        like.shape[d] = picks[d].count;
+    return nci_node_everywhere(&like, NULL, out, err);
+}
+
 static void hash_picks(const nci_node *node, nci_hash *hash)
 {
     for (int d = 0; d < node->rank; d++) {
@@ -99,6 +111,11 @@ ncg_status nci_node_select(nci_node *input, const nci_pick *picks,
 {
     for (int d = 0; d < input->rank; d++)
         NCI_TRY(check_pick(&picks[d], d, input->shape[d], err));
+    bool is_empty = false;
+    for (int d = 0; d < input->rank; d++)
+        is_empty = is_empty || !picks[d].count;
+    if (is_empty)
+        return select_nothing(input, picks, out, err);
     if (input->kind == NCI_NODE_CONST && is_few(input, picks))
         return select_const(input, picks, out, err);
     nci_node *node =
@@ -289,9 +306,10 @@ static ncg_status check_reduce(const nci_node *input, const nci_reduce *reduce,
         return nci_fail(err, NCG_EINVAL,
                         "only std and var of groups, without weights, can be "
                         "pooled");
-    for (int d = 0; d < input->rank; d++)
-        if (reduce->over[d] && input->shape[d] == 0)
-            return nci_fail(err, NCG_EINVAL, "axis %d is empty", d);
+    if (reduce->label_axis >= 0 && input->shape[reduce->label_axis] == 0)
+        return nci_fail(err, NCG_EINVAL,
+                        "groups of no values: axis %d has no positions",
+                        reduce->label_axis);
     if (weights)
         return check_operand(weights, input->rank, input->shape, err);
     return NCG_OK;
@@ -399,6 +417,15 @@ static ncg_status copy_labels(nci_node *node, const nci_node *input,
     return copy ? NCG_OK : nci_fail(err, NCG_ENOMEM, "out of memory");
 }
 
+/* The first reduced axis that has no positions, -1: none. */
+static int empty_axis(const nci_node *input, const nci_reduce *reduce)
+{
+    for (int d = 0; d < input->rank; d++)
+        if (reduce->over[d] && input->shape[d] == 0)
+            return d;
+    return -1;
+}
+
 ncg_status nci_node_reduce(nci_node *input, const nci_reduce *reduce,
                            const nci_operand *weights, nci_node **out,
                            ncg_error *err)
@@ -436,6 +463,11 @@ ncg_status nci_node_reduce(nci_node *input, const nci_reduce *reduce,
     st = set_reduced_missing(node, input, err);
     if (st)
         goto done;
+    int nothing = empty_axis(input, reduce);
+    if (nothing >= 0) {
+        st = nci_reduce_nothing(node, nothing, out, err);
+        goto done;
+    }
     nci_hash hash;
     nci_node_hash_common(node, &hash);
     if (weights)

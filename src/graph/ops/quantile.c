@@ -17,7 +17,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/dtype.h"
 #include "base/mem.h"
+#include "graph/node_internal.h"
 #include "graph/ops/blocks.h"
 #include "graph/ops/quantile_build.h"
 
@@ -84,11 +86,13 @@ static ncg_status check_axes(const nci_node *input, const nci_quantiles *s,
                              ncg_error *err)
 {
     NCI_TRY(nci_ops_check_numeric(input, "quantile", err));
-    for (int d = 0; d < input->rank; d++)
-        if (s->over[d] && input->shape[d] == 0)
-            return nci_fail(err, NCG_EINVAL, "quantile: axis %d is empty", d);
     if (!s->labels)
         return NCG_OK;
+    if (input->shape[s->label_axis] == 0)
+        return nci_fail(err, NCG_EINVAL,
+                        "quantiles of groups of no values: axis %d has no "
+                        "positions",
+                        s->label_axis);
     if (s->nlabels < 1)
         return nci_fail(err, NCG_EINVAL, "quantile: %d groups",
                         (int)s->nlabels);
@@ -340,12 +344,45 @@ static ncg_status by_parts(nci_node *input, const nci_quantiles *s,
 
 /* ---- the operation ------------------------------------------------------------------ */
 
+static bool is_of_nothing(const nci_node *input, const nci_quantiles *s)
+{
+    for (int d = 0; d < input->rank; d++)
+        if (s->over[d] && input->shape[d] == 0)
+            return true;
+    return false;
+}
+
+/* NaN everywhere, as NumPy has it. */
+static ncg_status of_nothing(const nci_node *input, const nci_quantiles *s,
+                             nci_node **out, ncg_error *err)
+{
+    nci_node like = {.dtype = input->dtype == NCG_DTYPE_F32 ? NCG_DTYPE_F32
+                                                            : NCG_DTYPE_F64,
+                     .name = input->name};
+    uint8_t value[8];
+    if (!s->scalar)
+        like.shape[like.rank++] = s->nq;
+    for (int d = 0; d < input->rank; d++) {
+        if ((!s->over[d] || s->keep[d]) && like.rank == NCG_MAX_RANK)
+            return nci_fail(err, NCG_EINVAL, "quantile: more than %d axes",
+                            NCG_MAX_RANK);
+        if (!s->over[d])
+            like.shape[like.rank++] = input->shape[d];
+        else if (s->keep[d])
+            like.shape[like.rank++] = 1;
+    }
+    nci_dtype_put(like.dtype, value, NAN);
+    return nci_node_everywhere(&like, value, out, err);
+}
+
 static ncg_status make_quantile(nci_node *input, const nci_quantiles *s,
                                 int64_t limit, nci_node **out, ncg_error *err)
 {
     nci_grid tiles = {0};
     NCI_TRY(check_numbers(s->q, s->nq, s->scalar, s->method, err));
     NCI_TRY(check_axes(input, s, err));
+    if (is_of_nothing(input, s))
+        return of_nothing(input, s, out, err);
     if (nci_quantile_cell(input, s) > LONGEST &&
         nci_quantile_can_count(input, s))
         return nci_quantile_count(input, s, out, err);

@@ -333,6 +333,10 @@ ncg_status nci_ops_rechunk_within(nci_node *input, const nci_grid *grid,
                                   int64_t limit, nci_node **out, ncg_error *err)
 {
     nci_node *same;
+    if (nci_node_is_empty(input)) {
+        *out = nci_node_retain(input);
+        return NCG_OK;
+    }
     NCI_TRY(as_it_is(input, grid, &same, err));
     if (same) {
         *out = same;

@@ -274,14 +274,6 @@ static ncg_status check_scan(const nci_node *input, nci_scan_op op, int axis,
     return NCG_OK;
 }
 
-static bool is_empty(const nci_node *node)
-{
-    for (int d = 0; d < node->rank; d++)
-        if (node->shape[d] == 0)
-            return true;
-    return false;
-}
-
 ncg_status nci_ops_scan(nci_node *input, nci_scan_op op, int axis, bool skipna,
                         int64_t limit, nci_node **out, ncg_error *err)
 {
@@ -295,7 +287,7 @@ ncg_status nci_ops_scan(nci_node *input, nci_scan_op op, int axis, bool skipna,
     nci_node *cast = NULL;
     nci_grid grid = {0};
     ncg_status st = prepare(&s, input, &cast, err);
-    if (!st && is_empty(input)) {
+    if (!st && nci_node_is_empty(input)) {
         st = nci_ops_cast(cast, s.result, out, err);
         goto done;
     }

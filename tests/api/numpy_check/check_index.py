@@ -54,11 +54,7 @@ def index(rng):
     what = [random_index(rng, s) for s in one.values.shape[:n]]
     while rng.random() < 0.3:
         what.insert(int(rng.integers(0, len(what) + 1)), None)
-    want = take(one.values, what)
-    if want.size == 0:
-        want = "EINVAL"
-    else:
-        want = as_want(one, want)
+    want = as_want(one, take(one.values, what))
     return Case(f"{one.values.shape} {what}",
                 lambda c: one.on(c).index(*what), want)
 
@@ -72,7 +68,7 @@ def twice(rng):
     middle = one.values[tuple(first)] * 2
     second = [random_index(rng, max(1, n)) for n in middle.shape]
     if middle.size == 0:
-        return Case("empty", lambda c: one.on(c).index(*first), "EINVAL")
+        second = [slice(None)] * middle.ndim
     want = take(middle, second)
 
     def build(c):
@@ -80,8 +76,7 @@ def twice(rng):
         x = one.on(c).index(*first)
         return map_("add", x, x).index(*second)
 
-    return Case(f"{one.values.shape} {first} {second}", build,
-                want if want.size else "EINVAL")
+    return Case(f"{one.values.shape} {first} {second}", build, want)
 
 
 @check(cases=40)
@@ -89,7 +84,7 @@ def outside(rng):
     one = input_(rng, shape_=shape(rng, rank=2))
     n = one.values.shape[0]
     what = [[n], [-n - 1], [[0, n]], [np.ones(n + 1, bool)], [0, 0, 0],
-            [np.zeros(n, bool)], [slice(0, n, 0)]][int(rng.integers(0, 7))]
+            [slice(0, n, 0)]][int(rng.integers(0, 6))]
     return Case(f"{what}", lambda c: one.on(c).index(*what), "EINVAL")
 
 
