@@ -124,6 +124,15 @@ def test_nan(rng, name):
     np.testing.assert_allclose(fn(lazy(v), axis=0), fn(v, axis=0), rtol=1e-12)
 
 
+def test_nothing_but_nan():
+    v = np.array([[np.nan, 1], [np.nan, np.inf], [np.nan, -np.inf]])
+    x = lazy(v, 2)
+    with np.errstate(all="ignore"):
+        check(np.nansum(x, axis=0), np.nansum(v, axis=0))
+        check(np.nanprod(x, axis=0), np.nanprod(v, axis=0))
+    assert np.isnan(np.nanmean(x, axis=0)[0].compute())
+
+
 def test_two_axes_and_options(rng):
     v = values_of(rng, "f4", (4, 5, 6))
     x = lazy(v, 2)

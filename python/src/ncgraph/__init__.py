@@ -25,6 +25,7 @@ _HOMES = {
     "_compute": "compute persist",
     "_chunks": "normalize_chunks",
     "_get": "get",
+    "_dask": "from_delayed",
     "_blocks": "map_blocks blockwise apply_gufunc as_gufunc reduction "
                "unify_chunks from_function",
     "_overlap": "map_overlap",
@@ -36,6 +37,7 @@ _HOMES = {
                "nanvar argmin argmax nanargmin nanargmax quantile nanquantile "
                "percentile nanpercentile median nanmedian average cumsum "
                "cumprod nancumsum nancumprod sort argsort count",
+    "_matrices": "eye tri diag indices fromfunction",
     "_products": "matmul tensordot dot einsum",
     "_numpy": "FallbackWarning topk argtopk sliding_window_view histogram",
     "_explain": "explain visualize",

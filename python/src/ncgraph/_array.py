@@ -2,6 +2,7 @@
 """ncgraph.Array: a lazy, chunked array."""
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import Any, Sequence
 
@@ -297,6 +298,14 @@ class Node:
     @property
     def name(self) -> str:
         """Name of the keys in graphs."""
+        source = self.params[0] if self.op == "fill" else None
+        if getattr(source, "key_name", None) and source.chunks == self.chunks:
+            return source.key_name  # somebody else's tasks
+        if self.op in ("memory", "same", "rechunk", "handle"):
+            # One token may stand for several dtypes and chunks.
+            text = repr((self.dtype.str, self.chunks)).encode()
+            mark = hashlib.blake2b(text, digest_size=4).hexdigest()
+            return f"{self.kind}-{self.token}{mark}"
         return f"{self.kind}-{self.token}"
 
 

@@ -147,6 +147,8 @@ def normalize_chunks(chunks: Any, shape: Any = None, limit: Any = None,
         if len(shape) == 1 and len(chunks) > 1 and \
                 all(isinstance(c, Integral) for c in chunks):
             chunks = [tuple(chunks)]
+        if not shape:
+            return ()
         if not chunks and 0 in shape:
             chunks = [(0,)] * len(shape)
         if len(chunks) != len(shape):

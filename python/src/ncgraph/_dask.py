@@ -100,6 +100,19 @@ def from_dask_array(x: Any) -> Array:
     return foreign(x.__dask_graph__(), x.name, x.chunks, x.dtype)
 
 
+def from_delayed(value: Any, shape: tuple[int, ...], dtype: Any = None,
+                 meta: Any = None, name: Any = None) -> Array:
+    """Make an array of one chunk of a ``dask.delayed`` object."""
+    from dask.delayed import delayed
+    value = delayed(value) if not hasattr(value, "__dask_graph__") else value
+    if dtype is None:
+        dtype = meta.dtype
+    label = name or f"from-value-{value.key}"
+    dsk = dict(value.__dask_graph__())
+    dsk[(label,) + (0,) * len(shape)] = value.key
+    return foreign(dsk, label, tuple((n,) for n in shape), dtype)
+
+
 def to_dask_array(array: Array) -> Any:
     """Return the array as dask's: same chunks, our tasks."""
     import dask.array as da
@@ -234,7 +247,8 @@ class Operation:
         from ._creation import from_array
         if self.op in ("map", "cast", "same") and \
                 all(len(i) == 1 for i in inputs):
-            arrays = [from_array(i[0][1], chunks=-1) for i in inputs]
+            arrays = [from_array(_cut(i[0], shape, box), chunks=-1)
+                      for i, (shape, _, _) in zip(inputs, self.inputs)]
             return np.asarray(Array._make(self.op, arrays, self.params,
                                           self.dtype).compute())
         arrays = []
@@ -277,6 +291,17 @@ class Operation:
         if made.shape != out.shape:
             made = np.broadcast_to(made, out.shape)
         return made.astype(self.dtype, copy=False)
+
+
+def _cut(row: tuple[tuple[int, ...], np.ndarray], shape: tuple[int, ...],
+         box: tuple[slice, ...]) -> np.ndarray:
+    """The part of a block that belongs to a box, as in broadcasting."""
+    start, block = row
+    offset = len(box) - len(shape)
+    return block[tuple(
+        slice(None) if n == 1 else slice(box[offset + j].start - s,
+                                         box[offset + j].stop - s)
+        for j, (n, s) in enumerate(zip(shape, start)))]
 
 
 def chunk_starts(chunks: Chunks) -> list[list[int]]:

@@ -128,9 +128,10 @@ def _add_foreign(out: dict, node: Node) -> None:
             key = (node.name, *index)
             out[key] = Task(key, values, index, ())
         return
-    for index in all_indices(node.chunks):
-        key = (node.name, *index)
-        out[key] = Alias(key, (source.key_name, *index))
+    if node.name != source.key_name:
+        for index in all_indices(node.chunks):
+            key = (node.name, *index)
+            out[key] = Alias(key, (source.key_name, *index))
 
 
 # ---- reductions: a tree ------------------------------------------------------------

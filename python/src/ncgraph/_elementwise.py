@@ -166,10 +166,36 @@ def mapped(name: str, arrays: list[Array], codes: tuple,
     """
     from ._windows import common, windows
     found = common(arrays)
-    if found is None:
-        return Array._make("map", arrays, (name, codes, native_code(out)), out)
-    inner = [Array._of(a._node.inputs[0]) if a.ndim else a for a in arrays]
-    return windows(mapped(name, inner, codes, out), *found)
+    if found is not None:
+        inner = [Array._of(a._node.inputs[0]) if a.ndim else a for a in arrays]
+        return windows(mapped(name, inner, codes, out), *found)
+    made = Array._make("map", [without_rechunk(a) for a in arrays],
+                       (name, codes, native_code(out)), out)
+    return in_chunks(made, arrays)
+
+
+def without_rechunk(a: Array) -> Array:
+    """The same values in whatever chunks: what reads them is fused with it."""
+    node = a._node
+    while node.op == "rechunk":
+        node = node.inputs[0]
+    return a if node is a._node else Array._of(node)
+
+
+def in_chunks(made: Array, arrays: list[Array]) -> Array:
+    """The result in the chunks that those of the inputs make together."""
+    if not made.size:
+        return made
+    wide = [a for a in arrays if a.ndim]
+    if not wide:
+        return made
+    first = wide[0].chunks
+    if all(a.chunks == first for a in wide):
+        wanted = first
+    else:
+        from ._python import aligned
+        wanted = aligned(wide)[0]
+    return made if made.chunks == wanted else made.rechunk(wanted)
 
 
 # ---- NEP 13 ---------------------------------------------------------------------------

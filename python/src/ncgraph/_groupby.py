@@ -187,13 +187,15 @@ def _mapped(original: Callable) -> Callable:
             return made
         from ._creation import from_array
 
-        def ours(value: Any) -> Any:
-            return from_array(value) if type(value).__module__.startswith(
-                "dask.array") else value
+        def ours(ds: Any) -> Any:
+            variables = dict(ds._variables)
+            for name, var in variables.items():
+                if type(var._data).__module__.startswith("dask.array"):
+                    variables[name] = var.copy(data=from_array(var._data))
+            return ds._replace(variables=variables)
         if hasattr(made, "data_vars"):
-            return made.assign({n: v.variable.copy(data=ours(v.variable._data))
-                                for n, v in made.data_vars.items()})
-        return made.copy(data=ours(made.variable._data))
+            return ours(made)
+        return made._from_temp_dataset(ours(made._to_temp_dataset()))
     map_blocks.__doc__ = original.__doc__
     return map_blocks
 

@@ -81,6 +81,10 @@ def getitem(a: Array, key: Any) -> Array:
         return _field(a, key)
     if isinstance(key, Array) and key.dtype == bool and key.ndim == a.ndim:
         return _masked(a, np.asarray(key))
+    if isinstance(key, tuple) and len(key) == 1:
+        key = key[0]
+    if isinstance(key, Array) and key.dtype.kind in "iu" and a.ndim == 1:
+        return _taken(a, key)
     keys = []
     for k in _expanded(key, a.ndim):
         if isinstance(k, Array) or hasattr(k, "__dask_graph__"):
@@ -101,6 +105,21 @@ def getitem(a: Array, key: Any) -> Array:
             "Don't yet support nd fancy indexing: index one axis after the "
             "other, or use vindex for points")
     return outer(a, tuple(keys))
+
+
+class Taken:
+    """Values of an axis at positions."""
+
+    def __call__(self, blocks: list, where: Any) -> np.ndarray:
+        return blocks[0][blocks[1]]
+
+
+def _taken(a: Array, places: Array) -> Array:
+    """Values at positions that are not known yet."""
+    from ._python import Reach, layer
+    return layer(Taken(), [a, places], places.chunks,
+                 [[Reach(-1)], [Reach(d) for d in range(places.ndim)]],
+                 a.dtype)
 
 
 def outer(a: Array, keys: tuple) -> Array:
@@ -129,7 +148,46 @@ def outer(a: Array, keys: tuple) -> Array:
         return a
     if 0 in shape or not a.size:
         return empty_of(shape, a.dtype)
-    return a._new("index", (tuple(rows),))
+    made = a._new("index", (tuple(rows),))
+    wanted = _index_chunks(a, rows)
+    return made if made.chunks == wanted else made.rechunk(wanted)
+
+
+def _index_chunks(a: Array, rows: list) -> tuple[tuple[int, ...], ...]:
+    """Chunks of a selection: what it leaves of the chunks there were."""
+    out: list[tuple[int, ...]] = []
+    axis = 0
+    for row in rows:
+        if row[0] == "new":
+            out.append((1,))
+            continue
+        sizes = a.chunks[axis]
+        axis += 1
+        if row is _ALL:
+            out.append(sizes)
+        elif row[0] != "at":
+            places = row[1] if row[0] == "list" else _places(
+                row, sum(sizes))
+            out.append(_runs(places, sizes))
+    return tuple(out)
+
+
+def _places(row: tuple, size: int) -> np.ndarray:
+    stop = None if row[2] == OMIT else row[2]
+    return np.arange(size)[slice(row[1], stop, row[3])]
+
+
+def _runs(places: np.ndarray, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """How many positions come of each chunk, in their order."""
+    from ._chunks import blockdims, edges
+    if len(sizes) == 1 or places.size < 2:
+        return (places.size,)
+    owner = np.searchsorted(edges(sizes)[1:], places, "right")
+    steps = np.diff(owner)
+    if (steps < 0).any() and (steps > 0).any():
+        return blockdims((places.size,), (max(sizes),))[0]
+    borders = np.flatnonzero(steps) + 1
+    return tuple(np.diff([0, *borders.tolist(), places.size]).tolist())
 
 
 def _slice_row(k: slice, size: int) -> tuple[tuple, int]:
@@ -201,6 +259,9 @@ class VIndex:
 
 def points(a: Array, keys: list) -> Array:
     """Points along the axes that have arrays; these come first."""
+    if a.ndim == 1 and isinstance(keys[0], Array) and \
+            keys[0].dtype.kind in "iu":
+        return _taken(a, keys[0])
     keys = [np.flatnonzero(k) if isinstance(k, (list, np.ndarray, Array)) and
             np.asarray(k).dtype == bool else k for k in keys]
     fancy = [d for d, k in enumerate(keys) if not isinstance(k, slice)]

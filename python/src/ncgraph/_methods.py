@@ -309,6 +309,11 @@ class Methods(np.lib.mixins.NDArrayOperatorsMixin):
         return _fn("_dask", "to_dask_array")(self)
 
     @property
+    def dask(self) -> Any:
+        """The graph, as dask's HighLevelGraph."""
+        return self.__dask_graph__()
+
+    @property
     def key(self) -> Any:
         """Key of the only chunk of an array of no axes."""
         return (self.name,)

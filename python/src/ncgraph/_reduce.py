@@ -72,6 +72,11 @@ def reduce(op: str, a: Any, axis: Any = None, dtype: Any = None,
         return _out(_of_nothing(op, a, result, skipna, ddof), out)
     if not skipna and op in ("any", "all") and a.dtype.kind == "f":
         a = a.astype(bool)
+    if skipna and op in ("sum", "prod") and not min_count:
+        # Of nothing but NaN these are 0 and 1: NaN is replaced.
+        from ._elementwise import where
+        nothing = np.asarray(op == "prod", a.dtype)
+        a, skipna = where(np.isnan(a), nothing, a), False
     floor = min_count if skipna and op in ("sum", "prod", "min", "max", "mean",
                                            "std", "var") else 0
     if op in ("min", "max", "mean", "std", "var"):
@@ -79,9 +84,19 @@ def reduce(op: str, a: Any, axis: Any = None, dtype: Any = None,
     from ._windows import reduced
     made = reduced(a, op, axes, skipna, floor, ddof, keepdims, result)
     if made is None:
-        made = a._new("reduce", (op, axes, skipna, floor, ddof, keepdims,
-                                 native_code(result)), result)
+        made = _of_engine(a, (op, axes, skipna, floor, ddof, keepdims,
+                              native_code(result)), result)
     return _out(made, out)
+
+
+def _of_engine(a: Array, params: tuple, result: np.dtype) -> Array:
+    """The engine's reduction: of the values before they were rechunked."""
+    from ._elementwise import without_rechunk
+    made = without_rechunk(a)._new("reduce", params, result)
+    axes, keepdims = params[1], params[5]
+    wanted = tuple((1,) if d in axes else c for d, c in enumerate(a.chunks)
+                   if keepdims or d not in axes)
+    return made if made.chunks == wanted else made.rechunk(wanted)
 
 
 def _of_nothing(op: str, a: Array, result: np.dtype, skipna: bool,

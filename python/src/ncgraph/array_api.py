@@ -7,16 +7,17 @@ from numpy import (bool_, complex64, complex128, e, euler_gamma, finfo,
                    float32, float64, iinfo, inf, int8, int16, int32, int64,
                    isdtype, nan, newaxis, pi, uint8, uint16, uint32, uint64)
 
-from . import _numpy
+from . import _numpy, random
 from ._array import Array
 from ._blocks import apply_gufunc, blockwise, map_blocks, reduction, unify_chunks
 from ._chunks import normalize_chunks
 from ._creation import (arange, asanyarray, asarray, empty, empty_like,
                         from_array, full, full_like, linspace, ones, ones_like,
                         zeros, zeros_like)
+from ._dask import from_delayed
 from ._elementwise import apply as _apply
 from ._elementwise import astype, clip
-from ._numpy import *  # noqa: F401,F403 - FUNCTIONS
+from ._matrices import diag, eye, fromfunction, indices, tri
 from ._numpy import FUNCTIONS as _FUNCTIONS
 from ._numpy import argtopk, histogram, result_type, topk
 from ._overlap import map_overlap
@@ -46,7 +47,6 @@ for _name in dir(_np):
         globals()[_name] = _ufunc(_found)
     elif callable(_found) and _found in _FUNCTIONS:
         globals()[_name] = _FUNCTIONS[_found]
-matmul = matmul
 sliding_window_view = _numpy.sliding_window_view
 
 

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Counts of the peers' tests: which of them were about ncgraph, which passed."""
+import collections
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(__file__))
+import shim  # noqa: E402
+
+counts = collections.defaultdict(lambda: [0, 0, 0])
+failed = []
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if call.when == "setup":
+        item.made_before = shim.made
+    if call.when != "call" or hasattr(report, "wasxfail"):
+        return
+    row = counts[item.fspath.purebasename]
+    about_us = shim.made > item.made_before or getattr(
+        item.module, "ALWAYS", False)
+    if report.skipped or (not about_us and report.passed):
+        row[2] += 1
+    elif report.passed:
+        row[0] += 1
+    elif not about_us and not getattr(item.module, "ALWAYS", False):
+        row[2] += 1
+    else:
+        row[1] += 1
+        failed.append((item.nodeid, str(call.excinfo.value)[:200]))
+
+
+def pytest_terminal_summary(terminalreporter):
+    write = terminalreporter.write_line
+    write("peers: module, passed of those about ncgraph, share")
+    for name, (good, bad, other) in sorted(counts.items()):
+        total = good + bad
+        share = 100 * good / total if total else 100
+        write(f"{name}: {good} of {total} ({share:.1f} %), {other} not counted")
+    path = os.environ.get("NCG_PEERS_FAILED")
+    if path:
+        with open(path, "w", encoding="utf-8") as file:
+            for name, why in failed:
+                print(name, "|", why.replace("\n", " "), file=file)
