@@ -5,8 +5,11 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include "engine/net/handshake.h"
 #include "net_pair.h"
@@ -558,6 +561,116 @@ static void a_slow_reader_is_cut_off(void **state)
     node_end(&a);
 }
 
+/* ---- other processes ----------------------------------------------------- */
+
+/* A guest that listens to its connection until it ends; exits with the number
+ * of times that it thought the other side silent. */
+static void run_guest(int from)
+{
+    node b;
+    nci_conn_id id;
+    ncg_error err;
+    char addresses[NCI_NET_ADDRESSES];
+    if (read(from, addresses, sizeof addresses) != sizeof addresses)
+        _exit(102);
+    node_init(&b, 1, 2);
+    if (nci_net_create(&b.options, &b.net, &err) ||
+        nci_net_connect(b.net, addresses, NCI_PEER_WORKER, 0, &id, &err))
+        _exit(100);
+    node_wait(&b, &b.closed, 1);
+    _exit(b.ready ? b.suspect : 101);
+}
+
+/* A guest of `a`, which is started; forks while there are no threads. */
+static pid_t start_guest(node *a)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    pid_t guest = fork();
+    if (guest == 0)
+        run_guest(ends[0]);
+    node_start(a, true);
+    assert_int_equal(write(ends[1], a->addresses, sizeof a->addresses),
+                     sizeof a->addresses);
+    node_wait(a, &a->ready, 1);
+    close(ends[0]);
+    close(ends[1]);
+    return guest;
+}
+
+/* One that was stopped is missed, blames nobody itself and goes on. */
+static void a_stopped_process_is_silent_not_deaf(void **state)
+{
+    (void)state;
+    node a;
+    int status;
+    ncg_error err;
+    node_init(&a, 1, 2);
+    pid_t guest = start_guest(&a);
+    kill(guest, SIGSTOP);
+    node_wait(&a, &a.dead, 1);
+    assert_int_equal(a.suspect, 1);
+    assert_int_equal(a.closed, 0);
+    nci_message m = {.type = NCI_WIRE_STATUS};
+    CHECK_OK(nci_net_send(a.net, a.conn, &m, &err));
+    kill(guest, SIGCONT);
+    node_wait(&a, &a.over, 1);
+    nci_net_close(a.net, a.conn);
+    assert_int_equal(waitpid(guest, &status, 0), guest);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    node_end(&a);
+}
+
+static void a_killed_process_is_gone_at_once(void **state)
+{
+    (void)state;
+    node a;
+    node_init(&a, 1, 2);
+    a.options.suspect_ms = 20000;
+    pid_t guest = start_guest(&a);
+    kill(guest, SIGKILL);
+    node_wait(&a, &a.closed, 1);
+    assert_int_equal(a.why.status, NCG_ENET);
+    assert_int_equal(a.suspect, 0);
+    waitpid(guest, NULL, 0);
+    node_end(&a);
+}
+
+enum { NO_NAMESPACE = 77 };
+
+/* In a network of its own, without any interface. */
+static void run_lonely(void)
+{
+    node b;
+    nci_conn_id id;
+    ncg_error err;
+    if (unshare(CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNET))
+        _exit(NO_NAMESPACE);
+    node_init(&b, 1, 2);
+    if (nci_net_create(&b.options, &b.net, &err) ||
+        nci_net_connect(b.net, "192.0.2.1:4000", NCI_PEER_WORKER, 0, &id, &err))
+        _exit(100);
+    node_wait(&b, &b.closed, 1);
+    _exit(strstr(b.why.message, "there is no route") ? 0 : 101);
+}
+
+static void no_route_is_said(void **state)
+{
+    (void)state;
+    int status;
+    pid_t lonely = fork();
+    if (lonely == 0)
+        run_lonely();
+    assert_int_equal(waitpid(lonely, &status, 0), lonely);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == NO_NAMESPACE) {
+        printf("skipped: no network namespace can be made here\n");
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* ---- many
  * ------------------------------------------------------------------------- */
 
@@ -663,6 +776,8 @@ NCG_TESTS(
     NCG_TEST(half_open_connections_end), NCG_TEST(cut_handshakes_cost_nothing),
     NCG_TEST(connecting_to_a_stranger_ends),
     NCG_TEST(silence_is_told_and_its_end), NCG_TEST(heartbeats_keep_it_alive),
-    NCG_TEST(a_slow_reader_is_cut_off), NCG_TEST(a_thousand_connections),
-    NCG_TEST(out_of_descriptors_is_told),
+    NCG_TEST(a_slow_reader_is_cut_off),
+    NCG_TEST(a_stopped_process_is_silent_not_deaf),
+    NCG_TEST(a_killed_process_is_gone_at_once), NCG_TEST(no_route_is_said),
+    NCG_TEST(a_thousand_connections), NCG_TEST(out_of_descriptors_is_told),
     NCG_TEST(timers_and_posts_run_on_the_control_thread))
