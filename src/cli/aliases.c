@@ -198,11 +198,56 @@ static ncg_status refuse_unlike(const char *name, size_t length, ncg_error *err)
     return NCG_OK;
 }
 
+/* Whether CDO's percentiles over this are ours: merpctl of 2.1.1 crashes, and
+ * those over time are counted in bins between the values of two more files. */
+static bool has_percentiles(const prefix *p)
+{
+    return !strcmp(p->name, "fld") || !strcmp(p->name, "zon");
+}
+
+/* The prefix of a percentile operator, "fld" of "fldpctl"; NULL: it is none. */
+static const prefix *prefix_of_percentile(const char *name, size_t length)
+{
+    for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
+        size_t n = strlen(prefixes[i].name);
+        if (length == n + 4 && !strncmp(prefixes[i].name, name, n) &&
+            !strncmp(name + n, "pctl", 4))
+            return &prefixes[i];
+    }
+    return NULL;
+}
+
+/* By the nearest rank, as CDO. */
+static ncg_status expand_percentile(const prefix *p, const char *given,
+                                    char **out, ncg_error *err)
+{
+    char *end = NULL;
+    double percent = given ? strtod(given, &end) : -1;
+    if (!strncmp(p->dims, "time", 4))
+        return nci_refuse(err, NCG_EUNSUPPORTED,
+                          "CDO's %spctl counts values in bins between two more "
+                          "files; `quantile %s q=0.95` is exact and needs none",
+                          p->name, p->dims);
+    if (!has_percentiles(p))
+        return nci_refuse(err, NCG_EUNSUPPORTED,
+                          "CDO's %spctl: use `quantile %s q=0.95`", p->name,
+                          p->dims);
+    if (!given || end == given || *end || !(percent >= 0 && percent <= 100))
+        return nci_usage(err, "%spctl takes a percentage: %spctl,95", p->name,
+                         p->name);
+    *out = nci_xformat("quantile %s q=%.15g method=inverted_cdf", p->dims,
+                       percent / 100);
+    return NCG_OK;
+}
+
 ncg_status nci_alias_expand(const char *word, char **out, ncg_error *err)
 {
     size_t length = strcspn(word, ",");
     const char *given = word[length] ? word + length + 1 : NULL;
+    const prefix *percentile = prefix_of_percentile(word, length);
     *out = NULL;
+    if (percentile)
+        return expand_percentile(percentile, given, out, err);
     for (size_t i = 0; i < COUNT_OF(selectors); i++)
         if (strlen(selectors[i].name) == length &&
             !strncmp(selectors[i].name, word, length))
@@ -229,6 +274,11 @@ void nci_alias_list(FILE *to)
         fprintf(to, "  %-6s+ STATISTIC%14s STATISTIC %s%s\n", prefixes[i].name,
                 "", prefixes[i].dims,
                 prefixes[i].weighted ? " (mean std var: weights=area)" : "");
+    for (size_t i = 0; i < COUNT_OF(prefixes); i++)
+        if (has_percentiles(&prefixes[i]))
+            fprintf(to, "  %spctl,PERCENT               quantile %s "
+                        "q=PERCENT/100 method=inverted_cdf\n",
+                    prefixes[i].name, prefixes[i].dims);
     fputs("  STATISTIC: mean sum min max range std var; avg is mean with "
           "skipna=no,\n  std1 and var1 are std and var with ddof=1. "
           "Example: timmean, ymonstd1.\n",
@@ -236,7 +286,7 @@ void nci_alias_list(FILE *to)
 }
 
 #define NAMES_MAX                                                              \
-    (COUNT_OF(selectors) + COUNT_OF(prefixes) * COUNT_OF(statistics) + 1)
+    (COUNT_OF(selectors) + COUNT_OF(prefixes) * (COUNT_OF(statistics) + 1) + 1)
 
 const char *const *nci_alias_names(void)
 {
@@ -246,9 +296,12 @@ const char *const *nci_alias_names(void)
     if (names[0])
         return names;
     for (size_t i = 0; i < COUNT_OF(prefixes); i++)
-        for (size_t j = 0; j < COUNT_OF(statistics); j++) {
+        for (size_t j = 0; j <= COUNT_OF(statistics); j++) {
+            bool is_last = j == COUNT_OF(statistics);
+            if (is_last && !has_percentiles(&prefixes[i]))
+                break;
             snprintf(text[n], sizeof text[n], "%s%s", prefixes[i].name,
-                     statistics[j].name);
+                     is_last ? "pctl" : statistics[j].name);
             names[n] = text[n];
             n++;
         }

@@ -135,6 +135,37 @@ static ncg_status skip_padding(cursor *c, int64_t nbytes)
     return rest ? take(c, rest, ignored) : NCG_OK;
 }
 
+/* How many bytes the character takes that begins at `s`, which ends in NUL;
+ * 0: no name has it there. Control characters, '/' and bytes that are no UTF-8
+ * are what damage makes of names: no NetCDF file can be written with them. */
+static size_t name_character(const uint8_t *s)
+{
+    if (s[0] < 0x80)
+        return s[0] >= 0x20 && s[0] != 0x7f && s[0] != '/';
+    size_t n = s[0] >= 0xc2 && s[0] < 0xe0   ? 2
+               : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
+               : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
+                                             : 0;
+    for (size_t i = 1; i < n; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    return n;
+}
+
+static ncg_status check_name(cursor *c, const char *name, size_t length)
+{
+    const uint8_t *s = (const uint8_t *)name;
+    for (size_t i = 0, n; i < length; i += n) {
+        n = name_character(s + i);
+        if (!n)
+            return nci_fail(c->err, NCG_ECORRUPT,
+                            "damaged header: a name that ends at byte %" PRIu64
+                            " holds the byte 0x%02x, which no name may have",
+                            c->at, s[i]);
+    }
+    return NCG_OK;
+}
+
 static ncg_status take_name(cursor *c, char **out)
 {
     int64_t length = 0;
@@ -144,7 +175,10 @@ static ncg_status take_name(cursor *c, char **out)
     char *name = nci_alloc((size_t)length + 1);
     if (!name)
         return nci_fail(c->err, NCG_ENOMEM, "out of memory");
+    name[length] = '\0';
     ncg_status st = take(c, (size_t)length, name);
+    if (!st)
+        st = check_name(c, name, (size_t)length);
     if (!st)
         st = skip_padding(c, length);
     if (!st && length == 0)
@@ -153,7 +187,6 @@ static ncg_status take_name(cursor *c, char **out)
         nci_free(name);
         return st;
     }
-    name[length] = '\0';
     *out = name;
     return NCG_OK;
 }

@@ -325,7 +325,8 @@ class Cdo(clitest.TestCase):
                      "timstd1 timvar1 yearmean monmax ymonmean ymonstd "
                      "yseasmean seasmean seasstd1 daymean zonmean zonmin mermax fldmean fldmin "
                      "fldsum selyear,2000 seldate,2000-03-05,2000-04-06 "
-                     "seltimestep,3/9 sellonlatbox,10,100,-40,40").split():
+                     "seltimestep,3/9 sellonlatbox,10,100,-40,40 fldpctl,95 "
+                     "zonpctl,30").split():
             out = self.path("cdo.nc")
             subprocess.run(["cdo", "-s", "-O", "-b", "F64", name, "-cat",
                             *files, out], check=True,

@@ -30,6 +30,20 @@ class Files(clitest.TestCase):
         self.bad("nowhere_*.nc")
         self.bad("@nowhere.txt", says=["nowhere.txt"])
 
+    def test_damaged_names(self):
+        for i, name in enumerate((b"model_\x01ame", b"model/name",
+                                  b"model_n\xff\xfee")):
+            path = write_grid(self.path("%d.nc" % i), fmt="NETCDF3_CLASSIC")
+            with clitest.netCDF4.Dataset(path, "a") as d:
+                d.model_name = "x"
+            with open(path, "r+b") as f:
+                data = f.read()
+                self.assertEqual(data.count(b"model_name"), 1)
+                f.seek(data.index(b"model_name"))
+                f.write(name)
+            self.bad("%d.nc" % i, says=["%d.nc" % i, "damaged header",
+                                        "which no name may have"])
+
     def test_missing_in_list(self):
         write_grid(self.path("a.nc"))
         with open(self.path("list.txt"), "w") as f:

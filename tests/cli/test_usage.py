@@ -108,6 +108,10 @@ class Usage(clitest.TestCase):
         step("selyear,1,2", "FIRST")
         step("seltimestep,0", "seltimestep")
         step("timmean,3", "no parameters")
+        step("fldpctl", "percentage")
+        step("zonpctl,101", "percentage")
+        step("merpctl,95", ["CDO's merpctl", "quantile lat q=0.95"], code=4)
+        step("timpctl,95", ["CDO's timpctl", "quantile time q=0.95"], code=4)
         for name in ("ydaymean", "hourmax", "vertmean"):
             step(name, ["CDO's " + name], code=4)
 
