@@ -729,7 +729,10 @@ static void out_of_descriptors_is_told(void **state)
         assert_int_equal(connect(fds[i], (struct sockaddr *)&at, sizeof at), 0);
     node_wait(&a, &a.notes, 1);
     setrlimit(RLIMIT_NOFILE, &old);
-    assert_non_null(strstr(a.note, "too many open files"));
+    pthread_mutex_lock(&a.lock);
+    bool is_told = strstr(a.note, "too many open files");
+    pthread_mutex_unlock(&a.lock);
+    assert_true(is_told);
     for (int i = 0; i < 10; i++)
         close(fds[i]);
     node_end(&a);
