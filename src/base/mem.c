@@ -57,6 +57,13 @@ void *nci_realloc(void *old, size_t nbytes)
     return memory;
 }
 
+/* Addresses without pages behind a big block: chunks at the end of a run of
+ * slabs are often a little larger than the others, and fit in as well. */
+static size_t slack(size_t nbytes)
+{
+    return nbytes >= 4 * (size_t)NCI_BLOCK_MIN ? nbytes / 8 : 0;
+}
+
 void *nci_alloc_aligned(size_t nbytes)
 {
     if (must_fail())
@@ -64,7 +71,7 @@ void *nci_alloc_aligned(size_t nbytes)
     void *memory = nci_block_take(nbytes);
     if (memory)
         return memory;
-    if (posix_memalign(&memory, 64, nbytes ? nbytes : 64))
+    if (posix_memalign(&memory, 64, (nbytes ? nbytes : 64) + slack(nbytes)))
         return NULL;
     nci_block_populate(memory, nbytes);
     return counted(memory, nbytes);
