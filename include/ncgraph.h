@@ -245,6 +245,13 @@ NCG_API ncg_status ncg_cluster_serve(const ncg_cluster_options *options,
  * ncg_context_connect. */
 NCG_API ncg_status ncg_cluster_stop(const char *scheduler_file,
                                     ncg_error *err);
+/* ncg_cluster_status tells workers and computations as JSON; ncg_free.
+ * ncg_cluster_retire asks the worker of a name to leave, as SIGTERM does.
+ * Errors: ENOTFOUND (no such worker), those of ncg_context_connect. */
+NCG_API ncg_status ncg_cluster_status(const char *scheduler_file, char **text,
+                                      ncg_error *err);
+NCG_API ncg_status ncg_cluster_retire(const char *scheduler_file,
+                                      const char *worker, ncg_error *err);
 
 typedef struct ncg_worker_options {
     size_t struct_size;
@@ -1062,6 +1069,8 @@ typedef struct ncg_kernel_options {
  * "org.example.wind/1": a domain that is yours, a name, a version. Arrays hold
  * the name, never the pointer; change the version when results change. Names
  * that begin with "ncg." are the library's.
+ * ctx NULL: in every context that this process creates from then on; for
+ * programs that call ncg_launch, whose workers are this program as well.
  * Errors: EINVAL (bad name), EEXISTS (the name has another function). */
 NCG_API ncg_status ncg_kernel_register(ncg_context *ctx, const char *name,
                                        ncg_kernel_fn fn,

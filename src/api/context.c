@@ -33,7 +33,8 @@ static ncg_status start_engine(ncg_context *ctx, ncg_error *err)
     NCI_TRY(nci_io_create(&io, &ctx->io, err));
     NCI_TRY(nci_source_table_create(&ctx->sources, err));
     ctx->options.spill_directory = NULL; /* the executor has a copy */
-    return nci_executor_create(&executor, &ctx->executor, err);
+    NCI_TRY(nci_executor_create(&executor, &ctx->executor, err));
+    return nci_context_common_kernels(ctx, err);
 }
 
 ncg_status ncg_context_create(const ncg_context_options *options,

@@ -47,6 +47,8 @@ struct ncg_array {
 
 ncg_context *nci_context_retain(ncg_context *ctx);
 void nci_context_release(ncg_context **ctx);
+/* nci_context_common_kernels gives a new context the kernels of all. */
+ncg_status nci_context_common_kernels(ncg_context *ctx, ncg_error *err);
 /* nci_context_note tells the user one sentence, if somebody listens. */
 void nci_context_note(void *ctx, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

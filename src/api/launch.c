@@ -45,7 +45,7 @@ static void on_leave(int number)
 
 static void listen_to_signals(void)
 {
-    static const int numbers[] = {SIGTERM, SIGUSR1, SIGINT};
+    static const int numbers[] = {SIGTERM, SIGUSR1, SIGUSR2, SIGINT};
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_handler = on_leave;
@@ -189,15 +189,39 @@ ncg_status ncg_context_connect(const char *scheduler_file, double timeout,
     return NCG_OK;
 }
 
-ncg_status ncg_cluster_stop(const char *scheduler_file, ncg_error *err)
+/* A context that asks one question. */
+static ncg_status ask(const char *scheduler_file, const char *word,
+                      const char *argument, char **answer, ncg_error *err)
 {
     ncg_context *ctx = NULL;
     ncg_context_options one = NCG_CONTEXT_OPTIONS_INIT;
     one.threads = 1;
     NCI_TRY(ncg_context_connect(scheduler_file, 1, &one, &ctx, err));
-    ncg_status st = nci_client_stop(ctx->link->client, err);
+    ncg_status st =
+        nci_client_call(ctx->link->client, word, argument, answer, err);
     ncg_context_destroy(&ctx);
     return st;
+}
+
+ncg_status ncg_cluster_stop(const char *scheduler_file, ncg_error *err)
+{
+    return ask(scheduler_file, "stop", "", NULL, err);
+}
+
+ncg_status ncg_cluster_status(const char *scheduler_file, char **text,
+                              ncg_error *err)
+{
+    if (!text)
+        return nci_fail(err, NCG_EINVAL, "no place for the text");
+    return ask(scheduler_file, "status", "", text, err);
+}
+
+ncg_status ncg_cluster_retire(const char *scheduler_file, const char *worker,
+                              ncg_error *err)
+{
+    if (!worker)
+        return nci_fail(err, NCG_EINVAL, "an argument is NULL");
+    return ask(scheduler_file, "retire", worker, NULL, err);
 }
 
 static ncg_status publish(const char *path, const nci_handover *who,

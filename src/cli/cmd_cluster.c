@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * `ncgraph cluster [stop]` and `ncgraph worker`: clusters that stand, and
+ * `ncgraph cluster [status|stop|retire WORKER]` and `ncgraph worker`: clusters that stand, and
  * workers that join them.
  */
 #include "cli/cmd.h"
 #include "cli/console.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void tell(const char *note, void *payload)
@@ -48,6 +49,16 @@ static ncg_status stand(const nci_options *o, ncg_error *err)
     return ncg_cluster_serve(&how, err);
 }
 
+static ncg_status show_status(const char *file, ncg_error *err)
+{
+    char *text = NULL;
+    ncg_status st = ncg_cluster_status(file, &text, err);
+    if (!st && (fputs(text, stdout) == EOF || fflush(stdout)))
+        st = nci_refuse(err, NCG_EOUTPUT, "cannot write to standard output");
+    ncg_free(text);
+    return st;
+}
+
 ncg_status nci_cmd_cluster(const nci_command *cmd, ncg_error *err)
 {
     const nci_words *w = cmd->words;
@@ -57,9 +68,17 @@ ncg_status nci_cmd_cluster(const nci_command *cmd, ncg_error *err)
         return st;
     if (!word)
         return stand(cmd->options, err);
-    if (!strcmp(word, "stop") && w->n == cmd->first + 1)
-        return ncg_cluster_stop(cmd->options->scheduler_file, err);
-    return nci_usage(err, "cluster takes no word, or stop; not '%s'", word);
+    const char *file = cmd->options->scheduler_file;
+    size_t nwords = w->n - cmd->first;
+    if (!strcmp(word, "stop") && nwords == 1)
+        return ncg_cluster_stop(file, err);
+    if (!strcmp(word, "status") && nwords == 1)
+        return show_status(file, err);
+    if (!strcmp(word, "retire") && nwords == 2)
+        return ncg_cluster_retire(file, w->items[cmd->first + 1], err);
+    return nci_usage(err, "cluster takes no word, or status, stop, retire "
+                          "WORKER; not '%s'",
+                     word);
 }
 
 ncg_status nci_cmd_worker(const nci_command *cmd, ncg_error *err)

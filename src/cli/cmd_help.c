@@ -19,7 +19,7 @@ static void print_help(FILE *to)
           "  ncgraph info INPUT... [: VERB ...]   list a data set\n"
           "  ncgraph verbs                        list the verbs\n"
           "  ncgraph help VERB                    explain one\n"
-          "  ncgraph cluster [stop]               a cluster that stands\n"
+          "  ncgraph cluster [status|stop]        a cluster that stands\n"
           "  ncgraph worker                       join one\n\n"
           "INPUT is a file, a quoted pattern ('tas_*.nc'), a list (@list.txt) "
           "or a\ndirectory; all inputs are one data set, sorted by time. Steps "

@@ -78,6 +78,16 @@ class Mpirun(clustertest.TestCase):
         self.assertIn("in_1.nc", r.err)
         self.assertFalse(glob.glob(self.path("x.nc*")))
 
+    def test_program_with_a_kernel_of_its_own(self):
+        self.inputs(files=2)
+        program = os.path.join(os.environ["NCG_EXAMPLES"], "ex_launch")
+        alone = self.ok("in_0.nc", "in_1.nc", "tas", program=program)
+        r = mpirun(4, program, "in_0.nc", "in_1.nc", "tas", cwd=self.dir)
+        self.assertEqual((r.code, r.err), (0, ""))
+        self.assertEqual(r.out, alone.out)
+        r = mpirun(4, program, "none.nc", "tas", cwd=self.dir)
+        self.assertEqual(r.code, 3, r.err)
+
     def test_tasks_without_peers(self):
         """As srun without PMIx would start them."""
         for env, says in (

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Clusters that stand: scheduler file, workers that join, clients, the end."""
+import json
 import os
 import stat
 import threading
@@ -32,6 +33,21 @@ class Standing(clustertest.TestCase):
         self.stop(cluster)
         self.assertFalse({"s.json", "s.json.key"} & set(self.listing()))
         self.assertNotIn(secret, self.log())
+
+    def test_status_and_retire(self):
+        cluster = self.cluster("--exclusive")
+        workers = [self.worker(name) for name in ("one", "two")]
+        status = lambda: json.loads(self.ok(
+            "cluster", "status", "--scheduler-file", "s.json").out)
+        self.assertEqual(sorted(w["name"] for w in status()["workers"]),
+                         ["one", "two"])
+        self.assertEqual(status()["computations"], [])
+        self.fails(3, "cluster", "retire", "nobody", "--scheduler-file",
+                   "s.json", says="'nobody'")
+        self.ok("cluster", "retire", "one", "--scheduler-file", "s.json")
+        self.assertEqual(workers[0].wait(timeout=30), 0, self.log())
+        self.wait_until(lambda: len(status()["workers"]) == 1)
+        self.stop(cluster)
 
     def test_two_clients_at_once(self):
         self.inputs()

@@ -20,7 +20,7 @@
 #include "engine/net/exchange.h"
 #include "graph/codec_output.h"
 
-enum { POLL_MS = 50, PATIENCE = 2 /* s */ };
+enum { POLL_MS = 50, PATIENCE = 2 /* s */, CALL_SECONDS = 20 };
 
 /* A chunk that is to be put. */
 typedef struct arrival {
@@ -51,6 +51,9 @@ struct nci_client {
     nci_finished_message end;
     nci_progress_message news;
     int64_t ntasks;
+    bool has_answer; /* to a call */
+    ncg_error said;
+    char *answer;
 };
 
 /* ---- chunks -------------------------------------------------------------- */
@@ -194,7 +197,11 @@ static void take_locked(nci_client *c, const nci_message *m)
     nci_unpack in = nci_dialogue_open(m);
     ncg_error err;
     ncg_status st = NCG_OK;
-    if (!c->run || m->request != c->run)
+    if (m->type == NCI_WIRE_CALL) {
+        st = nci_answer_unpack(&in, &c->said, &c->answer, &err);
+        c->has_answer = !st;
+    }
+    if (m->type != NCI_WIRE_CALL && (!c->run || m->request != c->run))
         return; /* of a run that has ended here */
     if (m->type == NCI_WIRE_PUT) {
         take_put_locked(c, m);
@@ -220,6 +227,14 @@ static void on_message(void *ctx, nci_conn_id conn, const nci_message *message)
     if (conn == c->conn)
         take_locked(c, message);
     pthread_mutex_unlock(&c->lock);
+}
+
+/* A scheduler that says nothing for so long is taken for dead. */
+static void on_silence(void *ctx, nci_conn_id conn, nci_silence state)
+{
+    nci_client *c = ctx;
+    if (state == NCI_SILENCE_DEAD)
+        nci_net_close(c->net, conn);
 }
 
 static void on_closed(void *ctx, nci_conn_id conn, const ncg_error *why)
@@ -297,6 +312,7 @@ static ncg_status start(nci_client *c, ncg_error *err)
                                      .ready = on_ready,
                                      .message = on_message,
                                      .closed = on_closed,
+                                     .silence = on_silence,
                                      .note = on_note}};
     NCI_TRY(nci_net_create(&net, &c->net, err));
     pthread_mutex_lock(&c->lock);
@@ -340,10 +356,34 @@ void nci_client_close(nci_client **slot)
     nci_free(c);
 }
 
-ncg_status nci_client_stop(nci_client *c, ncg_error *err)
+ncg_status nci_client_call(nci_client *c, const char *word,
+                           const char *argument, char **answer,
+                           ncg_error *err)
 {
-    nci_message stop = {.type = NCI_WIRE_STOP};
-    return nci_net_send(c->net, c->conn, &stop, err);
+    nci_pack pack = {0};
+    nci_call_pack(&pack, word, argument);
+    pthread_mutex_lock(&c->lock);
+    c->has_answer = false;
+    ncg_status st = nci_dialogue_send(c->net, c->conn, NCI_WIRE_CALL, 1, &pack,
+                                      err);
+    double until = seconds() + CALL_SECONDS;
+    while (!st && !c->has_answer && !c->is_closed && seconds() < until)
+        wait_locked(c);
+    if (!st && !c->has_answer)
+        st = nci_fail(err, NCG_ENET, "the scheduler does not answer");
+    if (!st && c->said.status) {
+        st = c->said.status;
+        if (err)
+            *err = c->said;
+    }
+    if (!st && answer) {
+        *answer = c->answer;
+        c->answer = NULL;
+    }
+    nci_free(c->answer);
+    c->answer = NULL;
+    pthread_mutex_unlock(&c->lock);
+    return st;
 }
 
 /* ---- a run --------------------------------------------------------------- */
@@ -439,6 +479,7 @@ typedef struct watching {
     void (*progress)(void *ctx, int64_t tasks_done, int64_t managed);
     void *ctx;
     bool has_canceled;
+    double canceled; /* when */
     double told;
     char waits_for[64]; /* as it was said */
     char waiting[64];   /* since so long: */
@@ -471,6 +512,7 @@ static void look_around_locked(nci_client *c, watching *w)
     nci_progress_message news = c->news;
     if (!w->has_canceled && w->cancel && atomic_load(w->cancel)) {
         w->has_canceled = true;
+        w->canceled = seconds();
         nci_net_send(c->net, c->conn, &cancel, NULL);
     }
     if (seconds() - w->told < 0.1)
@@ -488,6 +530,8 @@ static void work_locked(putting *p, watching *w)
     nci_client *c = p->client;
     while (!c->is_over && !c->is_closed) {
         look_around_locked(c, w);
+        if (w->has_canceled && seconds() - w->canceled > CALL_SECONDS)
+            break; /* nobody answers */
         if (c->first && c->first->chunk && !p->status)
             put_first_locked(p);
         else if (!c->is_over && !c->is_closed)
@@ -503,12 +547,14 @@ static void drop_locked(nci_client *c)
         arrival_free(shift_locked(c));
 }
 
-static ncg_status outcome(const putting *p, ncg_error *err)
+static ncg_status outcome(const putting *p, bool is_canceled, ncg_error *err)
 {
     const nci_client *c = p->client;
     ncg_error first = c->end.error;
     if (p->status)
         first = p->error;
+    else if (!c->is_over && is_canceled)
+        nci_fail(&first, NCG_ECANCELED, "canceled");
     else if (!c->is_over)
         return nci_fail(err, NCG_ENET, "the scheduler is gone (%s)",
                         c->why.status ? c->why.message : "it ended");
@@ -531,7 +577,7 @@ ncg_status nci_client_run(nci_client *c, const nci_client_job *job,
     ncg_status st = submit_locked(c, job, sink, err);
     if (!st) {
         work_locked(&p, &w);
-        st = outcome(&p, err);
+        st = outcome(&p, w.has_canceled, err);
     }
     if (stats)
         *stats = (nci_run_stats){.tasks = c->end.tasks,

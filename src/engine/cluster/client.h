@@ -43,7 +43,10 @@ ncg_status nci_client_run(nci_client *client, const nci_client_job *job,
                                            int64_t managed),
                           void *progress_ctx, nci_run_stats *stats,
                           ncg_error *err);
-/* nci_client_stop asks the cluster to end. */
-ncg_status nci_client_stop(nci_client *client, ncg_error *err);
+/* nci_client_call asks the scheduler: "status", "stop", "retire" (argument: a
+ * worker's name). *answer (may be NULL): nci_free. */
+ncg_status nci_client_call(nci_client *client, const char *word,
+                           const char *argument, char **answer,
+                           ncg_error *err);
 
 #endif

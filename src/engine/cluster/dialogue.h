@@ -158,6 +158,16 @@ void nci_failure_pack(nci_pack *pack, int64_t task, const ncg_error *error);
 ncg_status nci_failure_unpack(nci_unpack *in, int64_t *task, ncg_error *out,
                               ncg_error *err);
 
+/* CALL: a word and what it is about; the answer: how it went, and a text. */
+enum { NCI_WORD_SIZE = 128 };
+void nci_call_pack(nci_pack *pack, const char *word, const char *argument);
+ncg_status nci_call_unpack(nci_unpack *in, char word[NCI_WORD_SIZE],
+                           char argument[NCI_WORD_SIZE], ncg_error *err);
+void nci_answer_pack(nci_pack *pack, const ncg_error *error, const char *text);
+/* nci_answer_unpack replaces *text (nci_free). */
+ncg_status nci_answer_unpack(nci_unpack *in, ncg_error *out, char **text,
+                             ncg_error *err);
+
 /* nci_run_space names the chunks of one run. */
 nci_token nci_run_space(nci_token plan, uint32_t run);
 

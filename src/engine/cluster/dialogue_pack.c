@@ -283,3 +283,37 @@ ncg_status nci_failure_unpack(nci_unpack *in, int64_t *task, ncg_error *out,
     unpack_error(in, out);
     return ended(in, "an error", err);
 }
+
+/* ---- calls --------------------------------------------------------------- */
+
+void nci_call_pack(nci_pack *pack, const char *word, const char *argument)
+{
+    pack_string(pack, word);
+    pack_string(pack, argument);
+}
+
+ncg_status nci_call_unpack(nci_unpack *in, char word[NCI_WORD_SIZE],
+                           char argument[NCI_WORD_SIZE], ncg_error *err)
+{
+    unpack_string(in, word, NCI_WORD_SIZE);
+    unpack_string(in, argument, NCI_WORD_SIZE);
+    return ended(in, "a call", err);
+}
+
+void nci_answer_pack(nci_pack *pack, const ncg_error *error, const char *text)
+{
+    pack_error(pack, error);
+    pack_string(pack, text);
+}
+
+ncg_status nci_answer_unpack(nci_unpack *in, ncg_error *out, char **text,
+                             ncg_error *err)
+{
+    size_t n = 0;
+    unpack_error(in, out);
+    const char *bytes = nci_unpack_bytes(in, &n);
+    NCI_TRY(ended(in, "an answer", err));
+    nci_free(*text);
+    *text = nci_strndup(n ? bytes : "", n);
+    return *text ? NCG_OK : nci_fail(err, NCG_ENOMEM, "out of memory");
+}

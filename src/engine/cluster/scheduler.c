@@ -187,6 +187,88 @@ static void stop_all(nci_scheduler *s)
         nci_net_send(s->net, s->rolls[i].conn, &stop, NULL);
 }
 
+/* ---- calls --------------------------------------------------------------- */
+
+/* Names come from workers: nothing that would leave a JSON text. */
+static void add_string(nci_text *text, const char *string)
+{
+    nci_text_add(text, "\"");
+    for (const char *c = string; *c; c++) {
+        bool is_plain = (unsigned char)*c >= ' ' && *c != '"' && *c != '\\';
+        nci_text_add(text, "%c", is_plain ? *c : '?');
+    }
+    nci_text_add(text, "\"");
+}
+
+static void describe(const nci_scheduler *s, nci_text *text)
+{
+    static const char *const states[] = {"queued", "opening", "running",
+                                         "over"};
+    nci_text_add(text, "{\"workers\": [");
+    for (size_t i = 0; i < s->nrolls; i++) {
+        const nci_roll *roll = &s->rolls[i];
+        nci_text_add(text, "%s\n  {\"name\": ", i ? "," : "");
+        add_string(text, roll->who.name);
+        nci_text_add(text, ", \"host\": ");
+        add_string(text, roll->who.host);
+        nci_text_add(text,
+                     ", \"pid\": %lld, \"threads\": %d, \"memory\": %lld, "
+                     "\"leaving\": %s}",
+                     (long long)roll->who.pid, roll->who.threads,
+                     (long long)roll->who.limit,
+                     roll->is_leaving ? "true" : "false");
+    }
+    nci_text_add(text, "],\n \"computations\": [");
+    for (const nci_plan_run *r = s->runs; r; r = r->next) {
+        nci_sched_stats now = {0};
+        if (r->state == NCI_RUN_RUNNING)
+            nci_sched_get_stats(r->sched, &now);
+        nci_text_add(text,
+                     "%s\n  {\"number\": %u, \"state\": \"%s\", "
+                     "\"tasks_done\": %lld, \"memory\": %lld, "
+                     "\"recomputed\": %lld}",
+                     r == s->runs ? "" : ",", r->id, states[r->state],
+                     (long long)now.finished, (long long)now.managed,
+                     (long long)now.recomputed);
+    }
+    nci_text_add(text, "]}\n");
+}
+
+static ncg_status retire(nci_scheduler *s, const char *name, ncg_error *err)
+{
+    for (size_t i = 0; i < s->nrolls; i++)
+        if (!strcmp(s->rolls[i].who.name, name)) {
+            let_go(s, &s->rolls[i]);
+            return NCG_OK;
+        }
+    return nci_fail(err, NCG_ENOTFOUND, "the cluster has no worker '%s'", name);
+}
+
+static ncg_status answer_call(nci_scheduler *s, nci_conn_id conn,
+                              const nci_message *m, ncg_error *err)
+{
+    char word[NCI_WORD_SIZE], argument[NCI_WORD_SIZE];
+    nci_unpack in = nci_dialogue_open(m);
+    nci_text text = {0};
+    nci_pack pack = {0};
+    ncg_error said;
+    NCI_TRY(nci_call_unpack(&in, word, argument, err));
+    nci_error_clear(&said);
+    if (!strcmp(word, "status"))
+        describe(s, &text);
+    else if (!strcmp(word, "retire"))
+        retire(s, argument, &said);
+    else if (!strcmp(word, "stop"))
+        s->is_stopped = true;
+    else
+        nci_fail(&said, NCG_EINVAL, "the scheduler does not know '%s'", word);
+    pthread_cond_broadcast(&s->changed);
+    nci_answer_pack(&pack, &said, text.data ? text.data : "");
+    nci_text_fini(&text);
+    return nci_dialogue_send(s->net, conn, NCI_WIRE_CALL, m->request, &pack,
+                             err);
+}
+
 /* ---- what the net tells -------------------------------------------------- */
 
 static ncg_status take_locked(nci_scheduler *s, nci_conn_id conn,
@@ -220,10 +302,8 @@ static ncg_status take_locked(nci_scheduler *s, nci_conn_id conn,
         if (mine)
             nci_run_cancel(mine);
         return NCG_OK;
-    case NCI_WIRE_STOP:
-        s->is_stopped = true;
-        pthread_cond_broadcast(&s->changed);
-        return NCG_OK;
+    case NCI_WIRE_CALL:
+        return roll ? NCG_OK : answer_call(s, conn, m, err);
     default:
         return NCG_OK;
     }

@@ -220,6 +220,7 @@ void nci_run_announce(nci_plan_run *r, nci_roll *roll)
                         .end = roll->end,
                         .now = nanoseconds()};
     nci_event drain = {.kind = NCI_EVENT_WORKER_DRAIN, .worker = roll->number};
+    nci_scheduler *s = r->scheduler;
     if (r->state != NCI_RUN_RUNNING || roll->open != r->id ||
         roll->joined == r->id)
         return;
@@ -232,7 +233,7 @@ void nci_run_announce(nci_plan_run *r, nci_roll *roll)
     }
     roll->joined = r->id;
     apply(r);
-    if (roll->is_leaving && r->scheduler->runs == r)
+    if (roll->is_leaving && s->runs == r)
         nci_run_event(r, &drain);
 }
 

@@ -115,6 +115,14 @@ static void on_message(void *ctx, nci_conn_id conn, const nci_message *message)
     }
 }
 
+/* A scheduler that says nothing for so long is taken for dead. */
+static void on_silence(void *ctx, nci_conn_id conn, nci_silence state)
+{
+    nci_hand *hand = ctx;
+    if (state == NCI_SILENCE_DEAD)
+        nci_net_close(hand->net, conn);
+}
+
 static void on_closed(void *ctx, nci_conn_id conn, const ncg_error *why)
 {
     nci_hand *hand = ctx;
@@ -267,7 +275,8 @@ static ncg_status start(nci_hand *hand, ncg_error *err)
         .hooks = {.ctx = hand,
                   .ready = on_ready,
                   .message = on_message,
-                  .closed = on_closed}};
+                  .closed = on_closed,
+                  .silence = on_silence}};
     NCI_TRY(nci_errands_create(&hand->plans, err));
     NCI_TRY(nci_errands_create(&hand->disk, err));
     NCI_TRY(nci_net_create(&net, &hand->net, err));

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* make_dialogue_seeds FOLDER writes the seeds of fuzz_dialogue there: one
+ * message of each kind. */
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/cluster/dialogue.h"
+
+static const char *folder;
+
+static void write_seed(int kind, const void *bytes, size_t nbytes)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/dialogue_%d", folder, kind);
+    FILE *f = fopen(path, "wb");
+    if (!f)
+        return;
+    fputc(kind, f);
+    fwrite(bytes, 1, nbytes, f);
+    fclose(f);
+}
+
+static void write_pack(int kind, nci_pack *pack)
+{
+    write_seed(kind, pack->text.data, pack->text.length);
+    nci_text_fini(&pack->text);
+}
+
+static void write_setup(void)
+{
+    nci_pack pack = {0};
+    nci_joining joining = {.name = "w", .addresses = "a:1,b:2", .host = "h",
+                           .threads = 2, .limit = 100, .left = -1};
+    nci_roster_entry entries[] = {{0, "a:1"}, {3, "b:2"}};
+    nci_roster roster = {.number = 3, .entries = entries, .count = 2};
+    nci_encoding form = {.level = 1};
+    form.var.dtype = NCG_DTYPE_F32;
+    form.var.rank = 1;
+    form.var.chunk[0] = 10;
+    form.var.is_chunked = true;
+    nci_plan_message plan = {.nforms = 1, .forms = &form, .bytes = "plan",
+                             .nbytes = 4};
+    nci_joining_pack(&pack, &joining);
+    write_pack(1, &pack);
+    nci_roster_pack(&pack, &roster);
+    write_pack(2, &pack);
+    nci_plan_message_pack(&pack, &plan);
+    write_pack(3, &pack);
+}
+
+static void write_run(void)
+{
+    nci_pack pack = {0};
+    ncg_error error = {.status = NCG_EIO, .rank = -1, .message = "broken"};
+    nci_put_message put = {.task = 1, .bytes = 2, .addresses = "a:1"};
+    nci_progress_message progress = {.done = 1, .waits_for = "workers"};
+    nci_finished_message finished = {.error = error, .failed = -1};
+    nci_put_pack(&pack, &put);
+    write_pack(4, &pack);
+    nci_progress_pack(&pack, &progress);
+    write_pack(5, &pack);
+    nci_finished_pack(&pack, &finished);
+    write_pack(6, &pack);
+    nci_failure_pack(&pack, 3, &error);
+    write_pack(7, &pack);
+    nci_call_pack(&pack, "retire", "w");
+    write_pack(8, &pack);
+    nci_answer_pack(&pack, &error, "text");
+    write_pack(9, &pack);
+}
+
+int main(int argc, char **argv)
+{
+    uint8_t records[2 * NCI_RECORD_SIZE];
+    const nci_action order = {.kind = NCI_ACTION_RUN, .threads = 1};
+    const nci_event event = {.kind = NCI_EVENT_TASK_DONE, .bytes = 8};
+    if (argc != 2) {
+        fprintf(stderr, "usage: make_dialogue_seeds FOLDER\n");
+        return 2;
+    }
+    folder = argv[1];
+    nci_order_encode(&order, records);
+    nci_event_encode(&event, records + NCI_RECORD_SIZE);
+    write_seed(0, records, sizeof records);
+    write_setup();
+    write_run();
+    return 0;
+}
