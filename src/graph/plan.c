@@ -295,6 +295,19 @@ int64_t nci_plan_cells(const nci_layer *layer, int64_t chunk)
     return axis < 0 ? cells : cells * rows_of(rows, index[axis]);
 }
 
+/* Positions of a chunk, without making its box. */
+static int64_t chunk_size(const nci_grid *grid, int64_t chunk)
+{
+    int64_t n = 1;
+    for (int d = grid->rank - 1; d >= 0; d--) {
+        const nci_axis *axis = &grid->axis[d];
+        const int64_t *edge = axis->edge + chunk % axis->nchunks;
+        n *= edge[1] - edge[0];
+        chunk /= axis->nchunks;
+    }
+    return n;
+}
+
 int64_t nci_plan_bytes(const nci_plan *plan, int64_t task)
 {
     const nci_layer *layer = nci_plan_layer(plan, task);
@@ -314,8 +327,7 @@ int64_t nci_plan_bytes(const nci_plan *plan, int64_t task)
     }
     const nci_grid *grid =
         layer->kind == NCI_LAYER_STORE ? &layer->grid : &layer->array;
-    nci_box box = nci_grid_box(grid, chunk);
     ncg_dtype dtype =
         layer->kind == NCI_LAYER_STORE ? layer->store.to : layer->dtype;
-    return nci_box_size(&box) * (int64_t)ncg_dtype_size(dtype);
+    return chunk_size(grid, chunk) * (int64_t)ncg_dtype_size(dtype);
 }

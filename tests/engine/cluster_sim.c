@@ -1041,10 +1041,11 @@ static void check_empty(csim *s)
         nputs += s->plan->layers[s->plan->outputs[i]].ntasks;
     if (s->next_put != nputs)
         broken(s, "not everything has been put", nputs);
-    /* Tasks that were given to others too may still be unanswered. */
+    /* Tasks that were given to others too may still be unanswered, and so may
+     * those that turned out not to be needed again. */
     for (size_t i = 0; i < s->sched->records.map.capacity; i++) {
         const nci_record *r = s->sched->records.map.slots[i].value;
-        if (r && r->state != NCI_TASK_GONE)
+        if (r && r->state != NCI_TASK_GONE && !r->at.is_again)
             broken(s, "the scheduler keeps books of what is gone", r->task);
     }
 }

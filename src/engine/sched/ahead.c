@@ -66,9 +66,14 @@ void nci_ahead_unplaced(nci_sched *s, nci_record *r, nci_actions *actions)
     if (!s->cluster->options.looks_ahead || !r->left)
         return;
     /* Those it was to be fetched from by others will not make it. */
-    for (nci_copy *copy = r->at.copies; copy; copy = copy->next)
-        if (copy->state == NCI_COPY_COMING)
-            copy->from = NCI_NO_WORKER;
+    for (nci_copy *copy = r->at.copies, *next; copy; copy = next) {
+        next = copy->next;
+        if (copy->state != NCI_COPY_COMING)
+            continue;
+        copy->from = NCI_NO_WORKER;
+        if (!copy->pins)
+            nci_copy_drop(s, copy, actions);
+    }
     nci_plan_dependents(s->plan, r->task, user_unplaced, &v);
 }
 

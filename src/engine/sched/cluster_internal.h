@@ -262,8 +262,11 @@ void nci_place_ready(nci_sched *s);
 nci_member *nci_place_choose(nci_sched *s, const nci_record *r);
 /* nci_place_reserve gives a member the tasks with the same first user. */
 void nci_place_reserve(nci_sched *s, const nci_record *r, const nci_member *m);
-bool nci_place_is_cohort(const nci_sched *s, const nci_record *a,
-                         const nci_record *b);
+static inline bool nci_place_is_cohort(const nci_record *a,
+                                       const nci_record *b)
+{
+    return a->at.is_root && b->at.is_root && a->at.cohort == b->at.cohort;
+}
 /* nci_place_take gives the member the lowest loose task and reserves its cohort;
  * false: there is none. */
 bool nci_place_take(nci_sched *s, nci_member *m);

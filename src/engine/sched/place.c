@@ -147,7 +147,8 @@ void nci_place_unqueue(nci_sched *s, nci_record *r)
     if (r->state != NCI_TASK_ADMITTED)
         return;
     nci_member *m = r->at.member;
-    if (m->queue.items[0] == r)
+    bool was_lowest = m->queue.items[0] == r;
+    if (was_lowest)
         nci_heap_pop(&m->queue);
     else
         nci_heap_remove(&m->queue, r);
@@ -155,6 +156,8 @@ void nci_place_unqueue(nci_sched *s, nci_record *r)
     c->unsent--;
     r->at.member = NULL;
     r->state = NCI_TASK_READY;
+    if (m->is_blocked && was_lowest && m->queue.count)
+        nci_member_touch(s, m);
 }
 
 /* ---- cohorts ------------------------------------------------------------------------- */
@@ -192,19 +195,13 @@ static nci_member *cohort_member(const nci_sched *s, int64_t cohort)
 void nci_place_reserve(nci_sched *s, const nci_record *r, const nci_member *m)
 {
     nci_cluster *c = s->cluster;
-    int64_t cohort = cohort_of(s, r);
+    int64_t cohort = r->at.cohort;
     if (cohort < 0)
         return;
     nci_task_map_remove(&c->cohorts, cohort);
     if (nci_task_map_reserve(&c->cohorts)) /* else it is not kept together */
         nci_task_map_put(&c->cohorts, cohort,
                          (void *)((uintptr_t)m->number + 1));
-}
-
-bool nci_place_is_cohort(const nci_sched *s, const nci_record *a,
-                         const nci_record *b)
-{
-    return a->at.is_root && b->at.is_root && cohort_of(s, a) == cohort_of(s, b);
 }
 
 void nci_place_forget_cohort(nci_sched *s, const nci_record *user)
@@ -219,10 +216,12 @@ static void place(nci_sched *s, nci_record *r)
     nci_cluster *c = s->cluster;
     nci_member *m = NULL;
     r->at.is_root = !r->layer->ninputs || !nci_plan_ndeps(s->plan, r->task);
+    if (r->at.is_root)
+        r->at.cohort = cohort_of(s, r);
     if (c->nactive && !r->at.is_root)
         m = nci_place_choose(s, r);
     else if (c->nactive && c->cohorts.count && !r->at.is_stray)
-        m = cohort_member(s, cohort_of(s, r));
+        m = cohort_member(s, r->at.cohort);
     if (m) {
         nci_place_push(s, m, r);
         return;
@@ -248,7 +247,7 @@ bool nci_place_take(nci_sched *s, nci_member *m)
         if (!r->at.is_root)
             other = nci_place_choose(s, r);
         else if (!r->at.is_stray)
-            other = cohort_member(s, cohort_of(s, r));
+            other = cohort_member(s, r->at.cohort);
         if (other && other != m) {
             nci_place_push(s, other, r);
             continue;

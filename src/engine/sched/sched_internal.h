@@ -70,6 +70,7 @@ struct nci_record {
             struct nci_member *member; /* ADMITTED: whose queue it is in */
             nci_record *lost;          /* next in the list of those lost */
             int64_t estimate;          /* ns, while queued or assigned */
+            int64_t cohort;   /* of a root: its first user; -1: none */
             int64_t unplaced; /* inputs neither in memory nor assigned */
             uint32_t put;     /* number of the PUT under way */
             int strikes;      /* workers that died while it ran */

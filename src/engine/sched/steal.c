@@ -10,8 +10,6 @@
 
 enum { LOOKS = 16 };
 
-static int64_t missing_bytes(const nci_sched *s, const nci_record *r);
-
 static nci_member *find_richest(nci_sched *s, const nci_member *thief)
 {
     nci_cluster *c = s->cluster;
@@ -58,12 +56,11 @@ static bool is_better(const nci_sched *s, const nci_record *r,
 
 /* ---- what has not been sent -------------------------------------------------------- */
 
-static size_t count_cohort(const nci_sched *s, const nci_member *m,
-                           const nci_record *sample)
+static size_t count_cohort(const nci_member *m, const nci_record *sample)
 {
     size_t n = 0;
     for (size_t i = 0; i < m->queue.count; i++)
-        n += nci_place_is_cohort(s, m->queue.items[i], sample);
+        n += nci_place_is_cohort(m->queue.items[i], sample);
     return n;
 }
 
@@ -77,14 +74,14 @@ static void move(nci_sched *s, nci_record *r, nci_member *thief)
 static void move_roots(nci_sched *s, nci_member *m, nci_record *sample,
                        nci_member *thief)
 {
-    size_t n = count_cohort(s, m, sample), left = n;
+    size_t n = count_cohort(m, sample), left = n;
     if (n == m->queue.count)
         left = (n + 1) / 2;
     else
         nci_place_reserve(s, sample, thief);
     for (size_t i = m->queue.count; i-- > 0 && left > 0;) {
         nci_record *r = m->queue.items[i];
-        if (!nci_place_is_cohort(s, r, sample))
+        if (!nci_place_is_cohort(r, sample))
             continue;
         move(s, r, thief);
         left--;
