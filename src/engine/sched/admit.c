@@ -61,6 +61,34 @@ static bool fits_ahead(const nci_sched *s, const nci_member *m,
     return m->ahead + charge <= m->limit - s->floor;
 }
 
+typedef struct keeping {
+    const admission *admission;
+    int change;
+} keeping;
+
+static void keep_input(void *ctx, int input, int64_t task)
+{
+    const keeping *k = ctx;
+    const admission *a = k->admission;
+    nci_copy *copy =
+        nci_copy_find(nci_records_find(&a->sched->records, task), a->member);
+    (void)input;
+    if (copy)
+        copy->pins += k->change;
+}
+
+/* With nothing else under way there, all but its inputs makes room. */
+static bool make_all_room(const admission *a, const nci_record *r, int64_t need)
+{
+    nci_sched *s = a->sched;
+    keeping k = {a, 1};
+    nci_plan_deps(s->plan, r->task, keep_input, &k);
+    bool has_room = nci_copy_make_room(s, a->member, -1, need, a->actions);
+    k.change = -1;
+    nci_plan_deps(s->plan, r->task, keep_input, &k);
+    return has_room;
+}
+
 static bool find_room(const admission *a, const nci_record *r, int threads,
                       int64_t need)
 {
@@ -73,6 +101,8 @@ static bool find_room(const admission *a, const nci_record *r, int threads,
     /* More to hold while there is something to finish: let that end first. */
     if (r->at.is_root && m->leases)
         return false;
+    if (!m->leases)
+        return make_all_room(a, r, need);
     return nci_copy_make_room(s, m, r->order, need, a->actions);
 }
 
