@@ -41,7 +41,7 @@ static void messages_pass_both_ways(void **state)
     assert_int_equal(a.nbody, 5);
     assert_memory_equal(a.body, "hello", 5);
     m = (nci_message){
-        .type = NCI_WIRE_ASSIGN, .head = "0123456789", .nhead = 10};
+        .type = NCI_WIRE_ORDERS, .head = "0123456789", .nhead = 10};
     CHECK_OK(nci_net_send(a.net, a.conn, &m, &err));
     node_wait(&b, &b.messages, 1);
     assert_int_equal(b.last.nhead, 10);
@@ -218,13 +218,13 @@ static void what_a_role_may_not_send_closes(void **state)
     ncg_error err;
     node a, b;
     nci_conn_id id = node_pair(&a, &b);
-    nci_message m = {.type = NCI_WIRE_ASSIGN};
+    nci_message m = {.type = NCI_WIRE_ORDERS};
     CHECK_OK(nci_net_send(b.net, id, &m, &err));
     node_wait(&a, &a.closed, 1);
     node_wait(&b, &b.closed, 1);
     assert_int_equal(b.why.status, NCG_EAUTH);
     assert_non_null(
-        strstr(b.why.message, "ASSIGN may not be sent by a worker"));
+        strstr(b.why.message, "ORDERS may not be sent by a worker"));
     assert_int_equal(a.messages, 0);
     node_end(&a);
     node_end(&b);

@@ -329,8 +329,8 @@ static void piece_has_the_bytes_of_the_table(void **state)
 static void only_the_right_side_may_send(void **state)
 {
     (void)state;
-    assert_true(nci_wire_may(NCI_WIRE_ASSIGN, NCI_PEER_WORKER, true));
-    assert_false(nci_wire_may(NCI_WIRE_ASSIGN, NCI_PEER_WORKER, false));
+    assert_true(nci_wire_may(NCI_WIRE_ORDERS, NCI_PEER_WORKER, true));
+    assert_false(nci_wire_may(NCI_WIRE_ORDERS, NCI_PEER_WORKER, false));
     assert_true(nci_wire_may(NCI_WIRE_JOIN, NCI_PEER_WORKER, false));
     assert_false(nci_wire_may(NCI_WIRE_JOIN, NCI_PEER_CLIENT, false));
     assert_true(nci_wire_may(NCI_WIRE_PLAN, NCI_PEER_CLIENT, false));

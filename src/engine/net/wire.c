@@ -52,7 +52,7 @@ uint64_t nci_get_u64(const void *at)
 const char *nci_wire_type_name(int type)
 {
     switch (type) {
-#define NAME_CASE(name, value, record, may)                                    \
+#define NAME_CASE(name, value, may)                                            \
     case value:                                                                \
         return #name;
         NCI_WIRE_MAP(NAME_CASE)
@@ -65,7 +65,7 @@ bool nci_wire_may(int type, nci_peer_role role, bool listens)
 {
     int who = listens ? NCI_MAY_LISTENS : 1 << role;
     switch (type) {
-#define MAY_CASE(name, value, record, may)                                     \
+#define MAY_CASE(name, value, may)                                             \
     case value:                                                                \
         return (NCI_MAY_##may & who) != 0;
         NCI_WIRE_MAP(MAY_CASE)

@@ -81,10 +81,9 @@
  *      8    8 where in it the piece begins
  *     16    8 bytes of the piece, before compression
  *
- * The other types carry the dialogue of scheduler, workers and clients. Those
- * marked "records" have a head of any number of records of the size given, all
- * in the order of engine/cluster/dialogue.h; the others a payload that
- * graph/pack.h reads.
+ * The other types carry the dialogue of scheduler, workers and clients, which
+ * engine/cluster/dialogue.h specifies: heads of records of fixed size, or
+ * payloads that graph/pack.h reads.
  */
 #include "base/buf.h"
 #include "base/grid.h"
@@ -122,47 +121,41 @@ enum {
     NCI_MAY_FETCH = NCI_MAY_WORKER | NCI_MAY_CLIENT
 };
 
-/* name, value, bytes of a record of its head (0: none or not records; of the
- * head's fixed part where `fixed`), who may send it. Values never change. */
+/* name, value, who may send it. Values never change. */
 #define NCI_WIRE_MAP(X)                                                        \
-    X(HELLO, 1, 128, ALL)                                                      \
-    X(CHALLENGE, 2, 104, LISTENS)                                              \
-    X(PROOF, 3, 32, ALL)                                                       \
-    X(READY, 4, 0, LISTENS)                                                    \
-    X(ERROR, 5, 12, ALL)                                                       \
-    X(HEARTBEAT, 6, 0, ALL)                                                    \
-    X(GOODBYE, 7, 0, ALL)                                                      \
-    X(FETCH, 16, 0, FETCH)                                                     \
-    X(DROP, 18, 0, FETCH)                                                      \
-    X(CHUNK, 17, 24, LISTENS)                                                  \
+    X(HELLO, 1, ALL)                                                           \
+    X(CHALLENGE, 2, LISTENS)                                                   \
+    X(PROOF, 3, ALL)                                                           \
+    X(READY, 4, LISTENS)                                                       \
+    X(ERROR, 5, ALL)                                                           \
+    X(HEARTBEAT, 6, ALL)                                                       \
+    X(GOODBYE, 7, ALL)                                                         \
+    X(FETCH, 16, FETCH)                                                        \
+    X(CHUNK, 17, LISTENS)                                                      \
+    X(DROP, 18, FETCH)                                                         \
     /* a worker to the scheduler */                                            \
-    X(JOIN, 32, 0, WORKER)   /* packed: what it has and holds */               \
-    X(DONE, 33, 0, PEERS)    /* records: tasks that ended */                   \
-    X(FACTS, 34, 0, PEERS)   /* records: fetched, spilled, peers lost */       \
-    X(FAILED, 35, 0, PEERS)  /* packed: a task's error */                      \
-    X(LEAVING, 36, 0, PEERS) /* packed: drain now, end time */                 \
+    X(JOIN, 32, WORKER)   /* packed: what it has and holds */                  \
+    X(DONE, 33, PEERS)    /* records: tasks that ended */                      \
+    X(FAILED, 35, PEERS)  /* packed: a task's error */                         \
+    X(LEAVING, 36, PEERS) /* packed: drain now, end time */                    \
     /* the scheduler to a worker */                                            \
-    X(WELCOME, 48, 0, LISTENS) /* packed: number, epoch */                     \
-    X(PLAN, 49, 0, WORK)       /* packed: a plan; a client's as well */        \
-    X(ASSIGN, 50, 0, LISTENS)  /* records: tasks with their inputs */          \
-    X(ORDERS, 51, 0, LISTENS)  /* records: release, move, checkpoint */        \
-    X(FORGET, 52, 0, LISTENS)  /* packed: a plan is over */                    \
-    X(STOP, 53, 0, USERS)      /* packed: end the process or cluster */        \
-    /* worker to worker: small results and news for tasks sent ahead */        \
-    X(NEWS, 64, 0, WORKER)                                                     \
+    X(WELCOME, 48, LISTENS) /* packed: number, epoch */                        \
+    X(PLAN, 49, WORK)       /* packed: a plan; a client's as well */           \
+    X(ORDERS, 51, LISTENS)  /* records: run, fetch, release, move */           \
+    X(FORGET, 52, LISTENS)  /* packed: a plan is over */                       \
+    X(STOP, 53, USERS)      /* packed: end the process or cluster */           \
     /* a client and the scheduler */                                           \
-    X(SUBMITTED, 80, 0, LISTENS) /* packed */                                  \
-    X(PROGRESS, 81, 0, LISTENS)  /* packed */                                  \
-    X(PUT, 82, 0, USERS)         /* packed: a stored chunk, where it is */     \
-    X(PUT_DONE, 83, 0, USERS)    /* records */                                 \
-    X(FINISHED, 84, 0, LISTENS)  /* packed: end of a run */                    \
-    X(CANCEL, 85, 0, USERS)      /* packed */                                  \
-    X(INSPECT, 86, 0, WORK)      /* packed: look at files; and the answer */   \
-    X(CALL, 87, 0, WORK)         /* packed: a service; and the answer */       \
-    X(STATUS, 88, 0, ALL)        /* packed: state of the cluster */
+    X(SUBMITTED, 80, LISTENS) /* packed */                                     \
+    X(PROGRESS, 81, LISTENS)  /* packed */                                     \
+    X(PUT, 82, USERS)         /* packed: a stored chunk, where it is */        \
+    X(PUT_DONE, 83, USERS)    /* records */                                    \
+    X(FINISHED, 84, LISTENS)  /* packed: end of a run */                       \
+    X(CANCEL, 85, USERS)      /* packed */                                     \
+    X(CALL, 87, WORK)         /* packed: a service; and the answer */          \
+    X(STATUS, 88, ALL)        /* packed: state of the cluster */
 
 typedef enum nci_wire_type {
-#define NCI_WIRE_ENUM(name, value, record, may) NCI_WIRE_##name = value,
+#define NCI_WIRE_ENUM(name, value, may) NCI_WIRE_##name = value,
     NCI_WIRE_MAP(NCI_WIRE_ENUM)
 #undef NCI_WIRE_ENUM
 } nci_wire_type;
