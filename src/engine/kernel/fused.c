@@ -353,7 +353,8 @@ static void keep_tile(nci_task *task, const nci_tile *tile)
     if (!s->count)
         return;
     bool is_kept =
-        s->count < NCI_MAX_STRIPS && s->tiles < nci_strips_keep(nbytes) &&
+        s->count < NCI_MAX_STRIPS &&
+        s->tiles < nci_strips_keep(&task->fused->fold, nbytes) &&
         (!tile->data || nci_scratch_keep(task->env->scratch, tile, s->tiles));
     if (is_kept)
         s->tiles++;

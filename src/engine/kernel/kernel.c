@@ -57,7 +57,9 @@ static int64_t tile_elements(const nci_source *source)
 static int64_t kept_bytes(const nci_layer *layer, const nci_source *source)
 {
     int64_t nbytes = source->tile_bytes, each = nbytes + nbytes / 64 + 4096;
-    return layer->fused.folds ? nci_strips_keep(nbytes) * each : 0;
+    return layer->fused.folds
+               ? nci_strips_keep(&layer->fused.fold, nbytes) * each
+               : 0;
 }
 
 static int64_t fold_scratch(const nci_layer *layer, int64_t chunk)

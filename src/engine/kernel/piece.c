@@ -52,12 +52,32 @@ static bool is_inside(const nci_task *task, const nci_box *wanted, int axis,
     return p >= 0 && p < wanted->count[axis];
 }
 
+/* Positions [*first, *first + n) of a run that lie inside; returns n. */
+static int64_t clip_run(const nci_task *task, const nci_box *wanted, int axis,
+                        int d, int64_t *first)
+{
+    int64_t n = task->box.count[d];
+    *first = 0;
+    if (axis < 0 || !n)
+        return n;
+    int64_t shift = wanted->start[axis] - task->table[0][d][0];
+    int64_t end = shift + wanted->count[axis];
+    *first = shift > 0 ? shift : 0;
+    n = end < n ? end : n;
+    return n > *first ? n - *first : 0;
+}
+
 bool nci_piece_covers(const nci_task *task, const nci_box *wanted)
 {
     const nci_access *access = &task->fused->operands[0];
     for (int d = 0; d < task->rank; d++) {
         int axis = source_axis(access, d);
         int64_t i = 0;
+        if (task->is_run[d]) {
+            if (!clip_run(task, wanted, axis, d, &i))
+                return false;
+            continue;
+        }
         while (i < task->box.count[d] && !is_inside(task, wanted, axis, d, i))
             i++;
         if (i == task->box.count[d])
@@ -89,10 +109,10 @@ static int64_t tile_stride(const nci_box *tile, int axis)
 
 static const int64_t *select_table(const nci_task *task, int stream, int d,
                                    const nci_box *tile, const int64_t *list,
-                                   int64_t n, int64_t **memory)
+                                   int64_t n)
 {
     const int64_t *from = task->table[stream][d];
-    int64_t *to = *memory;
+    int64_t *to = task->piece_memory + (from - task->memory);
     int axis =
         tile && stream == 0 ? source_axis(&task->fused->operands[0], d) : -1;
     if (axis >= 0) {
@@ -105,8 +125,48 @@ static const int64_t *select_table(const nci_task *task, int stream, int d,
         for (int64_t i = 0; i < n; i++)
             to[i] = from[list[i]];
     }
-    *memory += n;
     return to;
+}
+
+/* Offsets in the tile of n positions from `first` on: those of the last tile
+ * where these lie alike in it, as along the axes that tiles share. */
+static const int64_t *draw_run(nci_task *task, int axis, int d,
+                               const nci_box *tile, int64_t first, int64_t n)
+{
+    int64_t *to = task->piece_memory + (task->table[0][d] - task->memory);
+    nci_drawn *last = &task->drawn[d];
+    nci_drawn now = {first, n, task->table[0][d][first] - tile->start[axis],
+                     tile_stride(tile, axis)};
+    if (!memcmp(last, &now, sizeof now))
+        return to;
+    *last = now;
+    for (int64_t i = 0; i < n; i++)
+        to[i] = (now.start + i) * now.stride;
+    return to;
+}
+
+/* A run needs no list, and its offsets are even but for rows of labels. */
+static bool select_run(nci_task *task, int d, const nci_box *tile,
+                       const nci_box *wanted, nci_piece *out)
+{
+    const nci_fused *f = task->fused;
+    int64_t first;
+    int axis = source_axis(&f->operands[0], d);
+    int64_t n = clip_run(task, wanted, axis, d, &first);
+    bool has_rows = f->folds && d == f->label_axis;
+    out->count[d] = n;
+    if (!n)
+        return false;
+    for (int s = 0; s < NCI_NSTREAMS; s++) {
+        if (!task->is_used[s])
+            continue;
+        bool is_source = s == 0 && axis >= 0;
+        out->table[s][d] = is_source ? draw_run(task, axis, d, tile, first, n)
+                                     : task->table[s][d] + first;
+        if (is_source || (s == NCI_STREAM_OUT && !has_rows))
+            out->even[s] |= UINT32_C(1) << d;
+    }
+    return true;
 }
 
 static int64_t source_base(const nci_task *task, const nci_box *tile)
@@ -137,8 +197,7 @@ static void set_row(const nci_task *task, nci_piece *piece)
         bool is_one =
             piece->stride
                 ? piece->count[d] == 1 || !piece->stride[NCI_STREAM_OUT][d]
-                : is_constant(piece->table[NCI_STREAM_OUT][d],
-                              piece->count[d]);
+                : is_constant(piece->table[NCI_STREAM_OUT][d], piece->count[d]);
         if (!is_one)
             return;
         piece->row *= piece->count[d];
@@ -151,7 +210,8 @@ void nci_piece_walk(const nci_task *task, const nci_piece *piece, int stream,
     if (piece->stride)
         nci_walk_init_strides(walk, task->rank, count, piece->stride[stream]);
     else
-        nci_walk_init(walk, task->rank, count, piece->table[stream]);
+        nci_walk_init_even(walk, task->rank, count, piece->table[stream],
+                           piece->even[stream]);
     walk->base += piece->base[stream];
     walk->outer += piece->base[stream];
 }
@@ -170,7 +230,7 @@ static bool even_piece(const nci_task *task, nci_piece *out)
 bool nci_piece_of(nci_task *task, const nci_box *tile, const nci_box *wanted,
                   nci_piece *out)
 {
-    int64_t *memory = task->piece_memory, *list = task->lists;
+    int64_t *list = task->lists;
     *out = (nci_piece){0};
     for (int s = 0; s < NCI_NSTREAMS; s++)
         out->base[s] = task->base[s];
@@ -179,14 +239,18 @@ bool nci_piece_of(nci_task *task, const nci_box *tile, const nci_box *wanted,
     if (tile)
         out->base[0] = source_base(task, tile);
     for (int d = 0; d < task->rank; d++) {
+        if (tile && task->is_run[d]) {
+            if (!select_run(task, d, tile, wanted, out))
+                return false;
+            continue;
+        }
         int64_t n = list_positions(task, wanted, d, list);
         out->count[d] = n;
         if (!n)
             return false;
         for (int s = 0; s < NCI_NSTREAMS; s++)
             if (task->is_used[s])
-                out->table[s][d] =
-                    select_table(task, s, d, tile, list, n, &memory);
+                out->table[s][d] = select_table(task, s, d, tile, list, n);
     }
     set_row(task, out);
     return true;

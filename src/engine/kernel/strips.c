@@ -22,9 +22,12 @@ bool nci_strips_fit(const nci_fold *fold)
     }
 }
 
-int nci_strips_keep(int64_t nbytes)
+/* The tiles that wait and the accumulators share the caches: deviations have
+ * three accumulators a cell and gain by many tiles a pass, sums have one. */
+int nci_strips_keep(const nci_fold *fold, int64_t nbytes)
 {
-    const int64_t most = 4 << 20;
+    bool has_squares = fold->op == NCG_OP_STD || fold->op == NCG_OP_VAR;
+    const int64_t most = has_squares ? 4 << 20 : 2 << 20;
     int64_t n = nbytes > 0 ? most / nbytes : 0;
     return n < NCI_MAX_STRIPS - 1 ? (int)n : NCI_MAX_STRIPS - 1;
 }
@@ -96,16 +99,27 @@ static void tally(nci_acc *acc, const double *x, int64_t cell, int64_t n)
 
 static void fold_doubles(const nci_strips *strips, nci_acc *acc,
                          nci_strips_in *in, int64_t cell, int64_t n,
-                         double *memory)
+                         uint8_t *memory)
 {
     for (int k = 0; k < strips->count; k++) {
         const nci_mask *mask = &strips->strip[k].view.mask;
-        double *x = memory + k * NCI_STRIP_BLOCK;
+        double *x = (double *)(void *)(memory + k * NCI_STRIP_ROOM);
         if (acc->isa->decode[mask->raw](in->x[k], n, mask, x))
             tally(acc, x, cell, n);
         in->x[k] = x;
     }
     fold_loops(acc, &acc->isa->strips[NCI_STRIP_F64], in, cell, n);
+}
+
+/* From one strip's raw block to the next: of the widest, and a line more. */
+static size_t raw_room(const nci_strips *strips)
+{
+    size_t widest = 1;
+    for (int k = 0; k < strips->count; k++) {
+        size_t size = strips->strip[k].view.size;
+        widest = size > widest ? size : widest;
+    }
+    return widest * NCI_STRIP_BLOCK + NCI_STRIP_LINE;
 }
 
 static void fold_block(const nci_strips *strips, nci_acc *acc, int64_t first,
@@ -115,11 +129,11 @@ static void fold_block(const nci_strips *strips, nci_acc *acc, int64_t first,
     nci_strips_in in = {.count = strips->count,
                         .scale = rule->has_scale ? rule->scale : 1,
                         .offset = rule->has_scale ? rule->offset : 0};
-    enum { RAW = NCI_STRIP_BLOCK * 8 };
+    size_t room = raw_room(strips);
     for (int k = 0; k < strips->count; k++) {
         const nci_strip *strip = &strips->strip[k];
         in.x[k] = nci_view_dense(&strip->view, acc->isa, strip->at + first, n,
-                                 memory + k * RAW);
+                                 memory + (size_t)k * room);
     }
     nci_strip_kind kind = common_kind(strips, acc->isa, &in, n);
     int64_t cell = strips->cell + first;
@@ -127,7 +141,7 @@ static void fold_block(const nci_strips *strips, nci_acc *acc, int64_t first,
         fold_loops(acc, &acc->isa->strips[kind], &in, cell, n);
     else
         fold_doubles(strips, acc, &in, cell, n,
-                     (double *)(void *)(memory + NCI_MAX_STRIPS * RAW));
+                     memory + NCI_MAX_STRIPS * NCI_STRIP_ROOM);
 }
 
 /* A block is short in each of many places: too short for the machine to see a

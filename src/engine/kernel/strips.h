@@ -32,12 +32,18 @@ typedef struct nci_strips {
 } nci_strips;
 
 /* Memory of one thread for folding strips. */
-enum { NCI_STRIPS_BYTES = 2 * NCI_MAX_STRIPS * NCI_STRIP_BLOCK * 8 };
+enum {
+    /* Blocks of strips lie a line more than a power of two apart: else all of
+     * them, and the accumulators, would share a few places of the cache. */
+    NCI_STRIP_LINE = 64,
+    NCI_STRIP_ROOM = NCI_STRIP_BLOCK * 8 + NCI_STRIP_LINE,
+    NCI_STRIPS_BYTES = 2 * NCI_MAX_STRIPS * NCI_STRIP_ROOM
+};
 
 /* nci_strips_fit: whether a fold is done by strips at all. */
 bool nci_strips_fit(const nci_fold *fold);
 /* nci_strips_keep: how many tiles of `nbytes` may be kept at a time. */
-int nci_strips_keep(int64_t nbytes);
+int nci_strips_keep(const nci_fold *fold, int64_t nbytes);
 /* nci_strips_fold folds what waits into cells [first, first + n) of the run,
  * in `memory` of NCI_STRIPS_BYTES. Several threads may each take other cells;
  * whoever called them empties the list. */

@@ -263,6 +263,27 @@ static ncg_status open_lanes(nci_task *task, ncg_error *err)
     return NCG_OK;
 }
 
+/* Axes along which tiles of the source cover runs of the box's positions. */
+static void find_runs(nci_task *task)
+{
+    const nci_fused *f = task->fused;
+    if (task->is_even || !f->noperands ||
+        f->operands[0].kind != NCI_OPERAND_SOURCE)
+        return;
+    for (int d = 0; d < task->rank; d++) {
+        const int64_t *table = task->table[0][d];
+        int64_t n = task->box.count[d], i = 0;
+        bool is_label = task->is_left_out && d == f->label_axis;
+        bool is_followed = false;
+        for (int a = 0; a < f->operands[0].rank; a++)
+            is_followed |= f->operands[0].from[a] == d;
+        while (i < n && (!is_followed || table[i] - table[0] == i) &&
+               (!is_label || !task->is_left_out[i]))
+            i++;
+        task->is_run[d] = i == n;
+    }
+}
+
 ncg_status nci_task_open(nci_task *task, const nci_task_env *env,
                          const nci_layer *layer, int64_t chunk,
                          const nci_dep *deps, int64_t ndeps, ncg_error *err)
@@ -286,6 +307,7 @@ ncg_status nci_task_open(nci_task *task, const nci_task_env *env,
         return st;
     fill_cells(task);
     fill_places(task);
+    find_runs(task);
     if (task->fused->folds)
         scale_rows(task);
     else

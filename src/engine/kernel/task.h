@@ -24,9 +24,16 @@ typedef struct nci_piece {
     int64_t count[NCG_MAX_RANK];
     const int64_t *table[NCI_NSTREAMS][NCG_MAX_RANK];
     const int64_t (*stride)[NCG_MAX_RANK]; /* instead of tables; or NULL */
+    uint32_t even[NCI_NSTREAMS]; /* bit d: table d is known to be even */
     int64_t base[NCI_NSTREAMS];
     int64_t row; /* positions along trailing axes that share a cell */
 } nci_piece;
+
+/* Offsets along an axis of a source, as they were made for a tile. */
+typedef struct nci_drawn {
+    int64_t first, n; /* positions of the box; n == 0: none yet */
+    int64_t start, stride;
+} nci_drawn;
 
 /* Memory of one thread: registers, raw values, temporaries. */
 typedef struct nci_lane {
@@ -55,6 +62,8 @@ typedef struct nci_task {
     bool is_used[NCI_NSTREAMS];
     int64_t *memory; /* behind `table` */
     int64_t *piece_memory, *lists;
+    bool is_run[NCG_MAX_RANK]; /* positions follow each other in the source */
+    nci_drawn drawn[NCG_MAX_RANK];
     int64_t width; /* sum of the box's counts */
     nci_view views[NCI_MAX_OPERANDS];
     uint8_t *gathered[NCI_MAX_OPERANDS]; /* owned; NULL: not needed */

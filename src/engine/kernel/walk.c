@@ -23,10 +23,11 @@ static void add_axis(nci_walk *walk, nci_walk_axis axis)
     walk->axis[walk->rank++] = axis;
 }
 
-static void add_table(nci_walk *walk, int64_t count, const int64_t *table)
+static void add_table(nci_walk *walk, int64_t count, const int64_t *table,
+                      bool is_even)
 {
     nci_walk_axis axis = {.count = count, .table = table};
-    if (is_affine(table, count)) {
+    if (is_even || is_affine(table, count)) {
         axis.table = NULL;
         axis.stride = table[1] - table[0];
         walk->base += table[0];
@@ -49,12 +50,18 @@ static void set_outer(nci_walk *walk)
 void nci_walk_init(nci_walk *walk, int rank, const int64_t *count,
                    const int64_t *const *table)
 {
+    nci_walk_init_even(walk, rank, count, table, 0);
+}
+
+void nci_walk_init_even(nci_walk *walk, int rank, const int64_t *count,
+                        const int64_t *const *table, uint32_t even)
+{
     *walk = (nci_walk){0};
     for (int d = 0; d < rank; d++) {
         if (count[d] == 1)
             walk->base += table[d][0];
         else
-            add_table(walk, count[d], table[d]);
+            add_table(walk, count[d], table[d], even >> d & 1);
     }
     if (!walk->rank)
         walk->axis[walk->rank++] = (nci_walk_axis){.count = 1};

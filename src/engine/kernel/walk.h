@@ -35,6 +35,10 @@ typedef struct nci_run {
 
 void nci_walk_init(nci_walk *walk, int rank, const int64_t *count,
                    const int64_t *const *table);
+/* nci_walk_init_even does so where the tables in `even` (bits) are known to
+ * rise in even steps. */
+void nci_walk_init_even(nci_walk *walk, int rank, const int64_t *count,
+                        const int64_t *const *table, uint32_t even);
 /* nci_walk_init_strides does so where every offset is a multiple of a stride:
  * without tables. */
 void nci_walk_init_strides(nci_walk *walk, int rank, const int64_t *count,
