@@ -347,3 +347,19 @@ if not child:
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_made_of_positions(rng):
+    v = values_of(rng, "f8", (6, 8))
+    x = lazy(v, 4)
+    check(ncg.eye(5, chunks=2, k=1), np.eye(5, k=1))
+    check(ncg.tri(4, 5, chunks=2), np.tri(4, 5))
+    check(np.diag(x), np.diag(v))
+    check(np.diag(x[0], k=-1), np.diag(v[0], k=-1))
+    check(ncg.indices((3, 4), chunks=2), np.indices((3, 4)))
+    check(np.argwhere(x > 0), np.argwhere(v > 0))
+    check(np.ediff1d(x, to_end=3.0), np.ediff1d(v, to_end=3.0))
+    check(ncg.coarsen(np.sum, x, {0: 2, 1: 4}),
+          v.reshape(3, 2, 2, 4).sum(axis=(1, 3)))
+    with pytest.raises(ValueError):
+        ncg.coarsen(np.sum, x, {0: 4})

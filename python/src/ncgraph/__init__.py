@@ -37,7 +37,8 @@ _HOMES = {
                "nanvar argmin argmax nanargmin nanargmax quantile nanquantile "
                "percentile nanpercentile median nanmedian average cumsum "
                "cumprod nancumsum nancumprod sort argsort count",
-    "_matrices": "eye tri diag indices fromfunction",
+    "_matrices": "eye tri diag indices fromfunction coarsen argwhere "
+                 "flatnonzero ediff1d PerformanceWarning",
     "_products": "matmul tensordot dot einsum",
     "_numpy": "FallbackWarning topk argtopk sliding_window_view histogram",
     "_explain": "explain visualize",

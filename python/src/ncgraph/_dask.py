@@ -219,6 +219,7 @@ class Operation:
     def __init__(self, node: Node):
         self.op, self.params, self.dtype = node.op, node.params, node.dtype
         self.chunks = node.chunks
+        self.borders = [edges(c) for c in node.chunks]
         self.inputs = [(i.shape, i.chunks, i.dtype) for i in node.inputs]
         self.name = node.kind
 
@@ -227,8 +228,8 @@ class Operation:
 
     def place(self, index: tuple[int, ...]) -> tuple[slice, ...]:
         """Where a chunk lies."""
-        return tuple(slice(edges(c)[i], edges(c)[i] + c[i])
-                     for c, i in zip(self.chunks, index))
+        return tuple(slice(b[i], b[i + 1])
+                     for b, i in zip(self.borders, index))
 
     def __call__(self, index: tuple[int, ...], places: tuple,
                  *blocks: Any) -> np.ndarray:

@@ -11,6 +11,7 @@ from dask.highlevelgraph import HighLevelGraph, Layer
 
 from . import _lib
 from ._array import Array, Node, order_of
+from ._chunks import edges
 from ._dask import Foreign, Operation, all_indices, chunk_starts
 from ._dask_reduce import PARTIAL, Finish, Merge, Part
 from ._lib import Handle, ffi, lib
@@ -80,10 +81,7 @@ def tasks_of(array: Array) -> dict:
 
 def _add(out: dict, node: Node, deps: "Dependencies") -> None:
     if node.op == "memory":
-        values = node.params[0]
-        for index in all_indices(node.chunks):
-            key = (node.name, *index)
-            out[key] = DataNode(key, values[Operation(node).place(index)])
+        _add_parts(out, node, node.params[0])
         return
     if node.op == "handle" or 0 in node.shape:
         _add_values(out, node)
@@ -97,24 +95,29 @@ def _add(out: dict, node: Node, deps: "Dependencies") -> None:
         return
     call = Operation(node)
     starts = [chunk_starts(i.chunks) for i in node.inputs]
+    names = [i.name for i in node.inputs]
+    own = node.name
     for index in all_indices(node.chunks):
-        key = (node.name, *index)
+        key = (own, *index)
         places, refs = [], []
         for number, found in enumerate(deps.of(node, index)):
             places.append(tuple(
                 tuple(s[i] for s, i in zip(starts[number], at))
                 for at in found))
-            name = node.inputs[number].name
-            refs += [TaskRef((name, *at)) for at in found]
+            refs += [TaskRef((names[number], *at)) for at in found]
         out[key] = Task(key, call, index, tuple(places), *refs)
 
 
 def _add_values(out: dict, node: Node) -> None:
     """Chunks that this process holds go with the graph."""
-    values = np.asarray(Array._of(node).compute())
+    _add_parts(out, node, np.asarray(Array._of(node).compute()))
+
+
+def _add_parts(out: dict, node: Node, values: np.ndarray) -> None:
+    name, call = node.name, Operation(node)
     for index in all_indices(node.chunks):
-        key = (node.name, *index)
-        out[key] = DataNode(key, values[Operation(node).place(index)])
+        key = (name, *index)
+        out[key] = DataNode(key, values[call.place(index)])
 
 
 def _add_foreign(out: dict, node: Node) -> None:
@@ -146,10 +149,10 @@ def _add_reduction(out: dict, node: Node) -> None:
     source = node.inputs[0]
     counts = tuple(len(c) for c in source.chunks)
     part = Part(op, axes, skipna)
-    name = f"{node.name}-part"
+    name, below = f"{node.name}-part", source.name
     for index in all_indices(source.chunks):
         key = (name, *index)
-        out[key] = Task(key, part, TaskRef((source.name, *index)))
+        out[key] = Task(key, part, TaskRef((below, *index)))
     merge, level = Merge(op), 0
     while any(counts[d] > 1 for d in axes):
         level += 1
@@ -193,15 +196,17 @@ class Dependencies:
         self._err = err
         self._found: list[tuple[str, tuple[int, ...]]] = []
         self._self = ffi.new_handle(self)
+        self._node: Node | None = None
+        self._axes: list = []
 
     def of(self, node: Node, index: tuple[int, ...]
            ) -> list[list[tuple[int, ...]]]:
         """For each input the indices of the chunks, in order."""
-        if node.op in ("map", "cast", "same"):
-            return [_broadcast(node, i, index) for i in node.inputs]
-        if node.op == "python":
-            return [_reached(node, i, r, index)
-                    for i, r in zip(node.inputs, node.params[2])]
+        if node.op in ("map", "cast", "same", "python"):
+            if self._node is not node:
+                self._node, self._axes = node, _axes_of(node)
+            return [list(itertools.product(*(axis.of(index) for axis in rows)))
+                    for rows in self._axes]
         if not node.inputs:
             return []
         wide = (0,) if Array._of(node)._width else ()
@@ -244,40 +249,43 @@ def ncgpy_key(key: Any, payload: Any) -> int:
     return lib.NCG_OK
 
 
-def _overlapping(sizes: tuple[int, ...], start: int, stop: int) -> range:
-    from ._dask import _touched
-    return _touched(sizes, start, stop)
+class _Axis:
+    """Which chunks of an input's axis a chunk of the result needs."""
+
+    def __init__(self, sizes: tuple[int, ...], place: int,
+                 low: Any = None, high: Any = None):
+        self.place, self.low, self.high = place, low, high
+        self.borders = np.asarray(edges(sizes))
+        self.count = len(sizes)
+
+    def of(self, index: tuple[int, ...]) -> Any:
+        """Numbers of the chunks."""
+        if self.place < 0:
+            return range(self.count)
+        at = index[self.place]
+        if self.low is None:
+            return (at,)
+        first = int(np.searchsorted(self.borders, self.low[at], "right")) - 1
+        last = int(np.searchsorted(self.borders, self.high[at], "left"))
+        return range(max(first, 0), max(last, first + 1))
 
 
-def _broadcast(node: Node, source: Node, index: tuple[int, ...]) -> list:
-    from ._chunks import edges
-    offset = len(node.shape) - len(source.shape)
-    parts: list[Any] = []
-    for j, sizes in enumerate(source.chunks):
-        d = offset + j
-        if source.shape[j] == 1:
-            parts.append((0,))
-        elif sizes == node.chunks[d]:
-            parts.append((index[d],))
-        else:
-            borders = edges(node.chunks[d])
-            parts.append(_overlapping(sizes, borders[index[d]],
-                                      borders[index[d] + 1]))
-    return list(itertools.product(*parts))
-
-
-def _reached(node: Node, source: Node, reach: Any, index: tuple[int, ...]
-             ) -> list:
-    from ._chunks import edges
-    parts: list[Any] = []
-    for sizes, row in zip(source.chunks, reach):
-        if row.axis < 0:
-            parts.append(range(len(sizes)))
-            continue
-        if row.low is not None:
-            low, high = row.low[index[row.axis]], row.high[index[row.axis]]
-        else:
-            borders = edges(node.chunks[row.axis])
-            low, high = borders[index[row.axis]], borders[index[row.axis] + 1]
-        parts.append(_overlapping(sizes, low, high))
-    return list(itertools.product(*parts))
+def _axes_of(node: Node) -> list[list[_Axis]]:
+    """How the chunks of a result follow those of each input."""
+    out = []
+    borders = [edges(c) for c in node.chunks]
+    for number, source in enumerate(node.inputs):
+        rows = []
+        offset = len(node.shape) - len(source.shape)
+        for j, sizes in enumerate(source.chunks):
+            place, low, high = offset + j, None, None
+            if node.op == "python":
+                reach = node.params[2][number][j]
+                place, low, high = reach.axis, reach.low, reach.high
+            elif source.shape[j] == 1:
+                place = -1
+            if place >= 0 and low is None and sizes != node.chunks[place]:
+                low, high = borders[place][:-1], borders[place][1:]
+            rows.append(_Axis(sizes, place, low, high))
+        out.append(rows)
+    return out

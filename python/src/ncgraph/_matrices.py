@@ -71,4 +71,59 @@ def fromfunction(func: Callable, chunks: Any = "auto", shape: Any = None,
     return from_function(func, chunks, shape, dtype, **kwargs)
 
 
-__all__ = ["concatenate", "diag", "eye", "fromfunction", "indices", "tri"]
+class PerformanceWarning(Warning):
+    """An operation that makes very many or very large chunks."""
+
+
+def coarsen(reduction: Callable, x: Any, axes: dict[int, int],
+            trim_excess: bool = False, **kwargs: Any) -> Array:
+    """Reduce blocks of neighbours, as :func:`dask.array.coarsen`.
+
+    Parameters
+    ----------
+    reduction : callable
+        Such as ``numpy.sum``.
+    axes : dict
+        How many neighbours, for each axis.
+    trim_excess : bool
+        Whether what is over at the ends is left out.
+    """
+    x = asarray(x)
+    if not trim_excess and any(x.shape[d] % n for d, n in axes.items()):
+        raise ValueError(f"Coarsening factors {axes} do not align with array "
+                         f"shape {x.shape}.")
+    x = x[tuple(slice(0, n - n % axes.get(d, 1))
+                for d, n in enumerate(x.shape))]
+    shape: list[int] = []
+    for d, n in enumerate(x.shape):
+        shape += [n // axes.get(d, 1), axes.get(d, 1)]
+    odd = tuple(range(1, 2 * x.ndim, 2))
+    return reduction(x.reshape(tuple(shape)), axis=odd, **kwargs)
+
+
+@implements("flatnonzero")
+def flatnonzero(a: Any) -> Array:
+    """Positions of values that are not zero; the array is computed."""
+    return asarray(np.flatnonzero(np.asarray(a)))
+
+
+@implements("argwhere")
+def argwhere(a: Any) -> Array:
+    """Indices of values that are not zero; the array is computed."""
+    return asarray(np.argwhere(np.asarray(a)))
+
+
+@implements("ediff1d")
+def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Array:
+    """Differences of neighbours of all values, as :func:`numpy.ediff1d`."""
+    flat = asarray(ary).reshape(-1)
+    parts = [flat[1:] - flat[:-1]]
+    if to_begin is not None:
+        parts.insert(0, asarray(np.asarray(to_begin).ravel()))
+    if to_end is not None:
+        parts.append(asarray(np.asarray(to_end).ravel()))
+    return concatenate(parts).astype(flat.dtype)
+
+
+__all__ = ["PerformanceWarning", "argwhere", "coarsen", "ediff1d",
+           "flatnonzero", "concatenate", "diag", "eye", "fromfunction", "indices", "tri"]

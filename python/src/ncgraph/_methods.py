@@ -268,6 +268,10 @@ class Methods(np.lib.mixins.NDArrayOperatorsMixin):
         """Apply a function to each chunk; see :func:`ncgraph.map_blocks`."""
         return _fn("_blocks", "map_blocks")(func, self, *args, **kwargs)
 
+    def store(self, target: Any, **kwargs: Any) -> Any:
+        """Write the values into something; see :func:`ncgraph.store`."""
+        return _fn("_store", "store")([self], [target], **kwargs)
+
     def map_overlap(self, func: Any, depth: Any = None, boundary: Any = None,
                     trim: bool = True, **kwargs: Any) -> Any:
         """Apply a function to chunks that overlap; see

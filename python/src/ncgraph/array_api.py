@@ -17,7 +17,8 @@ from ._creation import (arange, asanyarray, asarray, empty, empty_like,
 from ._dask import from_delayed
 from ._elementwise import apply as _apply
 from ._elementwise import astype, clip
-from ._matrices import diag, eye, fromfunction, indices, tri
+from ._matrices import (PerformanceWarning, argwhere, coarsen, diag, ediff1d,
+                        eye, flatnonzero, fromfunction, indices, tri)
 from ._numpy import FUNCTIONS as _FUNCTIONS
 from ._numpy import argtopk, histogram, result_type, topk
 from ._overlap import map_overlap
