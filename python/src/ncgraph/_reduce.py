@@ -313,7 +313,8 @@ def _python_quantile(name: str, a: Array, q: np.ndarray, axes: tuple,
                      method: str, keep: bool, weights: Any,
                      dtype: Any) -> Array:
     values = getattr(np, name)(
-        np.asarray(a), q, axis=axes, method=method, keepdims=keep,
+        np.asarray(a), q, axis=axes[0] if len(axes) == 1 else axes,
+        method=method, keepdims=keep,
         weights=None if weights is None else np.asarray(weights))
     return from_array(np.asarray(values, dtype))
 
