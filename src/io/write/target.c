@@ -186,16 +186,20 @@ static ncg_status create_temp(nci_target *target, ncg_error *err)
         target->temp = temp_name(target, atomic_fetch_add(&counter, 1));
         if (!target->temp)
             return nci_fail(err, NCG_ENOMEM, "out of memory");
+        /* Claimed before it is there: a signal that comes right after open()
+         * finds it. Under this name, with the number of this process, nobody
+         * else has a file that lives. */
+        target->slot = slot_claim(target->temp);
         int fd =
             open(target->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (fd >= 0) {
-            target->slot = slot_claim(target->temp);
             if (target->mode >= 0)
                 (void)!fchmod(fd, (mode_t)target->mode);
             close(fd);
             return NCG_OK;
         }
         int code = errno;
+        slot_free(&target->slot);
         nci_free(target->temp);
         target->temp = NULL;
         if (code != EEXIST)
