@@ -121,7 +121,7 @@ class Faults(clustertest.TestCase):
                 ["mpirun", "-n", "3", "--oversubscribe", clitest.NCGRAPH,
                  "in_*.nc", "::", "anom", "by=month", "-q", "-z", "7", "-o",
                  "many.nc", "--no-history", "--exclusive"],
-                cwd=self.dir, stderr=log)
+                cwd=self.dir, env=clustertest.launched(), stderr=log)
         self.processes.append(p)
         self.wait_for_chunks()
         # mpirun starts the nannies, and each of them one process.

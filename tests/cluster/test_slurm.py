@@ -49,6 +49,7 @@ class Slurm(clustertest.TestCase):
 
     def srun(self, *words, timeout=120):
         p = subprocess.run(["srun", *map(str, words)], cwd=self.dir,
+                           env=clustertest.launched(),
                            stdin=subprocess.DEVNULL, timeout=timeout,
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         return clitest.Result(p.returncode, p.stdout.decode(),
