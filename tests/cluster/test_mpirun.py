@@ -94,6 +94,7 @@ class Mpirun(clustertest.TestCase):
                 ({"SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "0"},
                  "srun --mpi=pmix"),
                 ({"PMI_SIZE": "4", "PMI_RANK": "1"}, "mpirun")):
+            env["ASAN_OPTIONS"] = clustertest.launched()["ASAN_OPTIONS"]
             self.fails(2, "x.nc", ":", "mean", "time", "-o", "y.nc", env=env,
                        says=("cannot find each other", says))
 
