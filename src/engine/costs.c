@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "engine/costs.h"
 
+#include <stdatomic.h>
+
 int64_t nci_costs_encode(const nci_layer *layer)
 {
     int64_t bytes = (int64_t)ncg_dtype_size(layer->store.to);
@@ -26,4 +28,19 @@ int nci_costs_threads(void *arg, int64_t task, int available)
 {
     const nci_costs *costs = arg;
     return nci_kernel_threads(costs->plan, costs->sources, task, available);
+}
+
+ncg_status nci_costs_run(void *ctx, const nci_task_env *env, int64_t task,
+                         const nci_dep *deps, int64_t ndeps, nci_buf **out,
+                         ncg_error *err)
+{
+    const nci_costs *costs = ctx;
+    ncg_status st = nci_kernel_run(env, task, deps, ndeps, out, err);
+    for (int i = 0; st && i < costs->retries; i++) {
+        if (st == NCG_ECANCELED || atomic_load(env->cancelled))
+            break;
+        nci_error_clear(err);
+        st = nci_kernel_run(env, task, deps, ndeps, out, err);
+    }
+    return st;
 }

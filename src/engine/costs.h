@@ -19,5 +19,10 @@ int nci_costs_threads(void *costs, int64_t task, int available);
 /* nci_costs_encode bounds what encoding a chunk of a STORE layer takes: padded
  * to the shape of the output's first chunk, filtered, deflated. */
 int64_t nci_costs_encode(const nci_layer *layer);
+/* nci_costs_run runs a task, again after a failure as often as `retries` says;
+ * not after a cancellation. `ctx` is the nci_costs. */
+ncg_status nci_costs_run(void *ctx, const nci_task_env *env, int64_t task,
+                         const nci_dep *deps, int64_t ndeps, nci_buf **out,
+                         ncg_error *err);
 
 #endif

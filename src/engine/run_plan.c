@@ -1,27 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Runs with the real kernels: what they cost, what is kept for later passes,
- * and how often a task is tried. */
-#include <stdatomic.h>
-
+/* Runs with the real kernels, and what is kept for later passes. */
 #include "engine/costs.h"
 #include "engine/executor_internal.h"
 #include "engine/predict.h"
 #include "engine/tile_cache.h"
-
-static ncg_status kernel_run(void *ctx, const nci_task_env *env, int64_t task,
-                             const nci_dep *deps, int64_t ndeps, nci_buf **out,
-                             ncg_error *err)
-{
-    const nci_costs *costs = ctx;
-    ncg_status st = nci_kernel_run(env, task, deps, ndeps, out, err);
-    for (int i = 0; st && i < costs->retries; i++) {
-        if (st == NCG_ECANCELED || atomic_load(env->cancelled))
-            break;
-        nci_error_clear(err);
-        st = nci_kernel_run(env, task, deps, ndeps, out, err);
-    }
-    return st;
-}
 
 ncg_status nci_executor_run(
     nci_executor *x, const nci_plan *plan, const nci_source_table *sources,
@@ -36,7 +18,7 @@ ncg_status nci_executor_run(
         NCI_TRY(nci_predict(x, plan, sources, &memory, err));
     memory.kept = nci_tile_cache_room(
         memory.want, x->limit - nci_executor_held(sources, sink), memory.peak);
-    nci_work work = {&costs, kernel_run, nci_costs_scratch, nci_costs_threads,
+    nci_work work = {&costs, nci_costs_run, nci_costs_scratch, nci_costs_threads,
                      memory.kept};
     return nci_executor_run_work(x, plan, sources, &work, sink, cancel,
                                  progress, progress_ctx, stats, err);

@@ -84,21 +84,6 @@ void nci_hand_failure(nci_hand *hand, uint32_t run, int64_t task,
 
 /* ---- opening ------------------------------------------------------------- */
 
-static ncg_status kernel_run(void *ctx, const nci_task_env *env, int64_t task,
-                             const nci_dep *deps, int64_t ndeps, nci_buf **out,
-                             ncg_error *err)
-{
-    const nci_costs *costs = ctx;
-    ncg_status st = nci_kernel_run(env, task, deps, ndeps, out, err);
-    for (int i = 0; st && i < costs->retries; i++) {
-        if (st == NCG_ECANCELED || atomic_load(env->cancelled))
-            break;
-        nci_error_clear(err);
-        st = nci_kernel_run(env, task, deps, ndeps, out, err);
-    }
-    return st;
-}
-
 static ncg_status encode(void *ctx, int output, const int64_t *index,
                          const int64_t *count, nci_buf *chunk_take,
                          nci_buf **out, ncg_error *err)
@@ -153,7 +138,7 @@ static void prepare(nci_hand_run *r)
     nci_executor *x = r->hand->executor;
     r->costs = (nci_costs){r->hosted.plan, r->hosted.sources, x->kernels,
                            r->message.nforms > 0, r->message.retries};
-    r->work = (nci_work){&r->costs, kernel_run, nci_costs_scratch,
+    r->work = (nci_work){&r->costs, nci_costs_run, nci_costs_scratch,
                          nci_costs_threads, 0};
     r->tasks = (nci_lane_run){.executor = x,
                               .plan = r->hosted.plan,
