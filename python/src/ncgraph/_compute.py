@@ -96,9 +96,9 @@ def run(arrays: Sequence[Array], progress: Any = None) -> list[np.ndarray]:
     if not arrays:
         return []
     ready = [_at_hand(a) for a in arrays]
-    todo = [a for a, r in zip(arrays, ready) if r is None]
+    wanted = [a for a, r in zip(arrays, ready) if r is None]
     with object_pool():
-        made = iter(_run(todo, progress) if todo else [])
+        made = iter(_run(wanted, progress) if wanted else [])
         return [r if r is not None else next(made) for r in ready]
 
 
@@ -224,11 +224,11 @@ def persist(*arrays: Array, **kwargs: Any) -> tuple[Array, ...]:
     if scheduler not in (None, "ncgraph") and not _is_own(scheduler):
         import dask
         return dask.persist(*arrays, scheduler=scheduler, **kwargs)
-    todo = [a for a in arrays if isinstance(a, Array) and a.size]
-    if not todo:
+    wanted = [a for a in arrays if isinstance(a, Array) and a.size]
+    if not wanted:
         return arrays
     with object_pool() as pool:
-        made = iter(_persist(todo))
+        made = iter(_persist(wanted))
     out = []
     for array in arrays:
         if not (isinstance(array, Array) and array.size):
