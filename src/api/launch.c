@@ -45,7 +45,8 @@ static void on_leave(int number)
 
 static void listen_to_signals(void)
 {
-    static const int numbers[] = {SIGTERM, SIGUSR1, SIGUSR2, SIGINT};
+    static const int numbers[] = {SIGTERM, SIGUSR1, SIGUSR2, SIGHUP,
+                                  SIGINT};
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_handler = on_leave;
@@ -53,6 +54,9 @@ static void listen_to_signals(void)
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         sigaction(numbers[i], &action, NULL);
+    sigset_t waited; /* while the nanny had us start */
+    nci_nanny_signals(&waited);
+    pthread_sigmask(SIG_UNBLOCK, &waited, NULL);
 }
 
 /* Ranks of a machine share its memory. */

@@ -24,6 +24,14 @@ enum {
     PAUSE_MS = 200      /* before a crashed one starts again */
 };
 
+void nci_nanny_signals(sigset_t *out)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
+    sigemptyset(out);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaddset(out, numbers[i]);
+}
+
 /* ---- starting ------------------------------------------------------------ */
 
 /* What a launcher left for its own processes would make MPI in a child believe
@@ -83,12 +91,21 @@ static char **own_arguments(nci_text *text)
     return out;
 }
 
+/* A worker is told to leave by a signal; one that comes before it listens has
+ * to wait for it, or would end it in the words of the program. */
+static void first_mask(const nci_child *child, sigset_t *mask)
+{
+    sigemptyset(mask);
+    if (child->how.role == NCI_CHILD_WORKER)
+        nci_nanny_signals(mask);
+}
+
 static int spawn(nci_child *child, int theirs, char **arguments, char **names)
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t how;
-    sigset_t none, all;
-    sigemptyset(&none);
+    sigset_t mask, all;
+    first_mask(child, &mask);
     sigfillset(&all);
     posix_spawn_file_actions_init(&files);
     posix_spawnattr_init(&how);
@@ -96,7 +113,7 @@ static int spawn(nci_child *child, int theirs, char **arguments, char **names)
     if (child->how.role == NCI_CHILD_WORKER) /* the terminal is the client's */
         posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null",
                                          O_RDONLY, 0);
-    posix_spawnattr_setsigmask(&how, &none);
+    posix_spawnattr_setsigmask(&how, &mask);
     posix_spawnattr_setsigdefault(&how, &all);
     posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGMASK |
                                        POSIX_SPAWN_SETSIGDEF);
@@ -229,13 +246,10 @@ static void farewell(nci_child *children, int n, const sigset_t *signals)
 
 int nci_nanny_watch(nci_child *children, int n)
 {
-    static const int numbers[] = {SIGCHLD, SIGTERM, SIGINT,
-                                  SIGHUP,  SIGUSR1, SIGUSR2};
     sigset_t signals, before;
     bool is_over = false;
-    sigemptyset(&signals);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        sigaddset(&signals, numbers[i]);
+    nci_nanny_signals(&signals);
+    sigaddset(&signals, SIGCHLD);
     pthread_sigmask(SIG_BLOCK, &signals, &before);
     collect(children, n, false); /* what ended before the mask was set */
     while (children[0].pid > 0) {

@@ -7,6 +7,7 @@
  * well whatever becomes of a worker: Open MPI would end the whole job where one
  * rank died. Signals that end or drain go on to the children.
  */
+#include <signal.h>
 #include <sys/types.h>
 
 #include "engine/launch/handover.h"
@@ -27,6 +28,9 @@ ncg_status nci_child_start(nci_child *child, ncg_error *err);
 ncg_status nci_child_address(nci_child *child,
                              char addresses[NCI_ADDRESSES_BYTES],
                              ncg_error *err);
+/* nci_nanny_signals names those that go on to the children. A worker starts
+ * with them blocked: it unblocks them when it is ready to leave well. */
+void nci_nanny_signals(sigset_t *out);
 /* nci_nanny_watch waits until children[0] has ended for good, restarts those
  * that crash, ends the others then, and returns the first one's exit code. */
 int nci_nanny_watch(nci_child *children, int n);

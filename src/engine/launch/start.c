@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "engine/launch/start.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "engine/launch/job.h"
@@ -78,6 +79,15 @@ static ncg_status start_all(nci_job_peers *job, const nci_start_options *o,
     return NCG_OK;
 }
 
+/* The user talks to the first rank. What ends the others is the launcher, once
+ * that one has said what is wrong: they go without a word. */
+static void go_quietly(void)
+{
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
+}
+
 ncg_status nci_start_rank(const nci_ranks *ranks, const nci_start_options *o,
                           bool *is_first, int *code, ncg_error *err)
 {
@@ -85,6 +95,8 @@ ncg_status nci_start_rank(const nci_ranks *ranks, const nci_start_options *o,
     nci_child children[NCI_NANNY_CHILDREN] = {{.pid = 0}};
     int n = 0;
     *code = 0;
+    if (ranks->rank)
+        go_quietly();
     NCI_TRY(nci_job_join(ranks, &job, err));
     *is_first = nci_job_who(job)->rank == 0;
     ncg_status st = start_all(job, o, children, &n, err);
