@@ -41,7 +41,7 @@ typedef struct board {
 static board *shared;
 static int nranks, nchunks, rank, nrounds = 5;
 static size_t chunk_bytes = (size_t)64 << 20;
-static nci_wire_compression compression;
+static ncg_wire_compression compression;
 static bool sends_to[MAX_RANKS][MAX_RANKS];
 
 static double now(void)
@@ -291,9 +291,8 @@ static void start_net(void)
                                .hooks = {.ready = on_ready,
                                          .message = on_message,
                                          .closed = on_closed},
-                               .compression = compression,
-                               .credit = (int64_t)4 << 30,
-                               .keep = (int64_t)1 << 30};
+                               .wire.compression = compression};
+    nci_net_bound(&options, (int64_t)8 << 30); /* as workers do */
     if (nci_keys_derive(secret, cluster, &options.keys, &err) ||
         nci_net_create(&options, &net, &err))
         die("net", &err);
@@ -482,7 +481,7 @@ int main(int argc, char **argv)
     chunk_bytes = argc > 2 ? (size_t)atoi(argv[2]) << 20 : chunk_bytes;
     if (argc > 3)
         compression =
-            strcmp(argv[3], "lz4") ? NCI_COMPRESSION_ZSTD : NCI_COMPRESSION_LZ4;
+            strcmp(argv[3], "lz4") ? NCG_WIRE_ZSTD : NCG_WIRE_LZ4;
     if (nrounds < 0 || nrounds > MAX_ROUNDS || !chunk_bytes)
         return 2;
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE,

@@ -62,9 +62,9 @@ static void data_seeds(const char *folder)
     nci_piece_encode(&whole, head);
     write_seed(folder, 4, NCI_WIRE_CHUNK, 0, head, NCI_CHUNK_SIZE, bytes,
                CHUNK);
-    n = nci_compress(NCI_COMPRESSION_LZ4, 4, bytes, CHUNK, packed);
+    n = nci_compress(NCG_WIRE_LZ4, 4, bytes, CHUNK, packed);
     write_seed(folder, 4, NCI_WIRE_CHUNK, 2, head, NCI_CHUNK_SIZE, packed, n);
-    n = nci_compress(NCI_COMPRESSION_ZSTD, 4, bytes, CHUNK, packed);
+    n = nci_compress(NCG_WIRE_ZSTD, 4, bytes, CHUNK, packed);
     write_seed(folder, 4, NCI_WIRE_CHUNK, 3, head, NCI_CHUNK_SIZE, packed, n);
     nci_piece_encode(&half, head);
     write_seed(folder, 4, NCI_WIRE_CHUNK, 1, head, NCI_CHUNK_SIZE, bytes,

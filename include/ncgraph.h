@@ -152,6 +152,27 @@ typedef void (*ncg_progress_fn)(const ncg_progress *progress, void *payload);
 /* ncg_note_fn receives one sentence that the user should know; no newline. */
 typedef void (*ncg_note_fn)(const char *note, void *payload);
 
+/* How bytes travel between the processes of a cluster. Results do not depend on
+ * it. Each process has its own options; what is sent tells how it was made, so
+ * only the encryption must be the same everywhere. */
+typedef enum ncg_wire_compression {
+    NCG_WIRE_PLAIN, /* chunks as they are: best where the network is fast */
+    NCG_WIRE_LZ4,
+    NCG_WIRE_ZSTD
+} ncg_wire_compression;
+typedef enum ncg_wire_checksum {
+    NCG_CHECKSUM_AUTO, /* of chunks between hosts; messages always have one */
+    NCG_CHECKSUM_ON,
+    NCG_CHECKSUM_OFF
+} ncg_wire_checksum;
+typedef struct ncg_wire_options {
+    size_t struct_size;
+    ncg_wire_compression compression; /* also of chunks that are spilled */
+    ncg_wire_checksum checksum;
+} ncg_wire_options;
+#define NCG_WIRE_OPTIONS_INIT                                                  \
+    {sizeof(ncg_wire_options), NCG_WIRE_PLAIN, NCG_CHECKSUM_AUTO}
+
 typedef struct ncg_context_options {
     size_t struct_size;
     int threads;          /* 0: the cores of the process's cpuset */
@@ -165,10 +186,11 @@ typedef struct ncg_context_options {
     const char *spill_directory; /* a local disk, for chunks of computations
                              that need more than memory_limit; copied.
                              NULL: $TMPDIR or /tmp */
+    const ncg_wire_options *wire; /* copied; NULL: defaults */
 } ncg_context_options;
 #define NCG_CONTEXT_OPTIONS_INIT                                               \
     {sizeof(ncg_context_options), 0, 0, NULL, NULL, NULL, NULL, false, false,  \
-     NULL}
+     NULL, NULL}
 
 /* ncg_context_create starts an engine in this process.
  * Errors: EINVAL (threads or limit negative), ENOMEM. */

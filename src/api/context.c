@@ -29,12 +29,24 @@ static ncg_status start_engine(ncg_context *ctx, ncg_error *err)
     nci_io_options io = {ctx->options.no_checksum, ctx->options.force_library};
     nci_executor_options executor = {ctx->options.threads,
                                      ctx->options.memory_limit,
-                                     ctx->options.spill_directory};
+                                     ctx->options.spill_directory,
+                                     ctx->wire.compression};
     NCI_TRY(nci_io_create(&io, &ctx->io, err));
     NCI_TRY(nci_source_table_create(&ctx->sources, err));
     ctx->options.spill_directory = NULL; /* the executor has a copy */
     NCI_TRY(nci_executor_create(&executor, &ctx->executor, err));
     return nci_context_common_kernels(ctx, err);
+}
+
+static ncg_status check_wire(const ncg_wire_options *wire, ncg_error *err)
+{
+    if (wire->struct_size < sizeof *wire)
+        return nci_fail(err, NCG_EINVAL, "options were not initialised");
+    if ((unsigned)wire->compression > NCG_WIRE_ZSTD ||
+        (unsigned)wire->checksum > NCG_CHECKSUM_OFF)
+        return nci_fail(err, NCG_EINVAL,
+                        "unknown compression or checksum of the wire");
+    return NCG_OK;
 }
 
 ncg_status ncg_context_create(const ncg_context_options *options,
@@ -47,12 +59,17 @@ ncg_status ncg_context_create(const ncg_context_options *options,
         return nci_fail(err, NCG_EINVAL, "options were not initialised");
     if (options && (options->threads < 0 || options->memory_limit < 0))
         return nci_fail(err, NCG_EINVAL, "negative threads or memory limit");
+    if (options && options->wire)
+        NCI_TRY(check_wire(options->wire, err));
     ncg_context *ctx = nci_calloc(1, sizeof *ctx);
     if (!ctx)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     nci_handle_init(&ctx->handle, NCI_HANDLE_CONTEXT);
     atomic_init(&ctx->refs, 1);
     ctx->options = options ? *options : defaults;
+    if (ctx->options.wire)
+        ctx->wire = *ctx->options.wire;
+    ctx->options.wire = NULL; /* the caller's may be gone soon */
     if (!ctx->options.threads)
         ctx->options.threads = nci_machine_threads();
     if (!ctx->options.memory_limit)

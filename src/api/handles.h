@@ -19,6 +19,7 @@ struct ncg_context {
     nci_handle handle; /* first */
     _Atomic int32_t refs;
     ncg_context_options options;
+    ncg_wire_options wire;
     nci_io *io;
     nci_source_table *sources;
     nci_executor *executor; /* NULL once destroyed */

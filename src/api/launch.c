@@ -83,12 +83,12 @@ static ncg_status work(const nci_handover *who,
     how.addresses = who->addresses;
     how.secret = who->secret;
     how.cluster = who->cluster;
-    how.spill_directory = o.spill_directory;
     how.leave = &leave;
     how.note = note_of;
     how.note_ctx = &o;
     listen_to_signals();
     NCI_TRY(ncg_context_create(&o, &ctx, err));
+    how.wire = ctx->wire;
     nci_plan_host host = nci_link_host(ctx);
     ncg_status st = nci_cluster_work(ctx->executor, &host, &how, err);
     ncg_context_destroy(&ctx);
@@ -265,6 +265,7 @@ static ncg_status schedule(const ncg_cluster_options *o,
                                  .epoch = who->epoch,
                                  .interface = o->interface,
                                  .port = o->port,
+                                 .wire = ctx->wire,
                                  .note = note_of,
                                  .note_ctx = (void *)(uintptr_t)context};
     ncg_status st = nci_scheduler_create(&how, &host, &scheduler, err);

@@ -65,6 +65,8 @@ static ncg_status connect_client(ncg_context *ctx, const char *addresses,
                               .secret = secret,
                               .cluster = cluster,
                               .timeout = timeout,
+                              .wire = ctx->wire,
+                              .memory = ctx->options.memory_limit,
                               .note = note,
                               .note_ctx = ctx};
     return nci_client_connect(&how, &ctx->link->client, err);
@@ -89,6 +91,7 @@ ncg_status nci_link_found(ncg_context *ctx, const nci_handover *who,
                                  .cluster = who->cluster,
                                  .epoch = who->epoch,
                                  .interface = interface,
+                                 .wire = ctx->wire,
                                  .note = NULL};
     NCI_TRY(make_link(ctx, err));
     nci_link *link = ctx->link;

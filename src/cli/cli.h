@@ -31,6 +31,7 @@ typedef struct nci_options {
     const char *interface;
     const char *name;
     const char *checkpoint_dir;
+    ncg_wire_options wire;
     double lifetime;      /* seconds; 0: open */
     double death_timeout; /* seconds; 0: the library's */
     int port;

@@ -23,6 +23,7 @@ static ncg_context_options context_of(const nci_options *o)
     how.spill_directory = o->spill_dir;
     how.no_checksum = o->no_checksum;
     how.force_library = o->force_library;
+    how.wire = &o->wire;
     how.note = tell;
     return how;
 }

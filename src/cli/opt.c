@@ -196,6 +196,24 @@ static ncg_status set_stamp(nci_options *o, const char *name, const char *value,
     return st;
 }
 
+static ncg_status set_wire_compression(nci_options *o, const char *name,
+                                       const char *value, ncg_error *err)
+{
+    int which = 0;
+    ncg_status st = parse_choice(name, "none|lz4|zstd", value, &which, err);
+    o->wire.compression = (ncg_wire_compression)which;
+    return st;
+}
+
+static ncg_status set_wire_checksum(nci_options *o, const char *name,
+                                    const char *value, ncg_error *err)
+{
+    int which = 0;
+    ncg_status st = parse_choice(name, "auto|on|off", value, &which, err);
+    o->wire.checksum = (ncg_wire_checksum)which;
+    return st;
+}
+
 #define FLAG(letter, name, field, help)                                        \
     {                                                                          \
         letter, name, NULL, help, offsetof(nci_options, field), 0, NULL        \
@@ -244,6 +262,10 @@ static const option_def defs[] = {
     TEXT(0, "scheduler-file", "FILE", scheduler_file,
          "compute on the cluster of FILE; from anywhere"),
     FLAG(0, "exclusive", exclusive, "under mpirun: rank 0 only schedules"),
+    CALL(0, "wire-compression", "HOW", set_wire_compression,
+         "of chunks sent or spilled: none lz4 zstd"),
+    CALL(0, "wire-checksum", "HOW", set_wire_checksum,
+         "of chunks between processes: auto on off"),
     FLAG(0, "explain", explain, "print the plan, do not run it"),
     TEXT(0, "graph", "FILE.svg", graph, "draw the task graph with Graphviz"),
     FLAG(0, "dry-run", dry_run, "check everything, run nothing"),
@@ -380,6 +402,7 @@ ncg_status nci_opt_parse(int argc, char **argv, nci_options *options,
     bool ended = false;
     memset(options, 0, sizeof *options);
     options->deflate = -1;
+    options->wire = (ncg_wire_options)NCG_WIRE_OPTIONS_INIT;
     words->items = nci_xalloc((size_t)argc, sizeof *words->items);
     words->n = 0;
     for (int i = 1; !st && i < argc; i++) {

@@ -42,6 +42,7 @@ static ncg_status create_context(nci_session *s, ncg_error *err)
     how.note_payload = &s->ctx;
     how.no_checksum = s->options->no_checksum;
     how.force_library = s->options->force_library;
+    how.wire = &s->options->wire;
     if (s->options->scheduler_file)
         return ncg_context_connect(s->options->scheduler_file,
                                    s->options->death_timeout, &how, &s->ctx,

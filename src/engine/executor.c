@@ -39,9 +39,10 @@ ncg_status nci_executor_create(const nci_executor_options *options,
     nci_block_bound(free_bytes(x->limit));
     ncg_status st = NCG_OK;
     x->lanes = nci_calloc(threads, sizeof *x->lanes);
+    x->spill.how = options->compression;
     if (options->spill_directory)
-        x->spill_directory = nci_strdup(options->spill_directory);
-    if (!x->lanes || (options->spill_directory && !x->spill_directory))
+        x->spill.directory = nci_strdup(options->spill_directory);
+    if (!x->lanes || (options->spill_directory && !x->spill.directory))
         st = nci_fail(err, NCG_ENOMEM, "out of memory");
     if (!st)
         st = nci_kernel_table_create(&x->kernels, err);
@@ -69,7 +70,7 @@ void nci_executor_destroy(nci_executor **slot)
         nci_free(x->lanes[i].drops);
     }
     nci_free(x->lanes);
-    nci_free(x->spill_directory);
+    nci_free((char *)x->spill.directory);
     nci_kernel_table_free(&x->kernels);
     pthread_mutex_destroy(&x->turn);
     nci_free(x);

@@ -15,6 +15,7 @@ typedef struct nci_executor_options {
     int threads;          /* > 0 */
     int64_t memory_limit; /* > 0 */
     const char *spill_directory; /* copied; NULL: $TMPDIR or /tmp */
+    ncg_wire_compression compression; /* of what is spilled */
 } nci_executor_options;
 
 /* What becomes of the chunks of STORE layers. encode: any thread, no lock

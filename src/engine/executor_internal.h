@@ -7,6 +7,7 @@
 
 #include "engine/executor.h"
 #include "engine/pool.h"
+#include "engine/spill_file.h"
 
 /* What one pool thread keeps between tasks; only that thread touches it. */
 typedef struct nci_lane {
@@ -22,7 +23,7 @@ struct nci_executor {
     pid_t pid; /* of the process that owns the threads */
     int threads;
     int64_t limit;
-    char *spill_directory; /* NULL: the system's */
+    nci_spill_place spill; /* its name is owned */
     _Atomic int64_t managed; /* of the run under way, for those who ask */
     pthread_mutex_t turn; /* guards the pool: one run or loop at a time */
     nci_pool *pool;

@@ -389,8 +389,7 @@ static ncg_status allow_spill(run *r, const nci_sched_costs *costs,
     int64_t floor = 0;
     NCI_TRY(nci_sched_floor(r->plan, costs, &floor, err));
     NCI_TRY(check_budget(r, floor, err));
-    NCI_TRY(nci_spill_file_create(r->executor->spill_directory, &r->spill,
-                                  err));
+    NCI_TRY(nci_spill_file_create(&r->executor->spill, &r->spill, err));
     return nci_sched_allow_spill(r->sched, floor, err);
 }
 
@@ -421,7 +420,7 @@ static ncg_status spill_held(run *r, int64_t need, bool also_read,
     if (need <= r->limit || !sources || !nci_source_table_held(sources))
         return NCG_OK;
     NCI_TRY(nci_source_table_spill(
-        sources, r->executor->spill_directory, need - r->limit, is_read,
+        sources, &r->executor->spill, need - r->limit, is_read,
         (void *)r->plan, also_read, freed, err));
     r->spilled_held += *freed;
     r->limit += *freed;

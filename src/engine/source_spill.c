@@ -112,7 +112,7 @@ static nci_source *next_held(nci_source_table *table, size_t *at,
 }
 
 ncg_status nci_source_table_spill(nci_source_table *table,
-                                  const char *directory, int64_t want,
+                                  const nci_spill_place *place, int64_t want,
                                   nci_source_is_read_fn is_read, void *ctx,
                                   bool also_read, int64_t *freed,
                                   ncg_error *err)
@@ -123,7 +123,7 @@ ncg_status nci_source_table_spill(nci_source_table *table,
     ncg_status st = NCG_OK;
     *freed = 0;
     if (!table->spill)
-        NCI_TRY(nci_spill_file_create(directory, &table->spill, err));
+        NCI_TRY(nci_spill_file_create(place, &table->spill, err));
     while (!st && *freed < want && (source = next_held(table, &at, &handle))) {
         if (also_read || !is_read(ctx, source->id))
             st = spill_source(source, want, freed, err);

@@ -6,15 +6,16 @@
  * the room, and are read from the disk, into scratch, from then on.
  */
 #include "engine/source.h"
+#include "engine/spill_file.h"
 
-/* nci_source_table_spill writes held chunks to `directory` (NULL: $TMPDIR or
- * /tmp) until `want` bytes are free or no more can go. Sources for which
+/* nci_source_table_spill writes held chunks to `place` until `want` bytes are
+ * free or no more can go. Sources for which
  * `is_read` is true are left alone unless `also_read`. *freed is how many bytes
  * left memory. Not while a run is under way.
  * Errors: EOUTPUT names directory, bytes and remedy. */
 typedef bool (*nci_source_is_read_fn)(void *ctx, uint32_t id);
 ncg_status nci_source_table_spill(nci_source_table *table,
-                                  const char *directory, int64_t want,
+                                  const nci_spill_place *place, int64_t want,
                                   nci_source_is_read_fn is_read, void *ctx,
                                   bool also_read, int64_t *freed,
                                   ncg_error *err);

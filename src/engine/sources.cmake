@@ -11,6 +11,7 @@ list(APPEND engine_sources
   generate.c
   source.c
   spill_file.c
+  spill_pack.c
   source_codec.c
   source_files.c
   source_fill.c

@@ -6,12 +6,12 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "engine/spill_pack.h"
 
 struct nci_extent {
     int64_t offset, nbytes;
@@ -21,16 +21,17 @@ struct nci_extent {
 
 struct nci_spill_file {
     char *directory;
+    ncg_wire_compression how;
     pthread_mutex_t lock; /* guards what follows */
     int fd;               /* -1: not made yet */
     int64_t end;
     nci_extent *free;
 };
 
-ncg_status nci_spill_file_create(const char *directory, nci_spill_file **out,
-                                 ncg_error *err)
+ncg_status nci_spill_file_create(const nci_spill_place *place,
+                                 nci_spill_file **out, ncg_error *err)
 {
-    const char *tmp = getenv("TMPDIR");
+    const char *directory = place->directory, *tmp = getenv("TMPDIR");
     if (!directory || !directory[0])
         directory = tmp && tmp[0] ? tmp : "/tmp";
     nci_spill_file *file = nci_calloc(1, sizeof *file);
@@ -41,6 +42,7 @@ ncg_status nci_spill_file_create(const char *directory, nci_spill_file **out,
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     }
     pthread_mutex_init(&file->lock, NULL);
+    file->how = place->how;
     file->fd = -1;
     *out = file;
     return NCG_OK;
@@ -69,6 +71,8 @@ static ncg_status fail_write(const nci_spill_file *file, int sys, int64_t there,
                              int64_t nbytes, ncg_error *err)
 {
     char chunk[32], before[32];
+    if (sys == ENOMEM)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
     return nci_fail_sys(err, NCG_EOUTPUT, sys,
                         "cannot spill a chunk of %s (%lld bytes) to %.200s "
                         "(%s there already): %s; give another directory "
@@ -95,14 +99,6 @@ static ncg_status open_locked(nci_spill_file *file, int64_t nbytes,
     return file->fd >= 0 ? NCG_OK : fail_write(file, sys, 0, nbytes, err);
 }
 
-/* Growing beyond the limit of file sizes would end the process by a signal. */
-static bool may_end_at(int64_t end)
-{
-    struct rlimit limit;
-    return getrlimit(RLIMIT_FSIZE, &limit) || limit.rlim_cur == RLIM_INFINITY ||
-           (uint64_t)end <= (uint64_t)limit.rlim_cur;
-}
-
 /* A place of just this size that is free, or one at the end. */
 static nci_extent *take_locked(nci_spill_file *file, int64_t nbytes)
 {
@@ -118,7 +114,7 @@ static nci_extent *take_locked(nci_spill_file *file, int64_t nbytes)
     if (!extent)
         return NULL;
     *extent = (nci_extent){.offset = file->end, .nbytes = nbytes};
-    file->end += nbytes;
+    file->end += nci_spill_room(file->how, nbytes);
     return extent;
 }
 
@@ -147,24 +143,6 @@ void nci_spill_file_drop(nci_spill_file *file, nci_extent **slot)
     pthread_mutex_unlock(&file->lock);
 }
 
-/* Returns errno, 0: all is written. */
-static int write_all(int fd, const char *data, int64_t nbytes, int64_t offset)
-{
-    int64_t done = 0;
-    if (!may_end_at(offset + nbytes))
-        return EFBIG;
-    while (done < nbytes) {
-        ssize_t n =
-            pwrite(fd, data + done, (size_t)(nbytes - done), offset + done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? errno : ENOSPC;
-        done += n;
-    }
-    return 0;
-}
-
 ncg_status nci_spill_file_write(nci_spill_file *file, const nci_buf *chunk,
                                 nci_extent **out, ncg_error *err)
 {
@@ -173,7 +151,8 @@ ncg_status nci_spill_file_write(nci_spill_file *file, const nci_buf *chunk,
     nci_extent *extent = NULL;
     NCI_TRY(take(file, nbytes, &extent, err));
     extent->sum = nci_token_of(data, (size_t)nbytes);
-    int sys = write_all(file->fd, data, nbytes, extent->offset);
+    int sys =
+        nci_spill_put(file->fd, file->how, data, nbytes, extent->offset);
     if (sys) {
         int64_t there = extent->offset;
         nci_spill_file_drop(file, &extent);
@@ -183,36 +162,30 @@ ncg_status nci_spill_file_write(nci_spill_file *file, const nci_buf *chunk,
     return NCG_OK;
 }
 
-static ncg_status read_all(const nci_spill_file *file, const nci_extent *extent,
-                           char *data, ncg_error *err)
+static ncg_status fail_read(const nci_spill_file *file, int64_t nbytes, int sys,
+                            ncg_error *err)
 {
-    int64_t done = 0;
-    while (done < extent->nbytes) {
-        ssize_t n =
-            pread(file->fd, data + done, (size_t)(extent->nbytes - done),
-                  extent->offset + done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return nci_fail_sys(err, n < 0 ? NCG_EIO : NCG_ECORRUPT,
-                                n < 0 ? errno : 0,
-                                "cannot read a spilled chunk of %lld bytes "
-                                "back from %.200s: %s; give another directory "
-                                "(--spill-dir) or more memory (--mem)",
-                                (long long)extent->nbytes, file->directory,
-                                n < 0 ? strerror(errno) : "the file is short");
-        done += n;
-    }
-    return NCG_OK;
+    if (sys == ENOMEM)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    return nci_fail_sys(err, sys > 0 ? NCG_EIO : NCG_ECORRUPT,
+                        sys > 0 ? sys : 0,
+                        "cannot read a spilled chunk of %lld bytes back from "
+                        "%.200s: %s; give another directory (--spill-dir) or "
+                        "more memory (--mem)",
+                        (long long)nbytes, file->directory,
+                        sys > 0 ? strerror(sys) : "the file is short");
 }
 
 ncg_status nci_spill_file_read_to(nci_spill_file *file,
                                   const nci_extent *extent, void *out,
                                   ncg_error *err)
 {
-    NCI_TRY(read_all(file, extent, out, err));
-    if (nci_token_equal(nci_token_of(out, (size_t)extent->nbytes),
-                        extent->sum))
+    int sys = nci_spill_get(file->fd, file->how, out, extent->nbytes,
+                            extent->offset);
+    if (sys && sys != NCI_SPILL_DAMAGED)
+        return fail_read(file, extent->nbytes, sys, err);
+    if (!sys && nci_token_equal(nci_token_of(out, (size_t)extent->nbytes),
+                                extent->sum))
         return NCG_OK;
     return nci_fail(err, NCG_ECORRUPT,
                     "a spilled chunk of %lld bytes came back damaged from "

@@ -12,9 +12,14 @@
 typedef struct nci_spill_file nci_spill_file;
 typedef struct nci_extent nci_extent; /* a chunk in the file */
 
-/* nci_spill_file_create: directory NULL: $TMPDIR or /tmp. */
-ncg_status nci_spill_file_create(const char *directory, nci_spill_file **out,
-                                 ncg_error *err);
+typedef struct nci_spill_place {
+    const char *directory; /* NULL: $TMPDIR or /tmp */
+    ncg_wire_compression how;
+} nci_spill_place;
+
+/* nci_spill_file_create copies the place. */
+ncg_status nci_spill_file_create(const nci_spill_place *place,
+                                 nci_spill_file **out, ncg_error *err);
 void nci_spill_file_free(nci_spill_file **file);
 /* nci_spill_file_write: EOUTPUT names directory, bytes and remedy. */
 ncg_status nci_spill_file_write(nci_spill_file *file, const nci_buf *chunk,

@@ -38,6 +38,23 @@ class Mpirun(clustertest.TestCase):
             with self.subTest(words):
                 self.same_as_alone(4, *words)
 
+    def test_wire_options(self):
+        """Chunks come from workers to the client whichever way they travel."""
+        self.inputs(files=2)
+        self.ok("in_*.nc", ":", "anom", "by=month", "-q", "-o", "one.nc",
+                "--no-history")
+        for options in (("--wire-compression", "lz4", "--mem", "16M"),
+                        ("--wire-compression=zstd", "--wire-checksum=on"),
+                        ("--wire-checksum", "off")):
+            with self.subTest(options):
+                r = mpirun(3, clitest.NCGRAPH, "in_*.nc", "::", "anom",
+                           "by=month", "-O", "-q", "-o", "many.nc",
+                           "--no-history", *options, cwd=self.dir)
+                self.assertEqual((r.code, r.err), (0, ""))
+                self.same("one.nc", "many.nc")
+        self.fails(2, "in_0.nc", ":", "mean", "time", "-o", "x.nc",
+                   "--wire-compression", "gzip", says="none|lz4|zstd")
+
     def test_two_ranks_and_one(self):
         self.inputs(files=2)
         self.same_as_alone(2, ":", "mean", "time")

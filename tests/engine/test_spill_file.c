@@ -76,9 +76,13 @@ static void damage(void)
     if (fd < 0)
         return;
     assert_int_equal(fstat(fd, &info), 0);
-    for (off_t at = 0; at < info.st_size; at++) {
-        uint8_t byte = (uint8_t)(at * 7 + 1);
-        assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+    uint8_t bytes[4096];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 7 + 1);
+    for (off_t at = 0; at < info.st_size; at += (off_t)sizeof bytes) {
+        off_t left = info.st_size - at;
+        size_t n = left < (off_t)sizeof bytes ? (size_t)left : sizeof bytes;
+        assert_int_equal(pwrite(fd, bytes, n, at), n);
     }
     close(fd);
 }
@@ -106,14 +110,82 @@ static nci_buf *chunk_of(size_t nbytes, int value)
     return buf;
 }
 
+/* Half of it can be compressed, half cannot; several pieces, the last one cut.
+ */
+static void fill_mixed(nci_buf *buf)
+{
+    uint8_t *bytes = nci_buf_data(buf);
+    size_t n = nci_buf_size(buf);
+    uint32_t seed = 1;
+    for (size_t i = 0; i < n; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        bytes[i] = i < n / 2 ? (uint8_t)(i / 1000) : (uint8_t)(seed >> 24);
+    }
+}
+
+static int64_t disk_bytes(void)
+{
+    struct stat info;
+    int fd = open_again();
+    assert_true(fd >= 0);
+    assert_int_equal(fstat(fd, &info), 0);
+    close(fd);
+    return (int64_t)info.st_blocks * 512;
+}
+
+static void compressed(void **state)
+{
+    const size_t size = (3 << 20) + 17;
+    nci_buf *chunk = chunk_of(size, 0), *back = NULL;
+    ncg_error err;
+    (void)state;
+    fill_mixed(chunk);
+    for (int how = NCG_WIRE_PLAIN; how <= NCG_WIRE_ZSTD; how++) {
+        const nci_spill_place place = {dir, (ncg_wire_compression)how};
+        nci_spill_file *file = NULL;
+        nci_extent *first = NULL, *second = NULL;
+        CHECK_OK(nci_spill_file_create(&place, &file, &err));
+        CHECK_OK(nci_spill_file_write(file, chunk, &first, &err));
+        CHECK_OK(nci_spill_file_write(file, chunk, &second, &err));
+        CHECK_OK(nci_spill_file_read(file, first, &back, &err));
+        assert_memory_equal(nci_buf_data(back), nci_buf_data(chunk), size);
+        nci_buf_release(&back);
+        nci_spill_file_drop(file, &first);
+        CHECK_OK(nci_spill_file_write(file, chunk, &first, &err));
+        for (int i = 0; i < 2; i++) {
+            CHECK_OK(nci_spill_file_read(file, i ? first : second, &back,
+                                         &err));
+            assert_memory_equal(nci_buf_data(back), nci_buf_data(chunk), size);
+            nci_buf_release(&back);
+        }
+        int64_t used = disk_bytes();
+        if (how)
+            assert_true(used < (int64_t)(2 * size * 7 / 10));
+        damage();
+        CHECK_STATUS(NCG_ECORRUPT,
+                     nci_spill_file_read(file, first, &back, &err));
+        assert_null(back);
+        nci_spill_file_drop(file, &first);
+        nci_spill_file_drop(file, &second);
+        nci_spill_file_free(&file);
+    }
+    nci_buf_release(&chunk);
+}
+
+static nci_spill_place place_at(const char *directory)
+{
+    return (nci_spill_place){.directory = directory};
+}
+
 static void chunks_come_back(void **state)
 {
     enum { N = 40 };
+    const nci_spill_place place = place_at(dir);
     nci_spill_file *file = NULL;
     nci_extent *extents[N] = {0};
     ncg_error err;
     (void)state;
-    CHECK_OK(nci_spill_file_create(dir, &file, &err));
+    CHECK_OK(nci_spill_file_create(&place, &file, &err));
     for (int i = 0; i < 4 * N; i++) {
         nci_buf *chunk = chunk_of((size_t)(1 + i % 7 * 1000), i), *back = NULL;
         nci_spill_file_drop(file, &extents[i % N]);
@@ -139,7 +211,8 @@ static bool is_refused(const char *where, size_t nbytes, const char *why)
     nci_extent *extent = NULL;
     ncg_error err = {0};
     nci_buf *chunk = chunk_of(nbytes, 1);
-    CHECK_OK(nci_spill_file_create(where, &file, &err));
+    const nci_spill_place place = place_at(where);
+    CHECK_OK(nci_spill_file_create(&place, &file, &err));
     ncg_status st = nci_spill_file_write(file, chunk, &extent, &err);
     char bytes[32];
     snprintf(bytes, sizeof bytes, "(%zu bytes)", nbytes);
@@ -157,8 +230,9 @@ static void damage_is_found(void **state)
     nci_extent *extent = NULL;
     nci_buf *chunk = chunk_of(3000, 7), *back = NULL;
     ncg_error err;
+    const nci_spill_place place = place_at(dir);
     (void)state;
-    CHECK_OK(nci_spill_file_create(dir, &file, &err));
+    CHECK_OK(nci_spill_file_create(&place, &file, &err));
     CHECK_OK(nci_spill_file_write(file, chunk, &extent, &err));
     damage();
     CHECK_STATUS(NCG_ECORRUPT, nci_spill_file_read(file, extent, &back, &err));
@@ -185,8 +259,9 @@ static void memory_runs_out(void **state)
         nci_extent *extent = NULL;
         nci_buf *back = NULL;
         ncg_error err;
+        const nci_spill_place place = {dir, NCG_WIRE_LZ4};
         nci_mem_fail_at(n);
-        st = nci_spill_file_create(dir, &file, &err);
+        st = nci_spill_file_create(&place, &file, &err);
         if (!st)
             st = nci_spill_file_write(file, chunk, &extent, &err);
         if (!st)
@@ -460,6 +535,7 @@ static void damage_ends_the_run(void **state)
 int main(void)
 {
     const struct CMUnitTest file[] = {NCG_TEST(chunks_come_back),
+                                      NCG_TEST(compressed),
                                       NCG_TEST(damage_is_found),
                                       NCG_TEST(memory_runs_out)};
     const struct CMUnitTest runs[] = {

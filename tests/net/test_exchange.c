@@ -217,8 +217,8 @@ static void keep(void *ctx, nci_buf *chunk, const ncg_error *err)
 }
 
 /* All at once, from memory and file in turn, under one set of options. */
-static void fetch_many(nci_wire_checksum checksum,
-                       nci_wire_compression compression, int64_t credit)
+static void fetch_many(ncg_wire_checksum checksum,
+                       ncg_wire_compression compression, int64_t credit)
 {
     static server s;
     static client c;
@@ -228,8 +228,8 @@ static void fetch_many(nci_wire_checksum checksum,
     node_init(&s.node, 1, 2);
     node_init(&c.node, 1, 2);
     s.node.options.dead_ms = c.node.options.dead_ms = 60000;
-    s.node.options.checksum = checksum;
-    s.node.options.compression = compression;
+    s.node.options.wire.checksum = checksum;
+    s.node.options.wire.compression = compression;
     c.node.options.credit = credit;
     server_start(&s, 300007);
     node_start(&c.node, false);
@@ -246,7 +246,7 @@ static void fetch_many(nci_wire_checksum checksum,
     nci_net_stats stats;
     nci_net_get_stats(c.node.net, &stats);
     int64_t raw = (int64_t)NCHUNKS * 300007 * 4;
-    if (compression == NCI_COMPRESSION_NONE)
+    if (compression == NCG_WIRE_PLAIN)
         assert_true(stats.bytes_in > raw);
     else
         assert_true(stats.bytes_in < raw / 2);
@@ -257,31 +257,31 @@ static void fetch_many(nci_wire_checksum checksum,
 static void many_at_once(void **state)
 {
     (void)state;
-    fetch_many(NCI_CHECKSUM_AUTO, NCI_COMPRESSION_NONE, 0);
+    fetch_many(NCG_CHECKSUM_AUTO, NCG_WIRE_PLAIN, 0);
 }
 
 static void with_checksums(void **state)
 {
     (void)state;
-    fetch_many(NCI_CHECKSUM_ON, NCI_COMPRESSION_NONE, 0);
+    fetch_many(NCG_CHECKSUM_ON, NCG_WIRE_PLAIN, 0);
 }
 
 static void compressed_by_lz4(void **state)
 {
     (void)state;
-    fetch_many(NCI_CHECKSUM_ON, NCI_COMPRESSION_LZ4, 0);
+    fetch_many(NCG_CHECKSUM_ON, NCG_WIRE_LZ4, 0);
 }
 
 static void compressed_by_zstd(void **state)
 {
     (void)state;
-    fetch_many(NCI_CHECKSUM_OFF, NCI_COMPRESSION_ZSTD, 0);
+    fetch_many(NCG_CHECKSUM_OFF, NCG_WIRE_ZSTD, 0);
 }
 
 static void under_little_credit(void **state)
 {
     (void)state;
-    fetch_many(NCI_CHECKSUM_OFF, NCI_COMPRESSION_NONE, 1);
+    fetch_many(NCG_CHECKSUM_OFF, NCG_WIRE_PLAIN, 1);
 }
 
 /* ---- parts

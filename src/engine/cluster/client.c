@@ -308,12 +308,14 @@ static ncg_status start(nci_client *c, ncg_error *err)
                             err));
     nci_net_options net = {.name = name,
                            .keys = c->keys,
+                           .wire = c->options.wire,
                            .hooks = {.ctx = c,
                                      .ready = on_ready,
                                      .message = on_message,
                                      .closed = on_closed,
                                      .silence = on_silence,
                                      .note = on_note}};
+    nci_net_bound(&net, c->options.memory);
     NCI_TRY(nci_net_create(&net, &c->net, err));
     pthread_mutex_lock(&c->lock);
     ncg_status st = connect_locked(c, err);

@@ -16,6 +16,8 @@ typedef struct nci_client_options {
     const char *addresses; /* of the scheduler */
     const uint8_t *secret, *cluster;
     double timeout; /* s to wait for the scheduler's answer */
+    ncg_wire_options wire;
+    int64_t memory; /* this process's limit */
     void (*note)(void *ctx, const char *sentence); /* any thread; NULL */
     void *note_ctx;
 } nci_client_options;

@@ -394,6 +394,7 @@ static ncg_status start(nci_scheduler *s, ncg_error *err)
     nci_net_options net = {.name = "scheduler",
                            .keys = s->keys,
                            .epoch = o->epoch,
+                           .wire = o->wire,
                            .hooks = {.ctx = s,
                                      .ready = on_ready,
                                      .message = on_message,

@@ -17,6 +17,7 @@ typedef struct nci_scheduler_options {
     uint64_t epoch;
     const char *interface; /* a host or number to listen on; NULL: all */
     int port;              /* 0: any */
+    ncg_wire_options wire;
     bool can_checkpoint;   /* workers share a directory for checkpoints */
     void (*note)(void *ctx, const char *sentence); /* any thread; NULL */
     void *note_ctx;

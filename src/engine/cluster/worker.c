@@ -272,11 +272,13 @@ static ncg_status start(nci_hand *hand, ncg_error *err)
     nci_net_options net = {
         .name = self.name,
         .keys = hand->keys,
+        .wire = o->wire,
         .hooks = {.ctx = hand,
                   .ready = on_ready,
                   .message = on_message,
                   .closed = on_closed,
                   .silence = on_silence}};
+    nci_net_bound(&net, hand->executor->limit);
     NCI_TRY(nci_errands_create(&hand->plans, err));
     NCI_TRY(nci_errands_create(&hand->disk, err));
     NCI_TRY(nci_net_create(&net, &hand->net, err));

@@ -17,11 +17,11 @@ typedef struct nci_work_options {
     const uint8_t *secret, *cluster;
     const char *name;      /* NULL: host and process id */
     const char *interface; /* to listen on: a host or number; NULL: all */
-    const char *spill_directory;      /* NULL: the system's */
     const char *checkpoint_directory; /* NULL: none; shared by all workers */
     double death_timeout; /* s to wait for a scheduler that does not answer */
     bool is_bound; /* the scheduler was there before: where nobody listens any
                       more, all is over, and well */
+    ncg_wire_options wire;
     double lifetime;      /* s until this process must end; 0: open */
     /* 1: leave as soon as nothing here is needed; 2: at once. Set by a signal
      * handler, looked at ten times a second. NULL: never. */

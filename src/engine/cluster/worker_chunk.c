@@ -405,8 +405,7 @@ static ncg_status need_spill(nci_hand_run *r, ncg_error *err)
 {
     if (r->spill)
         return NCG_OK;
-    return nci_spill_file_create(r->hand->options->spill_directory, &r->spill,
-                                 err);
+    return nci_spill_file_create(&r->hand->executor->spill, &r->spill, err);
 }
 
 void nci_hand_disk_locked(nci_hand_run *r, const nci_worker_action *action)

@@ -10,13 +10,13 @@ size_t nci_compress_bound(size_t nbytes)
     return nbytes + BLOSC_MAX_OVERHEAD;
 }
 
-size_t nci_compress(nci_wire_compression how, int itemsize, const void *bytes,
+size_t nci_compress(ncg_wire_compression how, int itemsize, const void *bytes,
                     size_t nbytes, void *out)
 {
     const char *codec =
-        how == NCI_COMPRESSION_ZSTD ? BLOSC_ZSTD_COMPNAME : BLOSC_LZ4_COMPNAME;
+        how == NCG_WIRE_ZSTD ? BLOSC_ZSTD_COMPNAME : BLOSC_LZ4_COMPNAME;
     size_t width = itemsize > 0 && itemsize <= 255 ? (size_t)itemsize : 4;
-    int level = how == NCI_COMPRESSION_ZSTD ? 1 : LEVEL;
+    int level = how == NCG_WIRE_ZSTD ? 1 : LEVEL;
     if (nbytes > BLOSC_MAX_BUFFERSIZE)
         return 0;
     int n = blosc_compress_ctx(level, BLOSC_SHUFFLE, width, nbytes, bytes, out,

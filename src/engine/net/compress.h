@@ -8,7 +8,7 @@
 size_t nci_compress_bound(size_t nbytes);
 /* nci_compress returns the bytes written to `out` (of nci_compress_bound), 0
  * where nothing is gained. `itemsize` 0: not known. */
-size_t nci_compress(nci_wire_compression how, int itemsize, const void *bytes,
+size_t nci_compress(ncg_wire_compression how, int itemsize, const void *bytes,
                     size_t nbytes, void *out);
 /* nci_decompress makes exactly `nbytes`: ENET where the input is something
  * else. */

@@ -57,6 +57,18 @@ static void fill_defaults(nci_net *net)
                                        : net->tick_ms;
 }
 
+static int64_t share(int64_t bytes, int64_t most)
+{
+    return bytes < most ? bytes : most;
+}
+
+void nci_net_bound(nci_net_options *o, int64_t memory)
+{
+    const int64_t most = 256 << 20;
+    o->credit = share(memory / 8 + 1, most);
+    o->keep = share(memory / 32 + 1, most);
+}
+
 /* A thousand workers need more descriptors than shells give. */
 static void raise_limit(void)
 {

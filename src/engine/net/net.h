@@ -69,18 +69,6 @@ typedef struct nci_net_hooks {
     void (*note)(void *ctx, const char *sentence);                   /* NULL */
 } nci_net_hooks;
 
-typedef enum nci_wire_checksum {
-    NCI_CHECKSUM_AUTO, /* payloads of chunks between hosts */
-    NCI_CHECKSUM_ON,
-    NCI_CHECKSUM_OFF
-} nci_wire_checksum;
-
-typedef enum nci_wire_compression {
-    NCI_COMPRESSION_NONE,
-    NCI_COMPRESSION_LZ4,
-    NCI_COMPRESSION_ZSTD
-} nci_wire_compression;
-
 typedef struct nci_net_options {
     const char *name; /* of this process, for the peers' messages; copied */
     nci_keys keys;    /* copied; keys.h */
@@ -101,9 +89,12 @@ typedef struct nci_net_options {
                            chunk may be larger, alone */
     int64_t keep; /* 32 MiB: memory of chunks that were received and let go
                      of, kept for the next ones; counts to the process's size */
-    nci_wire_checksum checksum;
-    nci_wire_compression compression;
+    ncg_wire_options wire;
 } nci_net_options;
+
+/* nci_net_bound sets credit and keep for a process that may use `memory`
+ * bytes: few of them, and no more than helps. */
+void nci_net_bound(nci_net_options *options, int64_t memory);
 
 /* nci_net_create starts the threads; nothing listens yet. */
 ncg_status nci_net_create(const nci_net_options *options, nci_net **out,

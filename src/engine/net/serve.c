@@ -292,9 +292,9 @@ static void make_error(serving *a, nci_out *out)
 
 static bool wants_crc(const serving *a)
 {
-    nci_wire_checksum how = a->net->options.checksum;
-    return how == NCI_CHECKSUM_ON ||
-           (how == NCI_CHECKSUM_AUTO && !a->conn->peer.same_host);
+    ncg_wire_checksum how = a->net->options.wire.checksum;
+    return how == NCG_CHECKSUM_ON ||
+           (how == NCG_CHECKSUM_AUTO && !a->conn->peer.same_host);
 }
 
 static void make_chunk(serving *a, nci_out *out, uint64_t nraw, size_t npayload,
@@ -336,7 +336,7 @@ static const uint8_t *piece_bytes(serving *a, uint64_t n)
 /* Room for a piece, made with the first one. */
 static bool has_room(serving *a)
 {
-    bool packs = a->net->options.compression != NCI_COMPRESSION_NONE;
+    bool packs = a->net->options.wire.compression != NCG_WIRE_PLAIN;
     if (!a->raw && !(a->is_run && a->from.memory))
         a->raw = nci_alloc(PIECE);
     if (!a->packed && packs)
@@ -354,7 +354,7 @@ static void end_later(void *ctx)
 
 static void make_piece(serving *a, nci_out *out)
 {
-    nci_wire_compression how = a->net->options.compression;
+    ncg_wire_compression how = a->net->options.wire.compression;
     uint64_t left = a->total - a->sent, n = left < PIECE ? left : PIECE;
     size_t packed = 0;
     const uint8_t *bytes = has_room(a) ? piece_bytes(a, n) : NULL;
@@ -362,7 +362,7 @@ static void make_piece(serving *a, nci_out *out)
         make_error(a, out);
         return;
     }
-    if (how != NCI_COMPRESSION_NONE)
+    if (how != NCG_WIRE_PLAIN)
         packed = nci_compress(how, a->what.part.itemsize, bytes, (size_t)n,
                               a->packed);
     out->bytes = packed ? a->packed : bytes;
@@ -395,7 +395,7 @@ static void make_direct(serving *a, nci_out *out)
 static bool plan(serving *a)
 {
     const nci_part *part = &a->what.part;
-    nci_wire_compression how = a->net->options.compression;
+    ncg_wire_compression how = a->net->options.wire.compression;
     a->is_run = true;
     a->total = (uint64_t)a->nchunk;
     if (part->itemsize) {
@@ -410,7 +410,7 @@ static bool plan(serving *a)
         a->total = (uint64_t)nci_part_bytes(part);
         a->is_run = nci_part_is_run(part, &a->base);
     }
-    a->direct = a->is_run && how == NCI_COMPRESSION_NONE &&
+    a->direct = a->is_run && how == NCG_WIRE_PLAIN &&
                 (a->from.memory || !wants_crc(a));
     return true;
 }
