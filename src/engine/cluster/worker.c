@@ -249,7 +249,7 @@ static ncg_status work_locked(nci_hand *hand, ncg_error *err)
     for (;;) {
         ncg_status st = connect_locked(hand, err);
         if (st)
-            return is_too_late(hand, err) ? NCG_OK : st;
+            return is_too_late(hand, err) || leave_asked(hand) ? NCG_OK : st;
         serve_locked(hand);
         drop_runs_locked(hand);
         if (hand->is_leaving || hand->why.status == NCG_OK)
