@@ -21,5 +21,8 @@ list(APPEND engine_sched_sources
   sched/spill.c
   sched/steal.c
   sched/task_map.c
+  sched/values.c
+  sched/values_call.c
+  sched/values_check.c
   sched/worker.c
   sched/worker_chunk.c)

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_ENGINE_SCHED_VALUES_INTERNAL_H
+#define NCI_ENGINE_SCHED_VALUES_INTERNAL_H
+/*
+ * values.c: events and life. values_call.c: calls from waiting to their end,
+ * what is lost with a worker. values_check.c: counts and invariants.
+ */
+#include "engine/sched/task_map.h"
+#include "engine/sched/values.h"
+
+typedef struct nci_value nci_value;
+typedef struct nci_value_member nci_value_member;
+
+typedef enum nci_value_state {
+    NCI_VALUE_IDLE,    /* not there and not being made */
+    NCI_VALUE_OPENING, /* inside one event: about to wait */
+    NCI_VALUE_WAITING, /* for inputs */
+    NCI_VALUE_QUEUED,  /* for a thread */
+    NCI_VALUE_RUNNING,
+    NCI_VALUE_THERE,
+    NCI_VALUE_BROKEN /* failed or canceled */
+} nci_value_state;
+
+/* One input of a call, in the list of the input's users. */
+typedef struct nci_value_edge {
+    nci_value *user, *input;
+    struct nci_value_edge *next, **before;
+} nci_value_edge;
+
+typedef struct nci_value_list {
+    nci_value *first, *last;
+    int64_t count;
+} nci_value_list;
+
+struct nci_value {
+    int64_t id, bytes;
+    nci_value_state state;
+    uint32_t attempt;
+    uint32_t target; /* NCI_NO_WORKER: any */
+    int retries, strikes, misses;
+    bool is_held, is_kept;
+    int64_t cause; /* BROKEN: whose failure it is */
+    ncg_status status;
+    nci_value_member *at; /* RUNNING, THERE */
+    nci_value_member *to; /* is being moved there */
+    nci_value_edge *inputs;
+    size_t ninputs, missing; /* inputs that are not there */
+    nci_value_edge *users;
+    size_t open_users; /* that have not ended */
+    nci_value_list *list; /* that it is in */
+    nci_value *next, *prev;
+    nci_value *todo; /* in a list of those to be looked at */
+    bool is_todo;
+};
+
+struct nci_value_member {
+    uint32_t number;
+    int threads, busy; /* answers due to RUN */
+    int moving;        /* answers due to TAKE of what is here */
+    int64_t bytes;
+    bool is_silent, is_draining, is_clear;
+    bool is_free; /* in the list of those with a thread */
+    nci_value_member *next, *prev;   /* of that list */
+    nci_value_member *after, *ahead; /* of all */
+    nci_value_list running, there, queue; /* queue: bound to this worker */
+};
+
+struct nci_values {
+    nci_task_map records, members;
+    nci_value_list queue; /* may run anywhere */
+    nci_value_member *all, *free, *last_free;
+    nci_value *todo; /* to be looked at: may go, or must fail */
+    nci_value_member *turn; /* next to take what moves */
+    nci_value_actions *actions; /* of the event under way */
+    int64_t bound; /* records of calls that are for one worker */
+    bool is_starved; /* an action had no room */
+    unsigned faults;
+};
+
+/* ---- values.c */
+void nci_values_say(nci_values *s, nci_value_action action);
+void nci_value_link(nci_value_list *list, nci_value *v);
+void nci_value_unlink(nci_value *v);
+static inline bool nci_value_is_open(const nci_value *v)
+{
+    return v->state == NCI_VALUE_WAITING || v->state == NCI_VALUE_QUEUED ||
+           v->state == NCI_VALUE_RUNNING;
+}
+static inline bool nci_value_is_wanted(const nci_value *v)
+{
+    return v->is_held || v->open_users;
+}
+/* nci_value_review looks later whether a record or its value may go. */
+void nci_value_review(nci_values *s, nci_value *v);
+void nci_value_set_free(nci_values *s, nci_value_member *m);
+/* nci_value_put: the value is on m, or on nobody (NULL). */
+void nci_value_put(nci_value *v, nci_value_member *m);
+/* nci_value_move begins to take a value off a member that drains. */
+void nci_value_move(nci_values *s, nci_value *v);
+
+/* ---- values_call.c */
+/* nci_value_open begins a call that is idle, and what it needs. */
+void nci_value_open(nci_values *s, nci_value *v);
+/* nci_value_requeue: a call that ran is to run again. */
+void nci_value_requeue(nci_values *s, nci_value *v);
+void nci_value_done(nci_values *s, nci_value *v, nci_value_member *m,
+                    int64_t bytes);
+void nci_value_fail(nci_values *s, nci_value *v, ncg_status status,
+                    int64_t cause);
+/* nci_value_lose: the only copy is gone. */
+void nci_value_lose(nci_values *s, nci_value *v);
+/* nci_values_feed gives calls to threads. */
+void nci_values_feed(nci_values *s);
+
+#endif
