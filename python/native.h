@@ -50,6 +50,21 @@ static ncg_submit_options ncgpy_submit_options(void)
     return (ncg_submit_options)NCG_SUBMIT_OPTIONS_INIT;
 }
 
+static ncg_launch_options ncgpy_launch_options(void)
+{
+    return (ncg_launch_options)NCG_LAUNCH_OPTIONS_INIT;
+}
+
+static ncg_cluster_options ncgpy_cluster_options(void)
+{
+    return (ncg_cluster_options)NCG_CLUSTER_OPTIONS_INIT;
+}
+
+static ncg_worker_options ncgpy_worker_options(void)
+{
+    return (ncg_worker_options)NCG_WORKER_OPTIONS_INIT;
+}
+
 static ncg_layer_info ncgpy_layer_info(void)
 {
     return (ncg_layer_info)NCG_LAYER_INFO_INIT;

@@ -263,22 +263,9 @@ class Node:
     def chunks(self) -> tuple[tuple[int, ...], ...]:
         """Sizes of the chunks along each axis."""
         if self._chunks is None:
-            self._chunks = tuple(self._sizes(d)
-                                 for d in range(len(self.shape)))
+            self._chunks = tuple(_sizes(self.handle(), d) if n else (0,)
+                                 for d, n in enumerate(self.shape))
         return self._chunks
-
-    def _sizes(self, axis: int) -> tuple[int, ...]:
-        if not self.shape[axis]:
-            return (0,)
-        out = ffi.new("int64_t **")
-        count = ffi.new("size_t *")
-        err = ffi.new("ncg_error *")
-        _lib.check(lib.ncg_array_chunks(self.handle().ptr, axis, out, count,
-                                        err), err)
-        try:
-            return tuple(ffi.unpack(out[0], count[0]))
-        finally:
-            lib.ncg_free(out[0])
 
     @property
     def token(self) -> str:
@@ -314,14 +301,42 @@ class Held:
 
     def __init__(self, handle: Handle):
         self.handle = handle
+        self.context = _lib.context()  # it lives as long as what it holds
 
 
 def _held(inputs: list, held: Held) -> Handle:
     if held.handle.is_stale:
         raise RuntimeError("an array that was persisted belongs to the process "
                            "that did it: persist it again after the fork")
+    if held.context is not _lib.context():
+        return _moved(held)
     return Handle(lib.ncg_array_retain(held.handle.ptr),
                   lib.ncgpy_release_array)
+
+
+def _moved(held: Held) -> Handle:
+    """The same values and chunks in another engine."""
+    ptr = held.handle.ptr
+    rank = lib.ncg_array_rank(ptr)
+    shape = tuple(ffi.unpack(lib.ncg_array_shape(ptr), rank)) if rank else ()
+    values = np.empty(shape, of_code(lib.ncg_array_dtype(ptr)))
+    err = ffi.new("ncg_error *")
+    _lib.check(lib.ncg_array_compute(
+        ptr, ffi.cast("void *", values.ctypes.data), values.nbytes, err), err)
+    copy = BUILDERS["memory"]([], values, None)
+    chunks = tuple(_sizes(held.handle, d) for d in range(rank))
+    return BUILDERS["rechunk"]([copy], chunks) if values.size else copy
+
+
+def _sizes(handle: Handle, axis: int) -> tuple[int, ...]:
+    out = ffi.new("int64_t **")
+    count = ffi.new("size_t *")
+    err = ffi.new("ncg_error *")
+    _lib.check(lib.ncg_array_chunks(handle.ptr, axis, out, count, err), err)
+    try:
+        return tuple(ffi.unpack(out[0], count[0]))
+    finally:
+        lib.ncg_free(out[0])
 
 
 BUILDERS["handle"] = _held

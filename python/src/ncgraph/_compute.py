@@ -7,7 +7,7 @@ from typing import Any, Sequence
 import numpy as np
 
 from . import _lib, config
-from ._array import Array
+from ._array import Array, order_of
 from ._dtypes import from_storage, object_pool
 from ._lib import Handle, ffi, lib
 from ._ops import keep, kept, let_go
@@ -114,6 +114,10 @@ def _at_hand(array: Array) -> np.ndarray | None:
 def _run(arrays: list[Array], progress: Any) -> list[np.ndarray]:
     if _lib.is_inner() or (len(arrays) == 1 and _is_small(arrays[0])):
         return [_compute_into(a) for a in arrays]
+    if _lib.is_linked() and _holds_objects(arrays):
+        _warn_objects()
+        with _lib.inner_engine():
+            return [_compute_into(a) for a in arrays]
     from ._progress import bar
     handles = [a._handle() for a in arrays]
     rows = ffi.new("ncg_collection[]", len(handles))
@@ -141,6 +145,17 @@ def _is_small(array: Array) -> bool:
         array._node.op in ("index", "map", "cast") and \
         all(i.op == "memory" and i.params[0].nbytes <= 1 << 16
             for i in array._node.inputs)
+
+
+def _holds_objects(arrays: Sequence[Array]) -> bool:
+    return any(node.dtype == object
+               for node in order_of([a._node for a in arrays]))
+
+
+def _warn_objects() -> None:
+    import warnings
+    warnings.warn("arrays of Python objects are computed in this process, not "
+                  "on the cluster", stacklevel=5)
 
 
 def _compute_into(array: Array) -> np.ndarray:
@@ -227,6 +242,9 @@ def persist(*arrays: Array, **kwargs: Any) -> tuple[Array, ...]:
     wanted = [a for a in arrays if isinstance(a, Array) and a.size]
     if not wanted:
         return arrays
+    if _lib.is_linked() and _holds_objects(wanted):
+        raise _lib.UnsupportedError("arrays of Python objects cannot be kept "
+                                    "on a cluster")
     with object_pool() as pool:
         made = iter(_persist(wanted))
     out = []

@@ -53,11 +53,12 @@ _CLASSES = {
 
 _failures: dict[str, BaseException] = {}
 _numbers = itertools.count(1)
+_mine = os.urandom(4).hex()  # no other process's marks are taken for ours
 
 
 def fail(err: Any, exc: BaseException) -> int:
     """Describe an exception in a C error; ``check`` raises it again."""
-    mark = f"[python {next(_numbers)}]"
+    mark = f"[python {_mine}-{next(_numbers)}]"
     while len(_failures) > 100:
         _failures.pop(next(iter(_failures)), None)
     _failures[mark] = exc
@@ -85,8 +86,10 @@ def check(status: int, err: Any, what: type[Exception] | None = None) -> None:
     if start >= 0:
         mark = message[start:message.find("]", start) + 1]
         exc = _failures.pop(mark, None)
-        if exc is not None:
-            raise exc
+        if exc is None:
+            from ._remote import failure
+            exc = failure(message, mark)
+        raise exc
     cls = _CLASSES.get(status, NcgraphError)
     if what is not None and status == lib.NCG_EINVAL:
         cls = what
@@ -139,24 +142,43 @@ def text(pointer: Any) -> str:
 
 # ---- the engine ------------------------------------------------------------------
 
+def context_options(threads: int = 0, memory_limit: int = 0,
+                    spill_directory: str | None = None) -> tuple[Any, Any]:
+    """Return options of an engine, and what they point to."""
+    options = ffi.new("ncg_context_options *", lib.ncgpy_context_options())
+    options.threads = threads
+    options.memory_limit = memory_limit
+    kept = None
+    if spill_directory is not None:
+        kept = ffi.new("char[]", os.fsencode(spill_directory))
+        options.spill_directory = kept
+    return options, kept
+
+
 class Context:
-    """An engine in this process: threads, open files, memory limit."""
+    """An engine in this process: threads, open files, memory limit.
+
+    ``make(options, out, err)`` starts it where it is to be linked to a cluster.
+    """
 
     def __init__(self, threads: int = 0, memory_limit: int = 0,
-                 spill_directory: str | None = None):
-        options = ffi.new("ncg_context_options *",
-                          lib.ncgpy_context_options())
-        options.threads = threads
-        options.memory_limit = memory_limit
-        keep = None
-        if spill_directory is not None:
-            keep = ffi.new("char[]", os.fsencode(spill_directory))
-            options.spill_directory = keep
+                 spill_directory: str | None = None, make: Any = None):
+        options, kept = context_options(threads, memory_limit, spill_directory)
         out = ffi.new("ncg_context **")
         err = ffi.new("ncg_error *")
-        check(lib.ncg_context_create(options, out, err), err)
+        check((make or lib.ncg_context_create)(options, out, err), err)
+        del kept
         self.handle = Handle(out[0], lib.ncgpy_destroy_context)
         self.kernels: set[str] = set()
+        self.is_linked = make is not None
+
+    @classmethod
+    def of(cls, ptr: Any) -> "Context":
+        """Take a context that a launch gave."""
+        def given(options: Any, out: Any, err: Any) -> int:
+            out[0] = ptr
+            return lib.NCG_OK
+        return cls(make=given)
 
     @property
     def ptr(self) -> Any:
@@ -170,7 +192,8 @@ class Context:
 
 
 _lock = threading.Lock()
-_context: Context | None = None
+_context: Context | None = None  # what arrays are computed with
+_own: Context | None = None  # this process's, while a cluster is used
 _options: dict[str, Any] = {}
 _local = threading.local()
 
@@ -198,12 +221,47 @@ def configure(**options: Any) -> None:
     An engine that runs is stopped; arrays build their handles anew in the
     next one.
     """
-    global _context, _generation_of_context
+    global _context, _own, _generation_of_context
     with _lock:
         _options.update(options)
+        if _context is not None and _context.is_linked:
+            _own = None  # for when the cluster is left
+            return
         old, _context = _context, None
         _generation_of_context += 1
     del old
+
+
+def use(linked: Context) -> None:
+    """Compute on a cluster from now on."""
+    global _context, _own, _generation_of_context
+    with _lock:
+        if _context is None or not _context.is_linked:
+            _own = _context
+        _context = linked
+        _generation_of_context += 1
+
+
+def leave(linked: Context, other: Context | None) -> None:
+    """Compute on another cluster from now on; None: in this process."""
+    global _context, _own, _generation_of_context
+    with _lock:
+        if _context is not linked:
+            return
+        _context = other
+        if other is None:
+            _context, _own = _own, None
+        _generation_of_context += 1
+
+
+def engine_options() -> dict[str, Any]:
+    """Return the options with which engines of this process are started."""
+    return dict(_options)
+
+
+def is_linked() -> bool:
+    """Whether what this thread builds is computed on a cluster."""
+    return not is_inner() and _context is not None and _context.is_linked
 
 
 _generation_of_context = 0
@@ -244,16 +302,16 @@ def is_inner() -> bool:
 
 
 def _after_fork() -> None:
-    global _generation, _context, _lock
+    global _generation, _context, _own, _lock
     _generation += 1
-    _context = None
+    _context = _own = None
     _lock = threading.Lock()
     _local.__dict__.clear()
 
 
 def _at_exit() -> None:
-    global _context
-    _context = None
+    global _context, _own
+    _context = _own = None
 
 
 os.register_at_fork(after_in_child=_after_fork)

@@ -103,6 +103,11 @@ _source_pools: dict[int, Any] = {}
 @builder("fill")
 def _fill(inputs: list, source: Any, shape: tuple, dtype: np.dtype,
           step: tuple) -> Handle:
+    if _lib.is_linked() and 0 not in shape:
+        from ._python import remote_source
+        made = remote_source(source, shape, dtype, step)
+        if made is not None:
+            return made
     form = storage(dtype)
     shape, step = list(shape), list(step)
     if form.width:

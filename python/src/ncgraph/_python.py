@@ -13,14 +13,15 @@ from typing import Any, Callable, NamedTuple, Sequence
 
 import numpy as np
 
-from . import _chunks, _lib
+from . import _chunks, _lib, _portable
 from ._array import Array
 from ._dtypes import canonical, from_storage, of_code, storage, to_storage
 from ._lib import Handle, array_handle, ffi, lib
-from ._ops import builder, chunk_rows, pointers
+from ._ops import BUILDERS, builder, chunk_rows, pointers
 from ._recipes import dumps
 
 KERNEL = b"org.ncgraph.python/1"
+_NOTHING = (b"\0", np.dtype("u1"), (), None)  # a value that nobody looks at
 
 
 class Reach(NamedTuple):
@@ -67,6 +68,7 @@ class Function:
         self.inputs = tuple(canonical(d) for d in inputs)
         self.dtype = canonical(dtype)
         self.token = token or self._hash()
+        self.data: bytes | None = None
         # The first of equal functions is the one that is called.
         self.first = _functions.setdefault(self.token, self)
         if self.first is self:
@@ -78,6 +80,12 @@ class Function:
         except Exception:
             data = np.random.default_rng().bytes(16)
         return hashlib.blake2b(data, digest_size=16).digest()
+
+    def portable(self) -> bytes:
+        """The function as bytes that workers understand."""
+        if self.data is None:
+            self.data = _portable.pack(self.token, self)
+        return self.data
 
     def __reduce__(self) -> Any:
         return Function, (Portable(self.call), self.inputs, self.dtype,
@@ -123,9 +131,11 @@ def _values_of(chunk: Any) -> np.ndarray:
 @ffi.def_extern(error=lib.NCG_EKERNEL)
 def ncgpy_kernel(call: Any, err: Any) -> int:
     try:
-        token = bytes(ffi.buffer(call.params, call.nparams))
+        params = bytes(ffi.buffer(call.params, call.nparams))
+        function = _functions.get(params[:_portable.TOKEN]) or \
+            _portable.unpack(params)
         with _lib.inner_engine():
-            _run(_functions[token], call)
+            _run(function, call)
         return lib.NCG_OK
     except BaseException as exc:
         return _lib.fail(err, exc)
@@ -159,28 +169,63 @@ def _run(function: Function, call: Any) -> None:
         target[...] = stored
 
 
+def register(context: Any = None) -> None:
+    """Make the kernel known in an engine; None: in all that this process
+    starts from now on."""
+    if context is not None and "python" in context.kernels:
+        return
+    err = ffi.new("ncg_error *")
+    _lib.check(lib.ncg_kernel_register(
+        ffi.NULL if context is None else context.ptr, KERNEL,
+        lib.ncgpy_kernel, ffi.NULL, err), err)
+    if context is not None:
+        context.kernels.add("python")
+
+
 @builder("python")
 def _build(inputs: list, function: Function, chunks: tuple,
            reaches: tuple) -> Handle:
     context = _lib.context()
-    err = ffi.new("ncg_error *")
-    if "python" not in context.kernels:
-        _lib.check(lib.ncg_kernel_register(context.ptr, KERNEL,
-                                           lib.ncgpy_kernel, ffi.NULL, err),
-                   err)
-        context.kernels.add("python")
+    register(context)
+    if not inputs:  # the engine asks for one; this one costs nothing
+        inputs, reaches = [BUILDERS["full"]([], *_NOTHING)], ((),)
     rows, alive = chunk_rows(chunks)
     table = ffi.new("ncg_reach *[]", max(len(inputs), 1))
     for i, reach in enumerate(reaches):
         table[i] = _reach_rows(reach, alive)
     options = ffi.new("ncg_block_options *", lib.ncgpy_block_options())
-    params = ffi.new("char[]", function.token)
-    options.params, options.nparams = params, len(function.token)
+    data = function.portable() if context.is_linked else function.token
+    params = ffi.from_buffer(data)
+    options.params, options.nparams = params, len(data)
     options.dtype = storage(function.dtype).code
-    handles = pointers(inputs) if inputs else ffi.NULL
     return array_handle(
-        lib.ncg_array_blockwise, KERNEL, len(chunks), rows, handles,
+        lib.ncg_array_blockwise, KERNEL, len(chunks), rows, pointers(inputs),
         ffi.cast("ncg_reach **", table), len(inputs), options)
+
+
+class Reading:
+    """Gives the chunks of a source that is read by slices."""
+
+    def __init__(self, source: Any):
+        self.source = source
+
+    def __call__(self, blocks: list, where: Call) -> Any:
+        place = where.output
+        return self.source.read(tuple(
+            slice(s, s + n) for s, n in zip(place.start, place.shape)))
+
+
+def remote_source(source: Any, shape: tuple, dtype: np.dtype,
+                  step: tuple) -> Handle | None:
+    """A source as a layer that workers can run; None: it stays here."""
+    function = Function(Reading(source), (), dtype)
+    try:
+        function.portable()
+    except TypeError:
+        return None
+    width = storage(dtype).width
+    chunks = _chunks.blockdims(shape, step) + (((width,),) if width else ())
+    return _build([], function, chunks, ())
 
 
 def _reach_rows(reach: Sequence[Reach], alive: list) -> Any:

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Programs under mpirun, and clusters that stand."""
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+import ncgraph as ncg
+
+WAIT = 120  # seconds: a loaded machine is slow
+
+pytestmark = pytest.mark.skipif(not shutil.which("mpirun"),
+                                reason="there is no mpirun")
+
+
+def environment():
+    """What a launcher may be started from; also where it runs as root."""
+    env = {k: v for k, v in os.environ.items()
+           if not k.startswith(("PMIX_", "PMI_", "OMPI_COMM", "SLURM_STEP"))}
+    env["HWLOC_HIDE_ERRORS"] = "2"
+    if os.geteuid() == 0:
+        env["OMPI_ALLOW_RUN_AS_ROOT"] = "1"
+        env["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1"
+    return env
+
+
+def mpirun(n, *words):
+    return subprocess.run(
+        ["mpirun", "-n", str(n), "--oversubscribe", sys.executable, *words],
+        env=environment(), capture_output=True, text=True, timeout=WAIT,
+        stdin=subprocess.DEVNULL)
+
+
+SCRIPT = """
+import os
+import sys
+import numpy as np
+import ncgraph
+client = ncgraph.mpi.initialize(threads=1, memory_limit="100 MiB")
+assert ncgraph.Client()._context is client._context
+where = ncgraph.ones(40, chunks=1).map_blocks(
+    lambda b: np.full(b.shape, os.getpid()), dtype="i8").compute()
+assert os.getpid() not in where
+x = ncgraph.arange(1000, chunks=10).astype("f8")
+y = x.map_blocks(lambda b: b * 2, dtype="f8")
+print("sum", y.sum().compute(), "workers", len(set(where.tolist())) > 1)
+if len(sys.argv) > 1:
+    sys.exit(int(sys.argv[1]))
+"""
+
+
+def test_a_script_on_four_ranks(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    done = mpirun(4, str(script))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["sum", "999000.0", "workers", "True"]
+
+
+def test_exit_codes_and_failures_reach_the_launcher(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    assert mpirun(2, str(script), "7").returncode == 7
+    script.write_text("import ncgraph\nncgraph.mpi.initialize()\n1 / 0\n")
+    done = mpirun(2, str(script))
+    assert done.returncode != 0
+    assert done.stderr.count("ZeroDivisionError") == 1
+
+
+def test_a_script_without_a_launcher(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("import ncgraph\nncgraph.mpi.initialize()\n"
+                      "print(ncgraph.arange(10, chunks=3).sum().compute())\n")
+    done = subprocess.run([sys.executable, str(script)], env=environment(),
+                          capture_output=True, text=True, timeout=WAIT)
+    assert done.stdout.strip() == "45", done.stderr
+
+
+def test_a_client_of_a_standing_cluster(tmp_path):
+    path = tmp_path / "scheduler.json"
+    log = tmp_path / "log"
+    with open(log, "wb") as out:
+        cluster = subprocess.Popen(
+            ["mpirun", "-n", "2", "--oversubscribe", sys.executable, "-m",
+             "ncgraph", "cluster", "-j", "1", "--mem", "100 MiB",
+             "--scheduler-file", str(path)], env=environment(), stdout=out,
+            stderr=out, stdin=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + WAIT
+        while not path.exists():
+            assert time.monotonic() < end, log.read_text()
+            assert cluster.poll() is None, log.read_text()
+            time.sleep(0.05)
+        client = ncg.Client(scheduler_file=path, timeout=WAIT)
+        client.wait_for_workers(2, WAIT)
+        assert client.nthreads() == dict.fromkeys(client.nthreads(), 1)
+        x = ncg.arange(100, chunks=7).map_blocks(lambda b: b + 1)
+        assert x.sum().compute() == 5050
+        client.shutdown()
+        assert cluster.wait(timeout=WAIT) == 0, log.read_text()
+    finally:
+        cluster.terminate()
+        cluster.wait(timeout=WAIT)
+    assert not path.exists()
