@@ -16,6 +16,7 @@
 #include "engine/launch/machine.h"
 #include "engine/launch/scheduler_file.h"
 #include "engine/launch/start.h"
+#include "engine/launch/walltime.h"
 
 enum { RESTARTS = 10, DEATH_TIMEOUT = 60 };
 
@@ -320,6 +321,30 @@ ncg_status ncg_cluster_serve(const ncg_cluster_options *o, ncg_error *err)
 
 /* ---- workers that come later --------------------------------------------- */
 
+/* When this process must have ended: by the option, else by the batch system;
+ * on the monotonic clock, ns, so that a worker that starts again has the same
+ * end. 0: open. */
+static int64_t end_of(const ncg_worker_options *o)
+{
+    struct timespec now;
+    double seconds = o->lifetime;
+    if (seconds <= 0 && !nci_walltime_left(getenv, &seconds))
+        return 0;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec +
+           (int64_t)(seconds * 1e9);
+}
+
+static double seconds_until(int64_t end)
+{
+    struct timespec now;
+    if (!end)
+        return 0;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    double left = 1e-9 * (double)(end - now.tv_nsec) - (double)now.tv_sec;
+    return left > 0.001 ? left : 0.001;
+}
+
 static ncg_status start_one(const ncg_worker_options *o, double timeout,
                             ncg_error *err)
 {
@@ -332,6 +357,7 @@ static ncg_status start_one(const ncg_worker_options *o, double timeout,
     memcpy(who.cluster, file.cluster, sizeof who.cluster);
     memcpy(who.addresses, file.addresses, sizeof who.addresses);
     who.epoch = file.epoch;
+    who.end = end_of(o);
     NCI_TRY(nci_start_worker(&who, restarts_of(o->restarts), &code, err));
     if (code)
         exit(code);
@@ -355,6 +381,6 @@ ncg_status ncg_worker_serve(const ncg_worker_options *o, ncg_error *err)
                             .interface = o->interface,
                             .checkpoint_directory = o->checkpoint_directory,
                             .death_timeout = timeout,
-                            .lifetime = o->lifetime};
+                            .lifetime = seconds_until(who.end)};
     return work(&who, o->context, &how, err);
 }

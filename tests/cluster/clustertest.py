@@ -75,10 +75,11 @@ class TestCase(clitest.TestCase):
             write_grid(self.path("in_%d.nc" % i), nt=nt, nlat=nlat, nlon=nlon,
                        start=nt * i, step=1, chunks=chunks)
 
-    def start(self, *words):
+    def start(self, *words, env=None):
         with open(self.path("log"), "ab") as log:
             p = subprocess.Popen([clitest.NCGRAPH, *map(str, words)],
                                  cwd=self.dir, stdin=subprocess.DEVNULL,
+                                 env=env,
                                  stdout=subprocess.DEVNULL, stderr=log)
         self.processes.append(p)
         return p
@@ -99,9 +100,9 @@ class TestCase(clitest.TestCase):
         self.wait_until(lambda: os.path.exists(self.path("s.json")))
         return p
 
-    def worker(self, name, *words):
+    def worker(self, name, *words, env=None):
         p = self.start("worker", "--scheduler-file", "s.json", "-j", 1,
-                       "--name", name, *words)
+                       "--name", name, *words, env=env)
         self.wait_until(lambda: "worker %s joined" % name in self.log())
         return p
 

@@ -76,6 +76,25 @@ class Faults(clustertest.TestCase):
             leaving = self.worker("leaving%d" % number)
         self.stop(cluster)
 
+    def test_worker_of_a_job_that_ends(self):
+        """The batch system says when; the worker is gone before."""
+        os.mkdir(self.path("bin"))
+        with open(self.path("bin/scontrol"), "w") as f:
+            f.write("#!/bin/sh\n[ \"$*\" = '-o show job 7' ] || exit 1\n"
+                    "echo JobId=7 EndTime=$(date -d '8 seconds' "
+                    "+%Y-%m-%dT%H:%M:%S) Deadline=N/A\n")
+        os.chmod(self.path("bin/scontrol"), 0o755)
+        cluster = self.cluster("--exclusive")
+        leaving = self.worker("leaving", env=dict(
+            os.environ, SLURM_JOB_ID="7",
+            PATH=self.path("bin") + ":" + os.environ["PATH"]))
+        self.worker("staying")
+        while leaving.poll() is None:
+            self.finish(self.client())
+        self.assertEqual(leaving.wait(), 0, self.log())
+        self.finish(self.client())
+        self.stop(cluster)
+
     def test_stopped_worker(self):
         """Silent for a while (a suspect), then back with its chunks."""
         cluster = self.cluster("--exclusive")

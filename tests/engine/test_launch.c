@@ -5,10 +5,12 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "engine/launch/machine.h"
 #include "engine/launch/ranks.h"
 #include "engine/launch/scheduler_file.h"
+#include "engine/launch/walltime.h"
 
 /* ---- ranks --------------------------------------------------------------- */
 
@@ -247,6 +249,67 @@ static void group_limits_count_upwards(void **state)
     assert_true(nci_machine_threads() > 0);
 }
 
+/* ---- the end of a job ---------------------------------------------------- */
+
+static void slurm_says_when(void **state)
+{
+    double left = -1;
+    setenv("TZ", "UTC", 1);
+    (void)state;
+    assert_true(nci_walltime_slurm_left(
+        "JobId=5 JobName=w Deadline=N/A\n   StartTime=2026-11-23T10:00:00 "
+        "EndTime=2026-11-23T11:00:30 Deadline=N/A\n",
+        1795431600 - 3600, &left));
+    assert_int_equal((int)left, 3600 + 30);
+    assert_true(nci_walltime_slurm_left("EndTime=2026-11-23T11:00:00",
+                                        1795431600 + 5, &left));
+    assert_int_equal((int)left, 0);
+    assert_false(nci_walltime_slurm_left("EndTime=Unknown", 1, &left));
+    assert_false(nci_walltime_slurm_left("SuspendEndTime=2026-11-23T11:00:00",
+                                         1, &left));
+    assert_false(nci_walltime_slurm_left("", 1, &left));
+}
+
+static void pbs_says_how_long(void **state)
+{
+    double left = -1;
+    setenv("TZ", "UTC", 1);
+    (void)state;
+    assert_true(nci_walltime_pbs_left(
+        "Job Id: 7.host\n    Resource_List.walltime = 01:30:00\n"
+        "    stime = Mon Nov 23 11:00:00 2026\n",
+        1795431600 + 60, &left));
+    assert_int_equal((int)left, 5400 - 60);
+    assert_true(nci_walltime_pbs_left(
+        "\tstart_time = Mon Nov 23 11:00:00 2026\n"
+        "\tResource_List.walltime = 1:00:00:00\n",
+        1795431600, &left));
+    assert_int_equal((int)left, 86400);
+    assert_true(
+        nci_walltime_pbs_left("Resource_List.walltime = 90", 1000, &left));
+    assert_int_equal((int)left, 90);
+    assert_false(nci_walltime_pbs_left("Resource_List.walltime = long", 1,
+                                       &left));
+    assert_false(nci_walltime_pbs_left("resources_used.walltime = 00:10:00",
+                                       1, &left));
+}
+
+static void environments_say_when(void **state)
+{
+    char end[32];
+    double left = -1;
+    const char *const slurm[] = {"SLURM_JOB_ID", "7", "SLURM_JOB_END_TIME",
+                                 end, NULL};
+    static const char *const nothing[] = {NULL};
+    (void)state;
+    snprintf(end, sizeof end, "%lld", (long long)time(NULL) + 1000);
+    setting = slurm;
+    assert_true(nci_walltime_left(look, &left));
+    assert_true(left > 900 && left <= 1000);
+    setting = nothing;
+    assert_false(nci_walltime_left(look, &left));
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +321,9 @@ int main(int argc, char **argv)
         NCG_TEST(bad_files_are_refused),
         NCG_TEST(nobodys_child_is_alone),
         NCG_TEST(group_limits_count_upwards),
+        NCG_TEST(slurm_says_when),
+        NCG_TEST(pbs_says_how_long),
+        NCG_TEST(environments_say_when),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);

@@ -14,7 +14,7 @@
 
 #include "base/mem.h"
 
-enum { POLL_MS = 100 };
+enum { POLL_MS = 100, LAST_SECONDS = 10 };
 
 static double seconds(void)
 {
@@ -40,8 +40,10 @@ static void joining_of(const nci_hand *hand, nci_joining *out)
         snprintf(out->name, sizeof out->name, "%.48s:%ld", out->host,
                  (long)getpid());
     memcpy(out->addresses, hand->addresses, sizeof out->addresses);
-    if (o->lifetime > 0)
-        out->left = (int64_t)(o->lifetime * 1e9);
+    if (o->lifetime > 0) {
+        double left = hand->begin + o->lifetime - seconds();
+        out->left = left > 0 ? (int64_t)(left * 1e9) : 0;
+    }
 }
 
 static void on_ready(void *ctx, nci_conn_id conn, const nci_peer *peer)
@@ -228,12 +230,22 @@ static void ask_to_leave(nci_hand *hand)
     nci_dialogue_send(hand->net, hand->conn, NCI_WIRE_LEAVING, 0, &pack, NULL);
 }
 
+/* The machine lets a worker drain in time; between runs, or when it has not,
+ * the worker itself asks, shortly before its end. */
+static bool is_time(double begin, double lifetime)
+{
+    double left = lifetime / 4 < LAST_SECONDS ? lifetime / 4 : LAST_SECONDS;
+    return lifetime > 0 && seconds() - begin > lifetime - left;
+}
+
 /* Until the connection ends or this process may; lock held. */
 static void serve_locked(nci_hand *hand)
 {
     bool has_asked = false;
     while (!hand->is_closed && !hand->is_leaving) {
         int asked = leave_asked(hand);
+        if (!asked && is_time(hand->begin, hand->options->lifetime))
+            asked = 1;
         if (asked && !has_asked)
             ask_to_leave(hand);
         has_asked = has_asked || asked;
@@ -315,7 +327,10 @@ static void stop(nci_hand *hand)
 ncg_status nci_cluster_work(nci_executor *executor, const nci_plan_host *host,
                             const nci_work_options *options, ncg_error *err)
 {
-    nci_hand hand = {.executor = executor, .host = host, .options = options};
+    nci_hand hand = {.executor = executor,
+                     .host = host,
+                     .options = options,
+                     .begin = seconds()};
     pthread_mutex_init(&hand.lock, NULL);
     nci_cond_init(&hand.changed);
     ncg_status st = start(&hand, err);

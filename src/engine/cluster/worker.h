@@ -22,7 +22,7 @@ typedef struct nci_work_options {
     bool is_bound; /* the scheduler was there before: where nobody listens any
                       more, all is over, and well */
     ncg_wire_options wire;
-    double lifetime;      /* s until this process must end; 0: open */
+    double lifetime;      /* s from now until this process must end; 0: open */
     /* 1: leave as soon as nothing here is needed; 2: at once. Set by a signal
      * handler, looked at ten times a second. NULL: never. */
     const volatile sig_atomic_t *leave;

@@ -59,6 +59,7 @@ struct nci_hand {
     nci_errands *plans, *disk;
     nci_net_timer *tick;
     char addresses[NCI_NET_ADDRESSES];
+    double begin; /* of this process: s on its clock */
 
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;

@@ -33,6 +33,8 @@ typedef struct nci_handover {
     int32_t attempt;          /* how many went before this child */
     int32_t reserved;
     uint64_t epoch;           /* of the scheduler */
+    int64_t end;              /* when it must have ended: CLOCK_MONOTONIC, ns;
+                                 0: open */
     uint8_t cluster[NCI_CLUSTER_ID_BYTES];
     uint8_t secret[NCI_SECRET_BYTES];
     char addresses[NCI_ADDRESSES_BYTES]; /* "host:port,host:port" */

@@ -7,4 +7,5 @@ list(APPEND engine_sources
   launch/nanny.c
   launch/ranks.c
   launch/scheduler_file.c
-  launch/start.c)
+  launch/start.c
+  launch/walltime.c)

@@ -101,6 +101,7 @@ struct nci_member {
     nci_member_state state;
     int threads;
     int64_t limit, bandwidth, end;
+    int64_t grace;   /* ns kept back before the end */
     int64_t managed; /* sum of held of copies and leases */
     int64_t ahead;   /* of leases that wait and STORE outputs not yet put */
     int64_t leaving; /* being written to disk, then forgotten */

@@ -129,7 +129,7 @@ static remains look(nci_sched *s, const nci_member *m)
 static bool has_heirs(const nci_sched *s, const nci_member *m)
 {
     const nci_cluster *c = s->cluster;
-    if (m->end && c->now >= m->end - c->options.grace / 2)
+    if (m->end && c->now >= m->end - m->grace / 2)
         return false;
     for (size_t i = 0; i < c->nactive && i < LOOKS; i++)
         if (ends_later(c->active[i], m))
@@ -185,8 +185,7 @@ static bool is_time(const nci_sched *s, const nci_member *m)
 {
     const nci_cluster *c = s->cluster;
     double seconds = 1.5 * (double)m->managed / (double)m->bandwidth;
-    return m->end && c->now >= m->end - (int64_t)(1e9 * seconds) -
-                                   c->options.grace;
+    return m->end && c->now >= m->end - (int64_t)(1e9 * seconds) - m->grace;
 }
 
 void nci_drain_tick(nci_sched *s, nci_actions *actions)

@@ -116,6 +116,9 @@ ncg_status nci_member_join(nci_sched *s, const nci_event *event,
     m->threads = event->threads;
     m->limit = event->limit;
     m->end = event->end;
+    m->grace = m->end > c->now ? (m->end - c->now) / 4 : 0;
+    if (m->grace > c->options.grace) /* short ones work, too */
+        m->grace = c->options.grace;
     m->bandwidth =
         event->bandwidth > 0 ? event->bandwidth : c->options.bandwidth;
     m->last = &m->leases;
