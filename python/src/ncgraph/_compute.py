@@ -131,7 +131,7 @@ def _run(arrays: list[Array], progress: Any) -> list[np.ndarray]:
         options.progress = lib.ncgpy_progress
         options.progress_payload = payload
     try:
-        finished = _wait(rows, len(handles), options)
+        finished = _wait(rows, len(handles), options, shown)
     finally:
         if shown is not None:
             let_go(payload)
@@ -175,7 +175,7 @@ def _buffer(array: Array) -> np.ndarray:
     return np.empty(shape, form.dtype)
 
 
-def _wait(rows: Any, n: int, options: Any) -> Any:
+def _wait(rows: Any, n: int, options: Any, shown: Any = None) -> Any:
     """Submit a run and wait for it; Ctrl-C cancels it."""
     out = ffi.new("ncg_run **")
     err = ffi.new("ncg_error *")
@@ -184,7 +184,9 @@ def _wait(rows: Any, n: int, options: Any) -> Any:
     run_handle = Handle(out[0], lib.ncgpy_release_run)
     try:
         while lib.ncg_run_wait(out[0], 0.1) < lib.NCG_RUN_DONE:
-            pass
+            _lib.look_for_stop()
+            if shown is not None:
+                shown.draw()
     except BaseException:
         lib.ncg_run_cancel(out[0])
         lib.ncg_run_wait(out[0], -1)

@@ -53,15 +53,20 @@ _CLASSES = {
 
 _failures: dict[str, BaseException] = {}
 _numbers = itertools.count(1)
+# In workers: keeps a failure for the client, which is another process.
+on_failure: Any = None
 _mine = os.urandom(4).hex()  # no other process's marks are taken for ours
 
 
 def fail(err: Any, exc: BaseException) -> int:
     """Describe an exception in a C error; ``check`` raises it again."""
     mark = f"[python {_mine}-{next(_numbers)}]"
-    while len(_failures) > 100:
-        _failures.pop(next(iter(_failures)), None)
-    _failures[mark] = exc
+    if on_failure is not None:
+        on_failure(mark, exc)
+    else:
+        while len(_failures) > 100:
+            _failures.pop(next(iter(_failures)), None)
+        _failures[mark] = exc
     text = f"{mark} {type(exc).__name__}: {exc}".replace("\n", " ")
     lib.ncgpy_set_error(err, text.encode()[:400])
     return lib.NCG_EKERNEL
@@ -94,6 +99,48 @@ def check(status: int, err: Any, what: type[Exception] | None = None) -> None:
     if what is not None and status == lib.NCG_EINVAL:
         cls = what
     raise cls(message)
+
+
+class asking:
+    """With this, failures on workers are asked for through a context."""
+
+    def __init__(self, context: Any):
+        self._context = context
+
+    def __enter__(self) -> None:
+        self._before = getattr(_local, "asked", None)
+        _local.asked = self._context
+
+    def __exit__(self, *_: Any) -> None:
+        _local.asked = self._before
+
+
+def asked() -> Any:
+    """The linked context whose workers may know more, or None."""
+    found = getattr(_local, "asked", None)
+    if found is None and is_linked():
+        found = _context
+    return found
+
+
+class stopped_by:
+    """With this, what this thread computes ends when an event is set."""
+
+    def __init__(self, event: threading.Event):
+        self._event = event
+
+    def __enter__(self) -> None:
+        _local.stop = self._event
+
+    def __exit__(self, *_: Any) -> None:
+        _local.stop = None
+
+
+def look_for_stop() -> None:
+    """Raise CancelledError where this thread's work is not wanted any more."""
+    event = getattr(_local, "stop", None)
+    if event is not None and event.is_set():
+        raise CancelledError("the computation was cancelled")
 
 
 # ---- handles -------------------------------------------------------------------
