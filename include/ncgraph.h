@@ -1230,7 +1230,8 @@ NCG_API ncg_status ncg_keys_all(ncg_array *array, ncg_keys **out,
 /* ncg_keys_list names single chunks or tasks. */
 NCG_API ncg_status ncg_keys_list(const ncg_key *keys, size_t n, ncg_keys **out,
                                  ncg_error *err);
-/* ncg_keys_tasks names every task of a list: O(1). */
+/* ncg_keys_tasks names every task of a list: O(1). After
+ * ncg_graph_of_tasks where all functions have names. */
 NCG_API ncg_status ncg_keys_tasks(const ncg_tasks *tasks, ncg_keys **out,
                                   ncg_error *err);
 /* ncg_keys_join names what any of several names. */
@@ -1331,8 +1332,11 @@ typedef struct ncg_task_call {
     size_t ninputs;
     const ncg_chunk *const *chunks; /* of inputs that are chunks of arrays;
                                        NULL for the others */
-    void *payload;                  /* as given with the task */
-    ncg_value *output;              /* to be filled; zero before */
+    void *payload;      /* as given with the task; as registered with a
+                           function that has a name */
+    ncg_value *output;  /* to be filled; zero before */
+    const void *params; /* as given with the task; NULL: none */
+    size_t nparams;
 } ncg_task_call;
 
 /* A task's function may run on several threads at once, for other tasks. It
@@ -1358,6 +1362,24 @@ NCG_API ncg_status ncg_tasks_add_many(ncg_tasks *tasks, int64_t n,
                                       const int64_t *first,
                                       const int64_t *deps, int64_t *number,
                                       ncg_error *err);
+/* ncg_task_register makes `fn` known as `name`, which is written as those of
+ * kernels are; ctx NULL: in every context to come, as with kernels.
+ * Errors: EINVAL (bad name), EEXISTS (the name has another function). */
+NCG_API ncg_status ncg_task_register(ncg_context *ctx, const char *name,
+                                     ncg_task_fn fn, void *payload,
+                                     ncg_error *err);
+/* ncg_tasks_add_named is ncg_tasks_add with a function by its name and bytes
+ * for it, copied. Lists of which every task has such a function are computed by
+ * the workers of a cluster, where each of these has registered it; their values
+ * come back as bytes. Lists of equal functions, parameters, names and inputs
+ * are taken for equal work.
+ * Errors: those of ncg_tasks_add; a name that is registered nowhere fails when
+ * the task runs (ENOTFOUND). */
+NCG_API ncg_status ncg_tasks_add_named(ncg_tasks *tasks, const char *key,
+                                       const char *function,
+                                       const void *params, size_t nparams,
+                                       const char *const *deps, size_t ndeps,
+                                       int64_t *number, ncg_error *err);
 /* ncg_tasks_sizes states how many bytes the value of each task listed from now
  * on takes at most, for the memory limit; 0, as at the beginning: not known,
  * not counted. A value that is larger is an error of its task. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Kernels that programs register: in one context, or in all to come. */
+/* Kernels and functions of tasks that programs register: in one context, or in
+ * all to come. */
 #include "api/handles.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -42,6 +43,18 @@ ncg_status nci_context_common_kernels(ncg_context *ctx, ncg_error *err)
     return st;
 }
 
+static ncg_status add(ncg_context *ctx, const nci_kernel *kernel,
+                      ncg_error *err)
+{
+    if (!ctx)
+        return add_common(kernel, err);
+    NCI_TRY(nci_handle_check(&ctx->handle, NCI_HANDLE_CONTEXT, err));
+    if (!ctx->executor)
+        return nci_fail(err, NCG_EINVAL, "the context is destroyed");
+    return nci_kernel_table_add(nci_executor_kernels(ctx->executor), kernel,
+                                err);
+}
+
 ncg_status ncg_kernel_register(ncg_context *ctx, const char *name,
                                ncg_kernel_fn fn,
                                const ncg_kernel_options *options,
@@ -57,11 +70,14 @@ ncg_status ncg_kernel_register(ncg_context *ctx, const char *name,
                          .run = fn,
                          .scratch = options->scratch,
                          .payload = options->payload};
-    if (!ctx)
-        return add_common(&kernel, err);
-    NCI_TRY(nci_handle_check(&ctx->handle, NCI_HANDLE_CONTEXT, err));
-    if (!ctx->executor)
-        return nci_fail(err, NCG_EINVAL, "the context is destroyed");
-    return nci_kernel_table_add(nci_executor_kernels(ctx->executor), &kernel,
-                                err);
+    return add(ctx, &kernel, err);
+}
+
+ncg_status ncg_task_register(ncg_context *ctx, const char *name,
+                             ncg_task_fn fn, void *payload, ncg_error *err)
+{
+    if (!name || !fn)
+        return nci_fail(err, NCG_EINVAL, "an argument is NULL");
+    nci_kernel kernel = {.name = name, .task = fn, .payload = payload};
+    return add(ctx, &kernel, err);
 }

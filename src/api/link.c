@@ -119,14 +119,15 @@ void nci_link_drop(ncg_context *ctx)
 /* ---- runs ---------------------------------------------------------------- */
 
 ncg_status nci_link_pack(ncg_context *ctx, const nci_output *outputs,
-                         int noutputs, nci_shipment *out, ncg_error *err)
+                         int noutputs, nci_replace_fn replace,
+                         nci_shipment *out, ncg_error *err)
 {
     ncg_error why;
     nci_ship ship = nci_ship_of(ctx);
     nci_codec_hooks hooks = nci_ship_hooks(&ship);
     nci_error_clear(&why);
-    ncg_status st = nci_encode_outputs(outputs, noutputs, &hooks, &out->bytes,
-                                       &out->nbytes, &why);
+    ncg_status st = nci_encode_outputs(outputs, noutputs, replace, ctx, &hooks,
+                                       &out->bytes, &out->nbytes, &why);
     if (st == NCG_EUNSUPPORTED) {
         nci_context_note(ctx, "computed in this process, not on the cluster: "
                               "%s",

@@ -28,9 +28,11 @@ ncg_status nci_link_found(ncg_context *ctx, const nci_handover *who,
 void nci_link_drop(ncg_context *ctx);
 
 /* nci_link_pack makes the bytes of outputs; none where something exists in
- * this process only: then the user is told that the work is done here. */
+ * this process only: then the user is told that the work is done here.
+ * replace(ctx, ...): as nci_lower_with; may be NULL. */
 ncg_status nci_link_pack(ncg_context *ctx, const nci_output *outputs,
-                         int noutputs, nci_shipment *out, ncg_error *err);
+                         int noutputs, nci_replace_fn replace,
+                         nci_shipment *out, ncg_error *err);
 /* nci_link_run is nci_executor_run on the cluster. */
 ncg_status nci_link_run(ncg_context *ctx, const nci_plan *plan,
                         const nci_shipment *shipment, const nci_sink *sink,

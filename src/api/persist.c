@@ -42,7 +42,8 @@ static ncg_status lower(ncg_context *ctx, const nci_output *outputs,
         NCI_TRY(nci_lower(outputs, noutputs, out, err));
     if (!shipment || !ctx->link)
         return NCG_OK;
-    ncg_status st = nci_link_pack(ctx, outputs, noutputs, shipment, err);
+    ncg_status st = 
+        nci_link_pack(ctx, outputs, noutputs, find, shipment, err);
     if (st)
         nci_plan_free(out);
     return st;

@@ -2,6 +2,7 @@
 /* Lists of explicit tasks, as programs make them. */
 #include "api/graph.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "graph/collect.h"
 
 ncg_status ncg_tasks_create(ncg_tasks **out, ncg_error *err)
@@ -40,24 +41,50 @@ void ncg_tasks_sizes(ncg_tasks *tasks, int64_t nbytes)
     tasks->nbytes = nbytes > 0 ? nbytes : 0;
 }
 
+/* The rest of `spec` is there. */
+static ncg_status add(ncg_tasks *tasks, nci_task_spec *spec,
+                      const char *const *deps, int64_t *number, ncg_error *err)
+{
+    NCI_TRY(nci_handle_check(&tasks->handle, NCI_HANDLE_TASKS, err));
+    if (!nci_grow(&tasks->deps, &tasks->deps_capacity, spec->ndeps + 1,
+                  sizeof *tasks->deps))
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    for (size_t i = 0; i < spec->ndeps; i++) {
+        if (!deps[i])
+            return nci_fail(err, NCG_EINVAL, "input %zu is NULL", i);
+        NCI_TRY(nci_tasks_mention(tasks->list, deps[i], &tasks->deps[i], err));
+    }
+    spec->deps = tasks->deps;
+    spec->kind.nbytes = tasks->nbytes;
+    return nci_tasks_add(tasks->list, spec, number, err);
+}
+
 ncg_status ncg_tasks_add(ncg_tasks *tasks, const char *key, ncg_task_fn fn,
                          void *payload, const char *const *deps, size_t ndeps,
                          int64_t *number, ncg_error *err)
 {
     if (!tasks || !fn || (ndeps && !deps))
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
-    NCI_TRY(nci_handle_check(&tasks->handle, NCI_HANDLE_TASKS, err));
-    if (!nci_grow(&tasks->deps, &tasks->deps_capacity, ndeps + 1,
-                  sizeof *tasks->deps))
+    nci_task_spec spec = {
+        .name = key, .kind = {.fn = fn}, .payload = payload, .ndeps = ndeps};
+    return add(tasks, &spec, deps, number, err);
+}
+
+ncg_status ncg_tasks_add_named(ncg_tasks *tasks, const char *key,
+                               const char *function, const void *params,
+                               size_t nparams, const char *const *deps,
+                               size_t ndeps, int64_t *number, ncg_error *err)
+{
+    if (!tasks || !function || (ndeps && !deps) || (nparams && !params))
+        return nci_fail(err, NCG_EINVAL, "an argument is NULL");
+    nci_task_spec spec = {.name = key,
+                          .kind = {.name = nci_intern(function)},
+                          .params = params,
+                          .nparams = nparams,
+                          .ndeps = ndeps};
+    if (!spec.kind.name)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
-    for (size_t i = 0; i < ndeps; i++) {
-        if (!deps[i])
-            return nci_fail(err, NCG_EINVAL, "input %zu is NULL", i);
-        NCI_TRY(nci_tasks_mention(tasks->list, deps[i], &tasks->deps[i], err));
-    }
-    nci_task_kind kind = {.fn = fn, .nbytes = tasks->nbytes};
-    return nci_tasks_add(tasks->list, key, &kind, payload, tasks->deps, ndeps,
-                         number, err);
+    return add(tasks, &spec, deps, number, err);
 }
 
 ncg_status ncg_tasks_add_many(ncg_tasks *tasks, int64_t n, ncg_task_fn fn,

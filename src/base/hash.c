@@ -2,6 +2,9 @@
 #include "base/hash.h"
 
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -49,4 +52,20 @@ nci_token nci_hash_done(const nci_hash *hash)
 bool nci_token_equal(nci_token a, nci_token b)
 {
     return a.low == b.low && a.high == b.high;
+}
+
+/* Where the system has no random bytes yet, process and time have to do. */
+nci_token nci_token_random(void)
+{
+    uint64_t random[2] = {0};
+    struct timespec now;
+    nci_hash hash;
+    clock_gettime(CLOCK_REALTIME, &now);
+    nci_hash_init(&hash, "ncgraph.random/1");
+    if (getrandom(random, sizeof random, GRND_NONBLOCK) == sizeof random)
+        nci_hash_bytes(&hash, random, sizeof random);
+    nci_hash_i64(&hash, (int64_t)getpid());
+    nci_hash_i64(&hash, (int64_t)now.tv_sec);
+    nci_hash_i64(&hash, (int64_t)now.tv_nsec);
+    return nci_hash_done(&hash);
 }

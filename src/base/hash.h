@@ -25,5 +25,7 @@ nci_token nci_hash_done(const nci_hash *hash);
 /* nci_token_of hashes one block of bytes. */
 nci_token nci_token_of(const void *bytes, size_t nbytes);
 bool nci_token_equal(nci_token a, nci_token b);
+/* nci_token_random gives a token that nobody else has, on any machine. */
+nci_token nci_token_random(void);
 
 #endif

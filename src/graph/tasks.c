@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Making lists of explicit tasks. Everything lies in a few long arrays; words
- * are found by open addressing over their text.
- */
+/* Making lists of explicit tasks. Everything lies in a few long arrays. */
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -22,7 +20,7 @@ ncg_status nci_tasks_create(nci_tasks **out, ncg_error *err)
     nci_hash hash;
     nci_hash_init(&hash, "ncgraph.tasks/1");
     nci_hash_i64(&hash, atomic_fetch_add(&made, 1));
-    nci_hash_i64(&hash, (int64_t)(intptr_t)&made);
+    nci_hash_token(&hash, nci_token_random());
     tasks->token = nci_hash_done(&hash);
     *out = tasks;
     return NCG_OK;
@@ -60,76 +58,12 @@ void nci_tasks_release(nci_tasks **slot)
     nci_free(tasks->kind_of);
     nci_free(tasks->payloads);
     nci_free(tasks->word_of);
+    nci_free(tasks->param_end);
+    nci_free(tasks->params);
     nci_free(tasks->words);
     nci_free(tasks->text);
     nci_free(tasks->slots);
     nci_free(tasks);
-}
-
-/* ---- words --------------------------------------------------------------- */
-
-static size_t home_of(const nci_tasks *tasks, const char *text, size_t length)
-{
-    return (size_t)nci_token_of(text, length).low & (tasks->nslots - 1);
-}
-
-/* The slot of a word, or the empty one where it belongs. */
-static size_t find_slot(const nci_tasks *tasks, const char *text)
-{
-    size_t i = home_of(tasks, text, strlen(text));
-    while (tasks->slots[i] &&
-           strcmp(tasks->text + tasks->words[tasks->slots[i] - 1].text, text))
-        i = (i + 1) & (tasks->nslots - 1);
-    return i;
-}
-
-static bool widen_slots(nci_tasks *tasks)
-{
-    size_t n = tasks->nslots ? 2 * tasks->nslots : 64;
-    uint32_t *slots = nci_calloc(n, sizeof *slots);
-    if (!slots)
-        return false;
-    nci_free(tasks->slots);
-    tasks->slots = slots;
-    tasks->nslots = n;
-    for (size_t w = 0; w < tasks->nwords; w++) {
-        const char *text = tasks->text + tasks->words[w].text;
-        size_t i = home_of(tasks, text, strlen(text));
-        while (slots[i])
-            i = (i + 1) & (n - 1);
-        slots[i] = (uint32_t)w + 1;
-    }
-    return true;
-}
-
-static ncg_status add_word(nci_tasks *tasks, const char *text, int32_t *out,
-                           ncg_error *err)
-{
-    size_t length = strlen(text) + 1;
-    if (4 * (tasks->nwords + 1) > 3 * tasks->nslots && !widen_slots(tasks))
-        return nci_fail(err, NCG_ENOMEM, "out of memory");
-    size_t slot = find_slot(tasks, text);
-    if (tasks->slots[slot]) {
-        *out = (int32_t)tasks->slots[slot] - 1;
-        return NCG_OK;
-    }
-    if (tasks->text_length + length > UINT32_MAX ||
-        tasks->nwords >= INT32_MAX - 1)
-        return nci_fail(err, NCG_EUNSUPPORTED,
-                        "too many names of tasks: leave them out where "
-                        "numbers do");
-    if (!nci_grow(&tasks->text, &tasks->text_capacity,
-                  tasks->text_length + length, 1) ||
-        !nci_grow(&tasks->words, &tasks->words_capacity, tasks->nwords + 1,
-                  sizeof *tasks->words))
-        return nci_fail(err, NCG_ENOMEM, "out of memory");
-    memcpy(tasks->text + tasks->text_length, text, length);
-    tasks->words[tasks->nwords] =
-        (nci_task_word){(uint32_t)tasks->text_length, -1};
-    tasks->text_length += length;
-    *out = (int32_t)tasks->nwords++;
-    tasks->slots[slot] = (uint32_t)tasks->nwords;
-    return NCG_OK;
 }
 
 /* ---- adding -------------------------------------------------------------- */
@@ -208,40 +142,69 @@ ncg_status nci_tasks_mention(nci_tasks *tasks, const char *text, int32_t *out,
                              ncg_error *err)
 {
     int32_t word = -1;
-    NCI_TRY(add_word(tasks, text, &word, err));
+    NCI_TRY(nci_tasks_word(tasks, text, &word, err));
     *out = ~word;
     return NCG_OK;
 }
 
-ncg_status nci_tasks_add(nci_tasks *tasks, const char *name,
-                         const nci_task_kind *kind, void *payload,
-                         const int32_t *deps, size_t ndeps, int64_t *number,
-                         ncg_error *err)
+static bool reserve_params(nci_tasks *tasks, size_t n, size_t nbytes)
 {
-    int32_t word = -1;
-    uint32_t k = 0;
-    NCI_TRY(reserve(tasks, 1, (int64_t)ndeps, payload || tasks->payloads,
-                    name || tasks->word_of, err));
-    NCI_TRY(find_kind(tasks, kind, &k, err));
-    if (name)
-        NCI_TRY(add_word(tasks, name, &word, err));
-    if (word >= 0 && tasks->words[word].task >= 0)
-        return nci_fail(err, NCG_EINVAL,
-                        "two tasks are named \"%s\": give each its own key",
-                        name);
+    bool is_first = !tasks->param_end;
+    if (!nci_grow(&tasks->param_end, &tasks->param_capacity, n,
+                  sizeof *tasks->param_end) ||
+        !nci_grow(&tasks->params, &tasks->params_capacity,
+                  tasks->nparams + nbytes + 1, 1))
+        return false;
+    for (int64_t i = 0; is_first && i < tasks->ntasks; i++)
+        tasks->param_end[i] = 0;
+    return true;
+}
+
+/* Everything is reserved. */
+static int64_t put_task(nci_tasks *tasks, const nci_task_spec *spec,
+                        uint32_t kind, int32_t word)
+{
     int64_t task = tasks->ntasks++;
     if (word >= 0)
         tasks->words[word].task = (int32_t)task;
     if (tasks->word_of)
         tasks->word_of[task] = word;
     if (tasks->payloads)
-        tasks->payloads[task] = payload;
-    tasks->kind_of[task] = k;
+        tasks->payloads[task] = spec->payload;
+    if (spec->nparams)
+        memcpy(tasks->params + tasks->nparams, spec->params, spec->nparams);
+    tasks->nparams += spec->nparams;
+    if (tasks->param_end)
+        tasks->param_end[task] = tasks->nparams;
+    tasks->kind_of[task] = kind;
     tasks->deps.first[task] = (uint32_t)tasks->ndeps;
-    if (ndeps)
-        memcpy(tasks->deps.items + tasks->ndeps, deps, ndeps * sizeof *deps);
-    tasks->ndeps += ndeps;
+    if (spec->ndeps)
+        memcpy(tasks->deps.items + tasks->ndeps, spec->deps,
+               spec->ndeps * sizeof *spec->deps);
+    tasks->ndeps += spec->ndeps;
     tasks->deps.first[task + 1] = (uint32_t)tasks->ndeps;
+    return task;
+}
+
+ncg_status nci_tasks_add(nci_tasks *tasks, const nci_task_spec *spec,
+                         int64_t *number, ncg_error *err)
+{
+    int32_t word = -1;
+    uint32_t k = 0;
+    NCI_TRY(reserve(tasks, 1, (int64_t)spec->ndeps,
+                    spec->payload || tasks->payloads,
+                    spec->name || tasks->word_of, err));
+    if ((spec->nparams || tasks->param_end) &&
+        !reserve_params(tasks, (size_t)tasks->ntasks + 1, spec->nparams))
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    NCI_TRY(find_kind(tasks, &spec->kind, &k, err));
+    if (spec->name)
+        NCI_TRY(nci_tasks_word(tasks, spec->name, &word, err));
+    if (word >= 0 && tasks->words[word].task >= 0)
+        return nci_fail(err, NCG_EINVAL,
+                        "two tasks are named \"%s\": give each its own key",
+                        spec->name);
+    int64_t task = put_task(tasks, spec, k, word);
     if (number)
         *number = task;
     return NCG_OK;
@@ -273,6 +236,9 @@ ncg_status nci_tasks_add_many(nci_tasks *tasks, int64_t n,
     NCI_TRY(check_lists(n, first, deps, err));
     NCI_TRY(reserve(tasks, n, ndeps, payloads || tasks->payloads,
                     tasks->word_of != NULL, err));
+    if (tasks->param_end &&
+        !reserve_params(tasks, (size_t)(tasks->ntasks + n), 0))
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
     NCI_TRY(find_kind(tasks, kind, &k, err));
     int64_t base = tasks->ntasks;
     uint32_t at = (uint32_t)tasks->ndeps;
@@ -287,6 +253,8 @@ ncg_status nci_tasks_add_many(nci_tasks *tasks, int64_t n,
         tasks->payloads[base + i] = payloads ? payloads[i] : NULL;
     for (int64_t i = 0; tasks->word_of && i < n; i++)
         tasks->word_of[base + i] = -1;
+    for (int64_t i = 0; tasks->param_end && i < n; i++)
+        tasks->param_end[base + i] = tasks->nparams;
     tasks->ntasks += n;
     tasks->ndeps += (size_t)ndeps;
     tasks->deps.first[tasks->ntasks] = (uint32_t)tasks->ndeps;
@@ -307,14 +275,6 @@ int64_t nci_tasks_count(const nci_tasks *tasks)
     return tasks->ntasks;
 }
 
-int64_t nci_tasks_find(const nci_tasks *tasks, const char *name)
-{
-    uint32_t slot = tasks->nslots ? tasks->slots[find_slot(tasks, name)] : 0;
-    return slot && tasks->words[slot - 1].task >= 0
-               ? tasks->words[slot - 1].task
-               : -1;
-}
-
 const char *nci_tasks_name(const nci_tasks *tasks, int64_t task)
 {
     int32_t word = tasks->word_of ? tasks->word_of[task] : -1;
@@ -329,6 +289,25 @@ const nci_task_kind *nci_tasks_kind(const nci_tasks *tasks, int64_t task)
 void *nci_tasks_payload(const nci_tasks *tasks, int64_t task)
 {
     return tasks->payloads ? tasks->payloads[task] : NULL;
+}
+
+const void *nci_tasks_params(const nci_tasks *tasks, int64_t task,
+                             size_t *nparams)
+{
+    const size_t *end = tasks->param_end;
+    size_t from = end && task ? end[task - 1] : 0;
+    *nparams = end ? end[task] - from : 0;
+    return *nparams ? tasks->params + from : NULL;
+}
+
+const char *nci_tasks_say(const nci_tasks *tasks, int64_t task, char out[64])
+{
+    const char *name = nci_tasks_name(tasks, task);
+    if (name)
+        snprintf(out, 64, "\"%.50s\"", name);
+    else
+        snprintf(out, 64, "task %lld", (long long)task);
+    return out;
 }
 
 nci_token nci_tasks_token(const nci_tasks *tasks)
@@ -381,6 +360,7 @@ int64_t nci_tasks_memory(const nci_tasks *tasks)
                    2 * tasks->ndeps * sizeof(int32_t);
     bytes += tasks->payloads ? n * sizeof(void *) : 0;
     bytes += tasks->word_of ? n * sizeof(int32_t) : 0;
+    bytes += tasks->param_end ? n * sizeof(size_t) + tasks->nparams : 0;
     bytes += tasks->nwords * sizeof *tasks->words + tasks->text_length +
              tasks->nslots * sizeof *tasks->slots;
     return (int64_t)bytes;

@@ -17,10 +17,22 @@
 
 /* What tasks have in common: few kinds, many tasks. */
 typedef struct nci_task_kind {
-    const char *name; /* interned; NULL: known by its pointer only */
+    const char *name; /* of a registered function, interned; NULL: by `fn` */
     ncg_task_fn fn;
     int64_t nbytes; /* of the value, at most; 0: not known */
 } nci_task_kind;
+
+/* A task to be listed. A dependency is a number below `ntasks`, or what
+ * nci_tasks_mention gave. */
+typedef struct nci_task_spec {
+    const char *name; /* NULL: none */
+    nci_task_kind kind;
+    void *payload;      /* of a function that is known by its pointer */
+    const void *params; /* of one that is known by its name; copied */
+    size_t nparams;
+    const int32_t *deps;
+    size_t ndeps;
+} nci_task_spec;
 
 /* A chunk of an array among the inputs. */
 typedef struct nci_foreign {
@@ -34,12 +46,9 @@ ncg_status nci_tasks_create(nci_tasks **out, ncg_error *err);
 nci_tasks *nci_tasks_retain(nci_tasks *tasks);
 void nci_tasks_release(nci_tasks **tasks);
 
-/* nci_tasks_add lists one task. A dependency is a number below `ntasks`, or
- * what nci_tasks_mention gave. EINVAL: the name is taken. */
-ncg_status nci_tasks_add(nci_tasks *tasks, const char *name,
-                         const nci_task_kind *kind, void *payload,
-                         const int32_t *deps, size_t ndeps, int64_t *number,
-                         ncg_error *err);
+/* nci_tasks_add lists one task. EINVAL: the name is taken. */
+ncg_status nci_tasks_add(nci_tasks *tasks, const nci_task_spec *spec,
+                         int64_t *number, ncg_error *err);
 /* nci_tasks_mention gives what stands for the input `text` among the deps of a
  * task: the text of a key of an array, or the name of a task, listed or not. */
 ncg_status nci_tasks_mention(nci_tasks *tasks, const char *text, int32_t *out,
@@ -72,7 +81,12 @@ int64_t nci_tasks_find(const nci_tasks *tasks, const char *name);
 const char *nci_tasks_name(const nci_tasks *tasks, int64_t task);
 const nci_task_kind *nci_tasks_kind(const nci_tasks *tasks, int64_t task);
 void *nci_tasks_payload(const nci_tasks *tasks, int64_t task);
-/* nci_tasks_token names the list: no two lists of one process share it. */
+/* nci_tasks_params returns the parameters of a task; NULL: none. */
+const void *nci_tasks_params(const nci_tasks *tasks, int64_t task,
+                             size_t *nparams);
+/* nci_tasks_token names the list. Where every function is known by its name it
+ * is a hash of what is computed, once the list is sealed; else no two lists
+ * share it. */
 nci_token nci_tasks_token(const nci_tasks *tasks);
 /* nci_tasks_memory: bytes that the list takes. */
 int64_t nci_tasks_memory(const nci_tasks *tasks);

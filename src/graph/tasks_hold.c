@@ -97,17 +97,21 @@ static ncg_status make(const nci_tasks *of, nci_tasks **out, ncg_error *err)
     return NCG_OK;
 }
 
+void nci_tasks_hold_value(nci_tasks *held, int64_t task, nci_buf *value_take)
+{
+    held->kind_of[task] = HELD;
+    held->payloads[task] = value_take;
+    held->nheld++;
+}
+
 ncg_status nci_tasks_hold(const nci_tasks *of, const int64_t *list,
                           nci_buf *const *values, int64_t n, nci_buf *keeper,
                           nci_tasks **out, ncg_error *err)
 {
     nci_tasks *held = NULL;
     NCI_TRY(make(of, &held, err));
-    for (int64_t i = 0; i < n; i++) {
-        held->kind_of[list[i]] = HELD;
-        held->payloads[list[i]] = nci_buf_retain(values[i]);
-    }
-    held->nheld = n;
+    for (int64_t i = 0; i < n; i++)
+        nci_tasks_hold_value(held, list[i], nci_buf_retain(values[i]));
     held->keeper = nci_buf_retain(keeper);
     *out = held;
     return NCG_OK;

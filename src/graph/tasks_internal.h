@@ -17,6 +17,16 @@ typedef struct nci_task_lists {
     int32_t *items;
 } nci_task_lists;
 
+/* nci_tasks_word finds or adds a word (tasks_words.c). */
+ncg_status nci_tasks_word(nci_tasks *tasks, const char *text, int32_t *out,
+                          ncg_error *err);
+/* nci_tasks_complete seals a list whose dependencies are numbers of tasks and
+ * of foreign keys, which are sorted; `arrays` are there. */
+ncg_status nci_tasks_complete(nci_tasks *tasks, ncg_error *err);
+/* nci_tasks_say writes "task 7", or the name, for messages. */
+const char *nci_tasks_say(const nci_tasks *tasks, int64_t task, char out[64]);
+/* nci_tasks_hold_value takes the value of one more task that a list holds. */
+void nci_tasks_hold_value(nci_tasks *held, int64_t task, nci_buf *value_take);
 /* nci_tasks_let_go releases the values of a list that holds them. */
 void nci_tasks_let_go(nci_tasks *tasks);
 
@@ -34,6 +44,9 @@ struct nci_tasks {
     uint32_t *kind_of; /* one a task, as the next three */
     void **payloads;   /* NULL: none has one */
     int32_t *word_of;  /* NULL: none has a name; -1: this one has none */
+    size_t *param_end; /* NULL: none has parameters */
+    char *params;      /* of all tasks, one after the other */
+    size_t nparams, params_capacity, param_capacity;
     nci_task_lists deps;
     size_t kind_capacity, payload_capacity, word_capacity, first_capacity;
     size_t ndeps, deps_capacity; /* ~word in `deps.items` until sealed */

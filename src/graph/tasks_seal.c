@@ -4,7 +4,6 @@
  * circles are found, the lists of users are made. All of it in a few passes
  * over long arrays, so that ten million tasks take a fraction of a second.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,17 +12,6 @@
 #include "graph/tasks_internal.h"
 
 typedef nci_node *(*find_fn)(void *ctx, nci_token token);
-
-/* "task 7" or the name, for messages. */
-static const char *say(const nci_tasks *tasks, int64_t task, char out[64])
-{
-    const char *name = nci_tasks_name(tasks, task);
-    if (name)
-        snprintf(out, 64, "\"%.50s\"", name);
-    else
-        snprintf(out, 64, "task %lld", (long long)task);
-    return out;
-}
 
 /* ---- chunks of arrays -----------------------------------------------------
  */
@@ -83,7 +71,7 @@ static ncg_status resolve_word(nci_tasks *tasks, int32_t word, int64_t user,
         return nci_fail(err, NCG_EINVAL,
                         "%s needs \"%s\", which is no task of the list and no "
                         "key of its arrays",
-                        say(tasks, user, name), text);
+                        nci_tasks_say(tasks, user, name), text);
     NCI_TRY(chunk_number(node, &key, &foreign.chunk, err));
     foreign.array = find_array(tasks, token);
     if (foreign.array < 0)
@@ -111,7 +99,7 @@ static ncg_status resolve(nci_tasks *tasks, find_fn find, void *ctx,
             if (d >= 0)
                 return nci_fail(
                     err, NCG_EINVAL, "%s needs task %d; there are %lld",
-                    say(tasks, t, name), d, (long long)tasks->ntasks);
+                    nci_tasks_say(tasks, t, name), d, (long long)tasks->ntasks);
             if (tasks->words[~d].task == -1)
                 NCI_TRY(resolve_word(tasks, ~d, t, find, ctx, err));
         }
@@ -276,10 +264,10 @@ static ncg_status describe_circle(const nci_tasks *tasks, const int32_t *left,
     int64_t first = task;
     int shown = 0;
     do {
-        nci_text_add(&text, "%s needs ", say(tasks, task, name));
+        nci_text_add(&text, "%s needs ", nci_tasks_say(tasks, task, name));
         task = follow(tasks, left, task);
     } while (task != first && ++shown < 5);
-    nci_text_add(&text, "%s%s", say(tasks, task, name),
+    nci_text_add(&text, "%s%s", nci_tasks_say(tasks, task, name),
                  task == first ? "" : " and so on");
     ncg_status st =
         nci_fail(err, NCG_EINVAL, "tasks wait for one another in a circle: %s",
@@ -327,6 +315,57 @@ static void shrink_all(nci_tasks *tasks)
     shrink(&tasks->deps.items, tasks->ndeps, sizeof *tasks->deps.items);
     shrink(&tasks->words, tasks->nwords, sizeof *tasks->words);
     shrink(&tasks->text, tasks->text_length, 1);
+    shrink(&tasks->param_end, n, sizeof *tasks->param_end);
+    shrink(&tasks->params, tasks->nparams, 1);
+}
+
+static bool is_named(const nci_tasks *tasks)
+{
+    for (size_t i = 0; i < tasks->nkinds; i++)
+        if (!tasks->kinds[i].name)
+            return false;
+    return true;
+}
+
+/* What a named function computes follows from these. */
+static void hash_task(const nci_tasks *tasks, int64_t task, nci_hash *hash)
+{
+    int64_t count = 0;
+    size_t nparams = 0;
+    const nci_task_kind *kind = nci_tasks_kind(tasks, task);
+    const char *name = nci_tasks_name(tasks, task);
+    const void *params = nci_tasks_params(tasks, task, &nparams);
+    const int32_t *deps = nci_tasks_deps(tasks, task, &count);
+    nci_hash_text(hash, kind->name);
+    nci_hash_i64(hash, kind->nbytes);
+    nci_hash_text(hash, name ? name : "");
+    nci_hash_bytes(hash, params, nparams);
+    nci_hash_bytes(hash, deps, (size_t)count * sizeof *deps);
+}
+
+static nci_token token_of(const nci_tasks *tasks)
+{
+    nci_hash hash;
+    nci_hash_init(&hash, "ncgraph.tasks.named/1");
+    for (int64_t t = 0; t < tasks->ntasks; t++)
+        hash_task(tasks, t, &hash);
+    for (int64_t i = 0; i < tasks->nforeign; i++) {
+        nci_hash_token(&hash, tasks->arrays[tasks->foreign[i].array]->token);
+        nci_hash_i64(&hash, tasks->foreign[i].chunk);
+    }
+    return nci_hash_done(&hash);
+}
+
+ncg_status nci_tasks_complete(nci_tasks *tasks, ncg_error *err)
+{
+    NCI_TRY(invert(tasks, err));
+    NCI_TRY(check_circles(tasks, err));
+    shrink_all(tasks);
+    if (is_named(tasks))
+        tasks->token = token_of(tasks);
+    tasks->is_broken = false;
+    tasks->is_sealed = true;
+    return NCG_OK;
 }
 
 ncg_status nci_tasks_seal(nci_tasks *tasks, find_fn find, void *ctx,
@@ -347,14 +386,5 @@ ncg_status nci_tasks_seal(nci_tasks *tasks, find_fn find, void *ctx,
         tasks->deps.items[i] = d >= 0 ? d : ~place[~d];
     }
     nci_free(place);
-    if (!st)
-        st = invert(tasks, err);
-    if (!st)
-        st = check_circles(tasks, err);
-    if (st)
-        return st;
-    shrink_all(tasks);
-    tasks->is_broken = false;
-    tasks->is_sealed = true;
-    return NCG_OK;
+    return st ? st : nci_tasks_complete(tasks, err);
 }

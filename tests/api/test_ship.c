@@ -465,7 +465,7 @@ static void sent_plans_are_the_same(void **state)
         {.node = x->node, .dtype = node->dtype, .grid = &grid, .list = some,
          .nlist = 2}};
     CHECK_OK(nci_lower(outputs, 2, &plan, &err));
-    CHECK_OK(nci_encode_outputs(outputs, 2, &here, &bytes, &nbytes, &err));
+    CHECK_OK(nci_encode_outputs(outputs, 2, NULL, NULL, &here, &bytes, &nbytes, &err));
     CHECK_OK(nci_decode_plan(bytes, nbytes, &there, &copy, &err));
     assert_int_equal(plan->ntasks, copy->ntasks);
     assert_true(nci_token_equal(nci_plan_hash(plan), nci_plan_hash(copy)));

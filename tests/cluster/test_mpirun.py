@@ -105,6 +105,13 @@ class Mpirun(clustertest.TestCase):
         r = mpirun(4, program, "none.nc", "tas", cwd=self.dir)
         self.assertEqual(r.code, 3, r.err)
 
+    def test_explicit_tasks(self):
+        program = os.environ["NCG_NAMED_TASKS"]
+        for ranks in 2, 4:
+            r = mpirun(ranks, program, cwd=self.dir)
+            self.assertEqual((r.code, r.err), (0, ""))
+            self.assertEqual(r.out, "108 of 108 equal, made elsewhere\n")
+
     def test_tasks_without_peers(self):
         """As srun without PMIx would start them."""
         for env, says in (

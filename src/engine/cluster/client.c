@@ -425,6 +425,20 @@ static ncg_status submit_locked(nci_client *c, const nci_client_job *job,
                              err);
 }
 
+/* Values of tasks come as bytes; the sink wants them one by one. */
+static ncg_status take_values(const nci_layer *layer, int64_t task,
+                              nci_buf **chunk, ncg_error *err)
+{
+    nci_buf *values = NULL;
+    const int64_t *edge = layer->grid.axis[0].edge + (task - layer->base);
+    if (!layer->store.list.of_tasks)
+        return NCG_OK;
+    ncg_status st = nci_values_unpack(*chunk, edge[1] - edge[0], &values, err);
+    nci_buf_release(chunk);
+    *chunk = values;
+    return st;
+}
+
 /* One chunk into the sink; no lock held. Takes it. */
 static ncg_status put(const putting *p, int64_t task, nci_buf *chunk,
                       ncg_error *err)
@@ -440,6 +454,7 @@ static ncg_status put(const putting *p, int64_t task, nci_buf *chunk,
     }
     nci_box box = nci_grid_box(&layer->grid, task - layer->base);
     nci_grid_index(&layer->grid, task - layer->base, index);
+    NCI_TRY(take_values(layer, task, &chunk, err));
     ncg_status st = NCG_OK;
     if (sink->encode && !p->job->forms)
         st = sink->encode(sink->ctx, layer->store.output, index, box.count,

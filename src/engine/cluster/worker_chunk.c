@@ -77,13 +77,20 @@ static const char *addresses_of(const nci_hand *hand, uint32_t number)
     return NULL;
 }
 
+/* What a function leaves is as long as it is, whatever was planned. */
+static int64_t size_of(const nci_hand_run *r, const nci_worker_action *action)
+{
+    const nci_layer *layer = nci_plan_layer(r->hosted.plan, action->task);
+    return layer->kind == NCI_LAYER_TASKS ? NCI_FETCH_ANY : action->bytes;
+}
+
 static ncg_status begin_fetch(nci_hand_run *r, const nci_worker_action *action,
                               ncg_error *err)
 {
     nci_fetch_spec spec = {.addresses = addresses_of(r->hand, action->from),
                            .role = NCI_PEER_WORKER,
                            .key = {r->space, action->task},
-                           .nbytes = action->bytes};
+                           .nbytes = size_of(r, action)};
     if (!spec.addresses)
         return nci_fail(err, NCG_ENET, "worker %u is not known here",
                         action->from);
@@ -299,7 +306,10 @@ static ncg_status read_file(const char *path, int64_t nbytes, nci_buf **out,
         return nci_fail_sys(err, nci_from_errno(errno), errno, "%s: %s", path,
                             strerror(errno));
     ncg_status st = NCG_OK;
-    if (fstat(fd, &info) || info.st_size != nbytes)
+    bool is_there = !fstat(fd, &info);
+    if (is_there && nbytes == NCI_FETCH_ANY)
+        nbytes = info.st_size;
+    if (!is_there || info.st_size != nbytes)
         st = nci_fail(err, NCG_ECORRUPT, "%s is not as long as it should be",
                       path);
     if (!st)
@@ -332,7 +342,7 @@ static ncg_status work_off(disk_work *d, ncg_error *err)
         return write_file(path, d->chunk, err);
     default: /* FETCH from there */
         NCI_TRY(checkpoint_path(r, d->action.task, path, err));
-        return read_file(path, d->action.bytes, &d->chunk, err);
+        return read_file(path, size_of(r, &d->action), &d->chunk, err);
     }
 }
 

@@ -88,8 +88,19 @@ static ncg_status encode(void *ctx, int output, const int64_t *index,
                          const int64_t *count, nci_buf *chunk_take,
                          nci_buf **out, ncg_error *err)
 {
-    const nci_plan_message *m = ctx;
+    const nci_hand_run *r = ctx;
+    const nci_plan *plan = r->hosted.plan;
+    const nci_plan_message *m = &r->message;
     (void)index;
+    if (plan->layers[plan->outputs[output]].store.list.of_tasks) {
+        NCI_TRY(nci_values_pack(chunk_take, out, err));
+        nci_buf_release(&chunk_take);
+        return NCG_OK;
+    }
+    if (!m->nforms) {
+        *out = chunk_take;
+        return NCG_OK;
+    }
     if (output < 0 || output >= m->nforms)
         return nci_fail(err, NCG_EBUG, "output %d is unknown", output);
     const nci_encoding *form = &m->forms[output];
@@ -146,8 +157,8 @@ static void prepare(nci_hand_run *r)
                               .work = &r->work,
                               .limit = x->limit,
                               .stopping = &r->stopping,
-                              .encode = r->message.nforms ? encode : NULL,
-                              .encode_ctx = &r->message};
+                              .encode = encode,
+                              .encode_ctx = r};
 }
 
 /* The pool's queues are as long as one run needs: others must have ended. */

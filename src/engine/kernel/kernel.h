@@ -42,6 +42,12 @@ int64_t nci_kernel_scratch(const nci_plan *plan,
  * `available` are idle: 1 for ordinary tasks, more where a tile is large. */
 int nci_kernel_threads(const nci_plan *plan, const nci_source_table *sources,
                        int64_t task, int available);
+/* nci_values_pack makes bytes of what storing values of explicit tasks left;
+ * nci_values_unpack makes it of bytes that hold n values, which stay where they
+ * lie. ENET: they do not. */
+ncg_status nci_values_pack(const nci_buf *list, nci_buf **out, ncg_error *err);
+ncg_status nci_values_unpack(nci_buf *packed, int64_t n, nci_buf **out,
+                             ncg_error *err);
 /* nci_block_threads: the same of BLOCK tasks, as their kernel says. */
 int nci_block_threads(const nci_layer *layer, int64_t chunk, int available);
 

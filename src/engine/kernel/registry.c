@@ -80,9 +80,9 @@ ncg_status nci_kernel_table_add(nci_kernel_table *table,
 {
     if (!is_good_name(kernel->name) || !strncmp(kernel->name, "ncg.", 4))
         return nci_fail(err, NCG_EINVAL,
-                        "\"%s\" is no name for a kernel: write it like "
+                        "\"%s\" is no name for a %s: write it like "
                         "\"org.example.wind/1\"",
-                        kernel->name);
+                        kernel->name, kernel->task ? "function" : "kernel");
     entry *e = nci_calloc(1, sizeof *e);
     const char *name = nci_intern(kernel->name);
     if (!e || !name) {
@@ -94,6 +94,7 @@ ncg_status nci_kernel_table_add(nci_kernel_table *table,
     pthread_mutex_lock(&table->lock);
     const nci_kernel *old = find_added(table->first, name);
     bool is_other = old && (old->run != kernel->run ||
+                            old->task != kernel->task ||
                             old->payload != kernel->payload);
     if (!old) {
         e->next = table->first;
@@ -104,19 +105,31 @@ ncg_status nci_kernel_table_add(nci_kernel_table *table,
     nci_free(e);
     if (is_other)
         return nci_fail(err, NCG_EEXISTS,
-                        "kernel %s is registered with another function: give "
-                        "this one a new version",
+                        "%s is registered with another function: give this "
+                        "one a new version",
                         name);
     return NCG_OK;
+}
+
+static const nci_kernel *get_added(nci_kernel_table *table, const char *name)
+{
+    pthread_mutex_lock(&table->lock);
+    const nci_kernel *kernel = find_added(table->first, name);
+    pthread_mutex_unlock(&table->lock);
+    return kernel;
 }
 
 const nci_kernel *nci_kernel_find(nci_kernel_table *table, const char *name)
 {
     const nci_kernel *kernel = find_own(name);
-    if (kernel || !table)
-        return kernel;
-    pthread_mutex_lock(&table->lock);
-    kernel = find_added(table->first, name);
-    pthread_mutex_unlock(&table->lock);
-    return kernel;
+    if (!kernel && table)
+        kernel = get_added(table, name);
+    return kernel && kernel->run ? kernel : NULL;
+}
+
+const nci_kernel *nci_kernel_find_task(nci_kernel_table *table,
+                                       const char *name)
+{
+    const nci_kernel *kernel = table ? get_added(table, name) : NULL;
+    return kernel && kernel->task ? kernel : NULL;
 }

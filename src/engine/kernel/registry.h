@@ -2,7 +2,7 @@
 #ifndef NCI_ENGINE_KERNEL_REGISTRY_H
 #define NCI_ENGINE_KERNEL_REGISTRY_H
 /*
- * Kernels by name. Layers know a kernel as "name/version"; here the name
+ * Kernels, and functions of explicit tasks, by name. Layers know a kernel as "name/version"; here the name
  * becomes a function, the library's own from a fixed list, others as a program
  * registered them. The list of others only grows; finding needs no lock that a
  * kernel could wait for.
@@ -12,6 +12,7 @@
 typedef struct nci_kernel {
     const char *name;
     ncg_kernel_fn run;
+    ncg_task_fn task; /* instead of `run`: a function of explicit tasks */
     /* bytes beside inputs and output; NULL: none. Data pointers are NULL. */
     int64_t (*scratch)(const ncg_kernel_call *call);
     void *payload;
@@ -44,5 +45,8 @@ ncg_status nci_kernel_table_add(nci_kernel_table *table,
 /* nci_kernel_find looks among the library's own, then in `table` (may be
  * NULL). NULL: not known here. What it returns lives as long as the table. */
 const nci_kernel *nci_kernel_find(nci_kernel_table *table, const char *name);
+/* nci_kernel_find_task looks for a function of explicit tasks. */
+const nci_kernel *nci_kernel_find_task(nci_kernel_table *table,
+                                       const char *name);
 
 #endif

@@ -189,7 +189,7 @@ ncg_status nci_run_store(const nci_task_env *env, const nci_layer *layer,
                          int64_t chunk, const nci_dep *deps, int64_t ndeps,
                          nci_buf **out, ncg_error *err);
 /* nci_run_explicit runs a task of a TASKS layer; nci_run_store_values collects
- * references to the values of such tasks. */
+ * references to the values of such tasks (values.c). */
 ncg_status nci_run_explicit(const nci_task_env *env, const nci_layer *layer,
                             int64_t task, const nci_dep *deps, int64_t ndeps,
                             nci_buf **out, ncg_error *err);

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Explicit tasks: the program's function gets the values of its inputs and
- * leaves one. Values travel as buffers; storing tasks of the plan collects
- * references to them, so nothing is copied.
- */
+/* Explicit tasks: the program's function gets the values of its inputs and
+ * leaves one. Values travel as buffers. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "engine/kernel/registry.h"
 #include "engine/kernel/task.h"
 
 /* ---- running ----------------------------------------------------------------
@@ -22,6 +20,7 @@ typedef struct call {
     ncg_chunk *chunks;          /* NULL: no input is a chunk */
     const ncg_chunk **chunk_of; /* one an input */
     ncg_value output;
+    ncg_task_fn fn;
     ncg_task_call it;
 } call;
 
@@ -78,6 +77,27 @@ static ncg_status call_init(call *c, const nci_plan *plan,
     return NCG_OK;
 }
 
+/* Which function it is, and with what it is called. */
+static ncg_status find_function(const nci_task_env *env, const nci_tasks *tasks,
+                                int64_t task, call *c, ncg_error *err)
+{
+    const nci_task_kind *kind = nci_tasks_kind(tasks, task);
+    c->fn = kind->fn;
+    c->it.payload = nci_tasks_payload(tasks, task);
+    c->it.params = nci_tasks_params(tasks, task, &c->it.nparams);
+    if (c->fn)
+        return NCG_OK;
+    const nci_kernel *found = nci_kernel_find_task(env->kernels, kind->name);
+    if (!found)
+        return nci_fail(err, NCG_ENOTFOUND,
+                        "function %s is not registered in this process: call "
+                        "ncg_task_register in every program of the cluster",
+                        kind->name);
+    c->fn = found->task;
+    c->it.payload = found->payload;
+    return NCG_OK;
+}
+
 /* The name of a task for messages. */
 static const char *say(const nci_tasks *tasks, int64_t task, char out[64])
 {
@@ -104,7 +124,7 @@ static ncg_status run_function(call *c, const nci_tasks *tasks, int64_t task,
     ncg_error own;
     own.message[0] = '\0';
     own.sys = 0;
-    ncg_status st = kind->fn(&c->it, &own);
+    ncg_status st = c->fn(&c->it, &own);
     if (st) {
         drop(&c->output);
         return nci_fail_sys(err, st, own.sys, "%s failed: %s",
@@ -132,10 +152,11 @@ ncg_status nci_run_explicit(const nci_task_env *env, const nci_layer *layer,
                                .inputs = c.values,
                                .ninputs = (size_t)ndeps,
                                .chunks = c.chunk_of,
-                               .payload = nci_tasks_payload(tasks, task),
                                .output = &c.output};
-        st = run_function(&c, tasks, task, err);
+        st = find_function(env, tasks, task, &c, err);
     }
+    if (!st)
+        st = run_function(&c, tasks, task, err);
     if (!st) {
         st = nci_buf_wrap(c.output.data, c.output.nbytes, c.output.release,
                           c.output.payload, out, err);
@@ -144,37 +165,4 @@ ncg_status nci_run_explicit(const nci_task_env *env, const nci_layer *layer,
     }
     call_fini(&c);
     return st;
-}
-
-/* ---- storing
- * ------------------------------------------------------------------ */
-
-static void release_values(void *memory, void *payload)
-{
-    nci_buf **values = memory;
-    size_t n = *(const size_t *)payload;
-    for (size_t i = 0; i < n; i++)
-        nci_buf_release(&values[i]);
-    nci_free(values);
-}
-
-/* One block: the number of values lies behind them. */
-ncg_status nci_run_store_values(const nci_dep *deps, int64_t ndeps,
-                                nci_buf **out, ncg_error *err)
-{
-    size_t n = (size_t)ndeps;
-    nci_buf **values = nci_alloc(n * sizeof *values + sizeof(size_t));
-    if (!values)
-        return nci_fail(err, NCG_ENOMEM, "out of memory");
-    size_t *count = (size_t *)(values + n);
-    *count = 0;
-    ncg_status st = nci_buf_wrap(values, n * sizeof *values, release_values,
-                                 count, out, err);
-    if (st) {
-        nci_free(values);
-        return st;
-    }
-    for (; *count < n; ++*count)
-        values[*count] = nci_buf_retain((nci_buf *)deps[*count].buf);
-    return NCG_OK;
 }

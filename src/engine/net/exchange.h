@@ -20,13 +20,17 @@
  * could not be reached or was lost; EAUTH: refused; ENOMEM; ECANCELED. */
 typedef void (*nci_fetch_fn)(void *ctx, nci_buf *chunk, const ncg_error *err);
 
+#define NCI_FETCH_ANY INT64_C(-1)
+#define NCI_FETCH_MOST (INT64_C(1) << 40)
+
 typedef struct nci_fetch_spec {
     const char *addresses; /* as nci_net_listen said; copied */
     uint64_t epoch;        /* of that process; 0: any of the cluster */
     nci_peer_role role;    /* with which a connection is opened */
     nci_chunk_key key;
     nci_part part;  /* itemsize 0: the whole chunk */
-    int64_t nbytes; /* that will come; a chunk of another size is ENET */
+    int64_t nbytes; /* that will come; a chunk of another size is ENET.
+                       NCI_FETCH_ANY: not known, up to NCI_FETCH_MOST */
 } nci_fetch_spec;
 
 /* nci_fetch begins; `done` will be called unless an error is returned. `id`

@@ -337,6 +337,8 @@ static ncg_status check_piece(nci_conn *conn, fetch **out, ncg_error *err)
     fetch *f = NULL;
     NCI_TRY(find_coming(conn, &f, err));
     NCI_TRY(nci_piece_decode(nci_conn_head(conn), in->frame.head, &piece, err));
+    if (f->nbytes == NCI_FETCH_ANY && piece.total <= NCI_FETCH_MOST)
+        f->nbytes = (int64_t)piece.total;
     if (piece.total != (uint64_t)f->nbytes)
         return nci_fail(err, NCG_ENET,
                         "a chunk of %llu bytes came where %lld were expected",
