@@ -26,8 +26,10 @@ _HOMES = {
     "_chunks": "normalize_chunks",
     "_get": "get",
     "_dask": "from_delayed",
-    "_blocks": "map_blocks blockwise apply_gufunc as_gufunc reduction "
-               "unify_chunks from_function",
+    "_blocks": "map_blocks from_function",
+    "_blockwise": "blockwise unify_chunks",
+    "_gufunc": "apply_gufunc as_gufunc gufunc",
+    "_trees": "reduction",
     "_overlap": "map_overlap",
     "_shape": "rechunk transpose moveaxis reshape expand_dims squeeze "
               "broadcast_to broadcast_arrays concatenate stack block pad flip "
@@ -40,7 +42,10 @@ _HOMES = {
     "_matrices": "eye tri diag indices fromfunction coarsen argwhere "
                  "flatnonzero ediff1d PerformanceWarning",
     "_products": "matmul tensordot dot einsum",
-    "_numpy": "FallbackWarning topk argtopk sliding_window_view histogram",
+    "_numpy": "FallbackWarning",
+    "_searching": "topk argtopk",
+    "_lines": "sliding_window_view",
+    "_histogram": "histogram histogram2d histogramdd",
     "_explain": "explain visualize",
     "_files": "open_dataset",
     "_scan": "groupby_reduce rolling ffill bfill push scan",

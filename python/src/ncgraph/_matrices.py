@@ -11,7 +11,8 @@ from ._array import Array
 from ._blocks import from_function
 from ._creation import arange, asarray
 from ._elementwise import where
-from ._numpy import diagonal, implements
+from ._registry import implements
+from ._searching import diagonal
 from ._shape import broadcast_to, concatenate, expand_dims, pad, stack
 
 

@@ -64,7 +64,7 @@ class Methods(np.lib.mixins.NDArrayOperatorsMixin):
 
     def choose(self, choices: Any) -> Any:
         """Choose among arrays by the values of this one."""
-        return _fn("_numpy", "choose")(self, choices)
+        return _fn("_searching", "choose")(self, choices)
 
     def compress(self, condition: Any, axis: Any = None) -> Any:
         """Take positions where a condition holds."""
@@ -139,18 +139,18 @@ class Methods(np.lib.mixins.NDArrayOperatorsMixin):
 
     def view(self, dtype: Any = None, order: Any = "C") -> Any:
         """Look at the values' bytes as another dtype of the same size."""
-        from ._numpy import view
+        from ._values import view
         return view(self, dtype)
 
     @property
     def real(self) -> Any:
         """Real parts."""
-        return _fn("_numpy", "real")(self)
+        return _fn("_values", "real")(self)
 
     @property
     def imag(self) -> Any:
         """Imaginary parts."""
-        return _fn("_numpy", "imag")(self)
+        return _fn("_values", "imag")(self)
 
     def conj(self) -> Any:
         """Complex conjugates."""
@@ -241,7 +241,7 @@ class Methods(np.lib.mixins.NDArrayOperatorsMixin):
                keepdims: bool = False, ddof: int = 0, split_every: Any = None,
                out: Any = None) -> Any:
         """Central moment over axes."""
-        return _fn("_numpy", "moment")(self, order, axis, dtype, keepdims,
+        return _fn("_statistics", "moment")(self, order, axis, dtype, keepdims,
                                        ddof)
 
     def cumsum(self, axis: Any = None, dtype: Any = None, out: Any = None,
@@ -256,11 +256,11 @@ class Methods(np.lib.mixins.NDArrayOperatorsMixin):
 
     def topk(self, k: int, axis: int = -1, split_every: Any = None) -> Any:
         """The k largest values along an axis, or smallest where k < 0."""
-        return _fn("_numpy", "topk")(self, k, axis)
+        return _fn("_searching", "topk")(self, k, axis)
 
     def argtopk(self, k: int, axis: int = -1, split_every: Any = None) -> Any:
         """Positions of the k largest values along an axis."""
-        return _fn("_numpy", "argtopk")(self, k, axis)
+        return _fn("_searching", "argtopk")(self, k, axis)
 
     # ---- functions of Python -------------------------------------------------------------
 

@@ -169,7 +169,7 @@ def map_overlap(func: Callable, *args: Any, depth: Any = None,
         dtype = infer_dtype(func, samples, kwargs, "map_overlap")
     arrays = [_fitting(a, n) for a, n in zip(arrays, depths)]
     if align_arrays and len(arrays) > 1:
-        from ._blocks import unify_chunks
+        from ._blockwise import unify_chunks
         rank = max(a.ndim for a in arrays)
         arrays = unify_chunks(*(v for a in arrays for v in (
             a, tuple(range(rank - a.ndim, rank)))))[1]

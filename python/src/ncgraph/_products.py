@@ -107,6 +107,9 @@ def einsum(*operands: Any, dtype: Any = None, optimize: Any = False,
     Products are made element by element and summed natively: right for every
     subscript, and memory is that of the largest product's chunk.
     """
+    if kwargs.keys() - {"casting", "order"}:
+        raise TypeError("einsum() got unexpected keyword arguments: "
+                        f"{sorted(kwargs.keys() - {'casting', 'order'})}")
     subscripts, arrays = _parse(operands)
     inputs, output = subscripts
     letters = list(output) + sorted(set("".join(inputs)) - set(output))

@@ -260,6 +260,9 @@ def layer(call: Callable, inputs: Sequence[Array], chunks: _chunks.Chunks,
     dtype = canonical(dtype)
     if any(0 in c and len(c) == 1 for c in chunks):
         return _empty(chunks, dtype)
+    if not inputs:  # the engine has layers of at least one
+        from ._creation import full
+        inputs, reaches, call = [full((), 0, "i1")], [[]], Alone(call)
     width = storage(dtype).width
     whole = tuple(chunks) + (((width,),) if width else ())
     rows = []
@@ -267,6 +270,16 @@ def layer(call: Callable, inputs: Sequence[Array], chunks: _chunks.Chunks,
         rows.append(tuple(reach) + ((Reach(-1),) if array._width else ()))
     function = Function(call, [a.dtype for a in inputs], dtype)
     return Array._make("python", inputs, (function, whole, tuple(rows)), dtype)
+
+
+class Alone:
+    """A function that needs no blocks."""
+
+    def __init__(self, call: Callable):
+        self.call = call
+
+    def __call__(self, blocks: list[np.ndarray], where: Call) -> Any:
+        return self.call([], Call(where.output, []))
 
 
 def _empty(chunks: _chunks.Chunks, dtype: np.dtype) -> Array:

@@ -7,9 +7,10 @@ from numpy import (bool_, complex64, complex128, e, euler_gamma, finfo,
                    float32, float64, iinfo, inf, int8, int16, int32, int64,
                    isdtype, nan, newaxis, pi, uint8, uint16, uint32, uint64)
 
-from . import _numpy, random
+from . import random
 from ._array import Array
-from ._blocks import apply_gufunc, blockwise, map_blocks, reduction, unify_chunks
+from ._blocks import map_blocks
+from ._blockwise import blockwise, unify_chunks
 from ._chunks import normalize_chunks
 from ._creation import (arange, asanyarray, asarray, empty, empty_like,
                         from_array, full, full_like, linspace, ones, ones_like,
@@ -17,15 +18,20 @@ from ._creation import (arange, asanyarray, asarray, empty, empty_like,
 from ._dask import from_delayed
 from ._elementwise import apply as _apply
 from ._elementwise import astype, clip
+from ._gufunc import apply_gufunc, as_gufunc, gufunc
+from ._histogram import histogram, histogram2d, histogramdd
+from ._lines import sliding_window_view
 from ._matrices import (PerformanceWarning, argwhere, coarsen, diag, ediff1d,
                         eye, flatnonzero, fromfunction, indices, tri)
 from ._numpy import FUNCTIONS as _FUNCTIONS
-from ._numpy import argtopk, histogram, result_type, topk
+from ._numpy import result_type
 from ._overlap import map_overlap
 from ._products import matmul, tensordot, vecdot
 from ._scan import push
+from ._searching import argtopk, topk
 from ._shape import rechunk
 from ._store import store
+from ._trees import reduction
 
 bool = bool_  # noqa: A001 - the standard's name
 
@@ -48,7 +54,6 @@ for _name in dir(_np):
         globals()[_name] = _ufunc(_found)
     elif callable(_found) and _found in _FUNCTIONS:
         globals()[_name] = _FUNCTIONS[_found]
-sliding_window_view = _numpy.sliding_window_view
 
 
 def isnull(a):

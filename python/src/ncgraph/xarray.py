@@ -110,7 +110,7 @@ class NcgManager(ChunkManagerEntrypoint):
                   aggregate_func: Any = None, axis: Any = None,
                   dtype: Any = None, keepdims: bool = False) -> Array:
         """Reduce by functions of Python, as a tree."""
-        from ._blocks import reduction
+        from ._trees import reduction
         return reduction(arr, func, aggregate_func or func,
                          combine=combine_func, axis=axis, dtype=dtype,
                          keepdims=keepdims)
@@ -128,7 +128,7 @@ class NcgManager(ChunkManagerEntrypoint):
                      output_dtypes: Any = None, vectorize: Any = None,
                      **kwargs: Any) -> Any:
         """Apply a generalised ufunc."""
-        from ._blocks import apply_gufunc
+        from ._gufunc import apply_gufunc
         return apply_gufunc(func, signature, *args, axes=axes,
                             keepdims=keepdims, output_dtypes=output_dtypes,
                             vectorize=vectorize, **kwargs)
@@ -145,14 +145,14 @@ class NcgManager(ChunkManagerEntrypoint):
                   adjust_chunks: Any = None, new_axes: Any = None,
                   align_arrays: bool = True, **kwargs: Any) -> Array:
         """Apply a function to blocks whose axes are named."""
-        from ._blocks import blockwise
+        from ._blockwise import blockwise
         return blockwise(func, out_ind, *args, adjust_chunks=adjust_chunks,
                          new_axes=new_axes, align_arrays=align_arrays,
                          **kwargs)
 
     def unify_chunks(self, *args: Any, **kwargs: Any) -> tuple:
         """Give arrays common chunks."""
-        from ._blocks import unify_chunks
+        from ._blockwise import unify_chunks
         return unify_chunks(*args, **kwargs)
 
     def store(self, sources: Any, targets: Any, **kwargs: Any) -> Any:

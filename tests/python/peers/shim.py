@@ -76,24 +76,48 @@ def _dask_array():
     return shim
 
 
+# Modules of dask.array's whose public names are ours where we have them.
+PARTS = ("core", "creation", "gufunc", "overlap", "rechunk", "reductions",
+         "reshape", "routines", "slicing", "ufunc", "utils", "chunk",
+         "numpy_compat")
+
+
+def _part(shim, name):
+    """A module of dask.array's with our functions of the same names."""
+    import numpy
+    real = importlib.import_module(f"dask.array.{name}")
+    part = getattr(shim, name) if name == "utils" else \
+        types.ModuleType(real.__name__)
+    is_ours = name not in ("chunk", "numpy_compat")
+    for key, value in vars(real).items():
+        if key.startswith("__") or (name == "utils" and hasattr(part, key)):
+            continue
+        ours = getattr(shim, key, None) if is_ours else None
+        keeps = ours is None or key.startswith("_") or \
+            isinstance(value, types.ModuleType) or value is numpy
+        setattr(part, key, value if keeps else ours)
+    return part
+
+
 @contextlib.contextmanager
 def substituted():
     """While this lasts, importing dask.array gives ours."""
     import dask
     import dask.array
-    import dask.array.utils as utils
     shim = _dask_array()
-    for name in dir(utils):
-        if not hasattr(shim.utils, name):
-            setattr(shim.utils, name, getattr(utils, name))
-    before = dask.array, sys.modules["dask.array.utils"]
-    dask.array = sys.modules["dask.array"] = shim
-    sys.modules["dask.array.utils"] = shim.utils
+    modules = {"dask.array": shim}
+    for name in PARTS:
+        modules[f"dask.array.{name}"] = _part(shim, name)
+        if not hasattr(shim, name):
+            setattr(shim, name, modules[f"dask.array.{name}"])
+    before = {name: sys.modules[name] for name in modules}
+    sys.modules.update(modules)
+    dask.array = shim
     try:
         yield shim
     finally:
-        dask.array = sys.modules["dask.array"] = before[0]
-        sys.modules["dask.array.utils"] = before[1]
+        sys.modules.update(before)
+        dask.array = before["dask.array"]
 
 
 def dask_tests(name):

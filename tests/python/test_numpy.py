@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Functions with the names of NumPy's: the same numbers, lazily."""
+import warnings
+
+import numpy as np
+import pytest
+
+import ncgraph as ncg
+from ncgraph import array_api as xp
+
+
+@pytest.fixture(autouse=True)
+def _no_fallback():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ncg.FallbackWarning)
+        yield
+
+
+def lazy(values, chunks):
+    return ncg.from_array(values, chunks=chunks)
+
+
+# ---- histograms ------------------------------------------------------------------
+
+@pytest.mark.parametrize("density", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_histograms(rng, density, weighted):
+    x, y, w = rng.random((3, 90))
+    given = {"density": density}
+    if weighted:
+        given["weights"] = w
+    lazily = {k: lazy(v, 20) if k == "weights" else v for k, v in given.items()}
+    edges = [0, .2, .7, 1]
+    np.testing.assert_allclose(
+        np.histogram(lazy(x, 20), edges, **lazily)[0],
+        np.histogram(x, edges, **given)[0])
+    made, first, second = np.histogram2d(
+        lazy(x, 20), lazy(y, 20), bins=(3, edges), range=((0, 1), (0, 1)),
+        **lazily)
+    wanted = np.histogram2d(x, y, bins=(3, edges), range=((0, 1), (0, 1)),
+                            **given)
+    np.testing.assert_allclose(made, wanted[0])
+    np.testing.assert_allclose(first, wanted[1])
+    np.testing.assert_allclose(second, wanted[2])
+    points = np.stack([x, y], axis=1)
+    np.testing.assert_allclose(
+        np.histogramdd(lazy(points, (20, 2)), [edges, edges], **lazily)[0],
+        np.histogramdd(points, [edges, edges], **given)[0])
+
+
+def test_histogram_of_wrong_bins():
+    x = lazy(np.arange(9.), 4)
+    for bins, limits in ((None, None), (5, None), (5, (1, 2, 3)), (5, 1),
+                         ([[1, 2]], None)):
+        with pytest.raises(ValueError, match="bins|range"):
+            ncg.histogram(x, bins, limits)
+    with pytest.raises(ValueError, match="density"):
+        ncg.histogram(x, [1, 2], normed=True)
+    with pytest.raises(ValueError, match="dimension of the sample"):
+        ncg.histogramdd((x, x), [3, 3, 3], range=((0, 1),) * 3)
+
+
+# ---- covariances -------------------------------------------------------------------
+
+def test_covariances_with_weights(rng):
+    v = rng.normal(size=(4, 30))
+    often, heavy = rng.integers(1, 4, 30), rng.random(30)
+    x = lazy(v, (2, 7))
+    for given in ({}, {"fweights": often}, {"aweights": heavy}, {"bias": True},
+                  {"fweights": often, "aweights": heavy, "ddof": 2}):
+        np.testing.assert_allclose(np.cov(x, **given), np.cov(v, **given))
+    with pytest.raises(RuntimeError, match="incompatible"):
+        np.cov(x, fweights=often[:3])
+
+
+# ---- choosing ----------------------------------------------------------------------
+
+def test_choosing_by_conditions(rng):
+    v = rng.integers(10, size=(15, 16))
+    x = lazy(v, (4, 5))
+    np.testing.assert_array_equal(
+        np.select([x < 3, x > 6], [x, x * 10], default=-1),
+        np.select([v < 3, v > 6], [v, v * 10], default=-1))
+    np.testing.assert_array_equal(
+        np.piecewise(x, [x < 3, x > 6], [lambda e, k: e * k, 7, -1], 2),
+        np.piecewise(v, [v < 3, v > 6], [lambda e, k: e * k, 7, -1], 2))
+    np.testing.assert_array_equal(np.extract(x > 4, x), np.extract(v > 4, v))
+    np.testing.assert_array_equal(np.union1d(x[0], x[1]),
+                                  np.union1d(v[0], v[1]))
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_positions_of_the_flat_array(rng, order):
+    flat = rng.integers(15 * 16, size=(4, 6))
+    made = np.unravel_index(lazy(flat, (2, 4)), (15, 16), order)
+    wanted = np.unravel_index(flat, (15, 16), order)
+    for got, want in zip(made, wanted):
+        np.testing.assert_array_equal(got, want)
+    again = np.ravel_multi_index(made, (15, 16), order=order)
+    np.testing.assert_array_equal(again, flat)
+    with pytest.raises(TypeError, match="int"):
+        np.ravel_multi_index([lazy(np.ones(3), 2)], (4,))
+
+
+def test_search_with_a_sorter(rng):
+    v = rng.random(20)
+    order = np.argsort(v)
+    np.testing.assert_array_equal(
+        np.searchsorted(v, lazy(v[:7], 3), sorter=order),
+        np.searchsorted(v, v[:7], sorter=order))
+
+
+# ---- generalised ufuncs ----------------------------------------------------------------
+
+def test_gufunc_without_inputs():
+    made = xp.apply_gufunc(lambda: np.array([1, 2, 3]), "->(i)",
+                           output_dtypes=int, output_sizes={"i": 3})
+    np.testing.assert_array_equal(made, [1, 2, 3])
+    np.testing.assert_array_equal(
+        ncg.map_blocks(lambda: np.ones((2, 3)), chunks=(2, 3), dtype="f8"),
+        np.ones((2, 3)))
+
+
+def test_gufunc_along_another_axis(rng):
+    v = rng.normal(size=(3, 6, 4))
+    x = lazy(v, 2)
+    made = xp.apply_gufunc(lambda b: np.cumsum(b, axis=-1), "(i)->(i)", x,
+                           axis=1, allow_rechunk=True)
+    np.testing.assert_allclose(made, np.cumsum(v, axis=1))
+    shorter = xp.apply_gufunc(lambda b: np.diff(b, axis=-1), "(i)->(i)", x,
+                              axis=1, output_sizes={"i": 5},
+                              allow_rechunk=True)
+    np.testing.assert_allclose(shorter, np.diff(v, axis=1))
+
+
+def test_gufunc_object(rng):
+    v = rng.normal(size=(5, 8))
+    mean = xp.gufunc(lambda b: b.mean(axis=-1), signature="(i)->()",
+                     output_dtypes=float)
+    np.testing.assert_allclose(mean(lazy(v, (2, 8))), v.mean(axis=-1))
+    with pytest.raises(ValueError, match="multiple chunks"):
+        mean(lazy(v, (2, 3)))
+    with pytest.raises(ValueError, match="different chunksize"):
+        xp.apply_gufunc(np.add, "(),()->()", lazy(v[0], 3), lazy(v[0], 4))
+    with pytest.raises(ValueError, match="axes"):
+        xp.apply_gufunc(np.mean, "(i)->()", lazy(v, 8), axes=[0, 0])
