@@ -909,7 +909,8 @@ NCG_API ncg_status ncg_array_roll(ncg_array *array, int64_t shift, int axis,
 /* ncg_array_flip reverses an axis. */
 NCG_API ncg_status ncg_array_flip(ncg_array *array, int axis, ncg_array **out,
                                   ncg_error *err);
-/* ncg_array_diff gives the n-th difference along an axis. */
+/* ncg_array_diff gives the n-th difference along an axis: of no positions where
+ * it has n or fewer. */
 NCG_API ncg_status ncg_array_diff(ncg_array *array, int n, int axis,
                                   ncg_array **out, ncg_error *err);
 
@@ -952,7 +953,9 @@ NCG_API ncg_status ncg_array_weighted(ncg_array *array, ncg_array *weights,
                                       ncg_array **out, ncg_error *err);
 /* ncg_array_groupby reduces each group of positions of an axis: labels[i] is
  * the group of position i, 0..ngroups-1, or -1 for none; the axis then has
- * ngroups positions. `weights` may be NULL.
+ * ngroups positions. `weights` may be NULL. A group without positions is
+ * missing where min_count is not 0 (its count is 0), also where the axis has
+ * none at all; with 0 sum is 0, prod 1.
  * Errors: EINVAL: a label out of range. */
 NCG_API ncg_status ncg_array_groupby(ncg_array *array, ncg_array *weights,
                                      int axis, const int32_t *labels,

@@ -98,7 +98,7 @@ ncg_status nci_labels_check(const ncg_array *array, int axis,
                             ncg_error *err)
 {
     NCI_TRY(nci_array_axis(array->node->rank, axis, out, err));
-    if (!labels)
+    if (!labels && array->node->shape[*out])
         return nci_array_null("the list of labels", err);
     if (ngroups < 1)
         return nci_fail(err, NCG_EINVAL, "%d groups: at least 1", ngroups);

@@ -116,6 +116,9 @@ ncg_status nci_map_dtype(nci_map_op op, const ncg_dtype *inputs, int ninputs,
         return nci_fail(err, NCG_EINVAL,
                         "%s is for integers, not for %s values: cast first",
                         nci_map_op_name(op), ncg_dtype_name(dtype));
+    bool is_shift = op == NCI_MAP_SHL || op == NCI_MAP_SHR;
+    if (is_shift && dtype == NCG_DTYPE_BOOL)
+        dtype = NCG_DTYPE_I8;
     *out = by_rule(rule, dtype);
     return NCG_OK;
 }

@@ -17,7 +17,8 @@
  * TYPED stated by the caller; SAME the promoted one; REAL the same where it is
  * floating point, else f4 below 32 bits, f8 from there on; QUOTIENT the same
  * where it is floating point, else f8; TRUTH bool; BITS the promoted one,
- * integers and bool only; CHOICE as SAME, the first input being a condition. */
+ * integers and bool only (i1 where truth values are shifted); CHOICE as SAME,
+ * the first input being a condition. */
 typedef enum nci_map_rule {
     NCI_RULE_TYPED,
     NCI_RULE_SAME,

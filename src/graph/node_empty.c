@@ -2,7 +2,8 @@
 /*
  * Arrays without values, and what reducing over axes of no positions gives: as
  * NumPy, the neutral element where there is one, NaN where the result is
- * not defined, an error where some value must be chosen.
+ * not defined, an error where some value must be chosen. Groups of none are
+ * what they are beside others: missing.
  */
 #include <math.h>
 #include <string.h>
@@ -78,10 +79,14 @@ ncg_status nci_reduce_nothing(const nci_node *reduced, int axis, nci_node **out,
 #undef OP_NAME
     };
     const nci_reduce *r = &reduced->reduce;
-    bool is_missing = r->min_count > 1;
+    bool is_missing = r->min_count > 1, is_group = r->label_axis >= 0;
     uint8_t value[8] = {0};
     double x = NAN;
-    if (!neutral(r->op, &x) && !nci_node_is_empty(reduced))
+    bool is_defined = neutral(r->op, &x);
+    if (is_group) /* as a group of none among others */
+        is_missing = is_missing || !is_defined ||
+                     (r->min_count == 1 && r->op != NCG_OP_COUNT);
+    else if (!is_defined && !nci_node_is_empty(reduced))
         return nci_fail(err, NCG_EINVAL,
                         "%s of no values: axis %d has no positions",
                         names[r->op], axis);

@@ -306,10 +306,6 @@ static ncg_status check_reduce(const nci_node *input, const nci_reduce *reduce,
         return nci_fail(err, NCG_EINVAL,
                         "only std and var of groups, without weights, can be "
                         "pooled");
-    if (reduce->label_axis >= 0 && input->shape[reduce->label_axis] == 0)
-        return nci_fail(err, NCG_EINVAL,
-                        "groups of no values: axis %d has no positions",
-                        reduce->label_axis);
     if (weights)
         return check_operand(weights, input->rank, input->shape, err);
     return NCG_OK;
@@ -410,8 +406,8 @@ static ncg_status copy_labels(nci_node *node, const nci_node *input,
         return NCG_OK;
     }
     size_t nbytes = (size_t)input->shape[r->label_axis] * sizeof *r->labels;
-    int32_t *copy = nci_alloc(nbytes);
-    if (copy)
+    int32_t *copy = nci_alloc(nbytes ? nbytes : 1);
+    if (copy && nbytes)
         memcpy(copy, r->labels, nbytes);
     r->labels = copy;
     return copy ? NCG_OK : nci_fail(err, NCG_ENOMEM, "out of memory");

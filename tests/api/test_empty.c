@@ -212,10 +212,77 @@ static void choices_of_nothing_are_refused(void **state)
         check_shape(y, 1, (int64_t[]){0});
         ncg_array_release(&y);
     }
-    CHECK_STATUS(NCG_EINVAL,
-                 ncg_array_groupby(b->none, NULL, 0, (int32_t[]){0}, 1, NULL,
+}
+
+/* As a group that has no positions beside others that have. */
+static void groups_of_nothing(void **state)
+{
+    bed *b = *state;
+    ncg_error err;
+    double all[3 * COLUMNS], none[3 * COLUMNS];
+    const int32_t labels[ROWS] = {2, 2, 2, 2, 2, 2};
+    for (int op = 0; op < NCG_OP_COUNT_; op++)
+        for (int least = 0; least < 3; least++) {
+            ncg_reduce_options how = NCG_REDUCE_OPTIONS_INIT;
+            ncg_array *x = NULL, *y = NULL, *z = NULL, *empty = NULL;
+            how.op = (ncg_op)op;
+            how.min_count = least;
+            CHECK_OK(ncg_array_groupby(b->x, NULL, 0, labels, 3, &how, &x,
+                                       &err));
+            CHECK_OK(ncg_array_groupby(b->none, NULL, 0, NULL, 3, &how, &empty,
+                                       &err));
+            assert_int_equal(ncg_array_dtype(x), ncg_array_dtype(empty));
+            check_shape(empty, 2, (int64_t[]){3, COLUMNS});
+            CHECK_OK(ncg_array_cast(x, NCG_DTYPE_F64, &y, &err));
+            CHECK_OK(ncg_array_cast(empty, NCG_DTYPE_F64, &z, &err));
+            CHECK_OK(ncg_array_compute(y, all, sizeof all, &err));
+            CHECK_OK(ncg_array_compute(z, none, sizeof none, &err));
+            for (int i = 0; i < 3 * COLUMNS; i++) /* group 0 has none */
+                if (memcmp(&none[i], &all[i % COLUMNS], sizeof *none) &&
+                    !(isnan(none[i]) && isnan(all[i % COLUMNS])))
+                    fail_msg("op %d min_count %d: %g, not %g", op, least,
+                             none[i], all[i % COLUMNS]);
+            ncg_array_release(&x);
+            ncg_array_release(&y);
+            ncg_array_release(&z);
+            ncg_array_release(&empty);
+        }
+}
+
+static void quantiles_of_groups_of_nothing(void **state)
+{
+    bed *b = *state;
+    static const double q[] = {0.1, 0.9};
+    double values[2 * 3 * COLUMNS];
+    ncg_error err;
+    ncg_array *y = NULL;
+    CHECK_OK(ncg_array_quantile_by(b->none, 0, (int32_t[]){0}, 3, q, 2, NULL,
                                    &y, &err));
-    CHECK_MESSAGE("groups of no values");
+    check_shape(y, 3, (int64_t[]){2, 3, COLUMNS});
+    CHECK_OK(ncg_array_compute(y, values, sizeof values, &err));
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        assert_true(isnan(values[i]));
+    ncg_array_release(&y);
+}
+
+/* One position less each time, until there is none. */
+static void differences_of_nothing(void **state)
+{
+    bed *b = *state;
+    ncg_error err;
+    ncg_array *y = NULL;
+    CHECK_OK(ncg_array_diff(b->x, COLUMNS, 1, &y, &err));
+    check_shape(y, 2, (int64_t[]){ROWS, 0});
+    check_computes(b, y);
+    ncg_array_release(&y);
+    CHECK_OK(ncg_array_diff(b->x, 1000000000, 1, &y, &err));
+    check_shape(y, 2, (int64_t[]){ROWS, 0});
+    ncg_array_release(&y);
+    CHECK_OK(ncg_array_diff(b->none, 2, 0, &y, &err));
+    check_shape(y, 2, (int64_t[]){0, COLUMNS});
+    check_computes(b, y);
+    ncg_array_release(&y);
+    CHECK_STATUS(NCG_EINVAL, ncg_array_diff(b->x, -1, 1, &y, &err));
 }
 
 static void other_reductions_of_nothing(void **state)
@@ -251,6 +318,8 @@ int main(int argc, char **argv)
         NCG_TEST(selections_of_nothing), NCG_TEST(operations_on_nothing),
         NCG_TEST(reductions_over_nothing),
         NCG_TEST(choices_of_nothing_are_refused),
+        NCG_TEST(groups_of_nothing), NCG_TEST(quantiles_of_groups_of_nothing),
+        NCG_TEST(differences_of_nothing),
         NCG_TEST(other_reductions_of_nothing)};
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);

@@ -88,11 +88,6 @@ static ncg_status check_axes(const nci_node *input, const nci_quantiles *s,
     NCI_TRY(nci_ops_check_numeric(input, "quantile", err));
     if (!s->labels)
         return NCG_OK;
-    if (input->shape[s->label_axis] == 0)
-        return nci_fail(err, NCG_EINVAL,
-                        "quantiles of groups of no values: axis %d has no "
-                        "positions",
-                        s->label_axis);
     if (s->nlabels < 1)
         return nci_fail(err, NCG_EINVAL, "quantile: %d groups",
                         (int)s->nlabels);
@@ -363,10 +358,14 @@ static ncg_status of_nothing(const nci_node *input, const nci_quantiles *s,
     if (!s->scalar)
         like.shape[like.rank++] = s->nq;
     for (int d = 0; d < input->rank; d++) {
-        if ((!s->over[d] || s->keep[d]) && like.rank == NCG_MAX_RANK)
+        bool is_label = s->labels && d == s->label_axis;
+        if ((!s->over[d] || s->keep[d] || is_label) &&
+            like.rank == NCG_MAX_RANK)
             return nci_fail(err, NCG_EINVAL, "quantile: more than %d axes",
                             NCG_MAX_RANK);
-        if (!s->over[d])
+        if (is_label)
+            like.shape[like.rank++] = s->nlabels;
+        else if (!s->over[d])
             like.shape[like.rank++] = input->shape[d];
         else if (s->keep[d])
             like.shape[like.rank++] = 1;

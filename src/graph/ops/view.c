@@ -220,9 +220,9 @@ static ncg_status diff_once(nci_node *input, int axis, nci_node **out,
                             ncg_error *err)
 {
     nci_node *pair[2] = {NULL, NULL};
-    int64_t n = input->shape[axis] - 1;
+    int64_t size = input->shape[axis], n = size > 0 ? size - 1 : 0;
     bool is_bool = input->dtype == NCG_DTYPE_BOOL && !input->has_missing;
-    ncg_status st = nci_ops_slice(input, axis, 1, n, 1, &pair[0], err);
+    ncg_status st = nci_ops_slice(input, axis, size - n, n, 1, &pair[0], err);
     if (!st)
         st = nci_ops_slice(input, axis, 0, n, 1, &pair[1], err);
     if (!st)
@@ -238,13 +238,12 @@ ncg_status nci_ops_diff(nci_node *input, int axis, int n, nci_node **out,
 {
     NCI_TRY(nci_ops_check_axis(input, axis, "diff", err));
     NCI_TRY(nci_ops_check_numeric(input, "diff", err));
-    if (n < 0 || n >= input->shape[axis])
-        return nci_fail(err, NCG_EINVAL,
-                        "diff: order %d along an axis of %lld positions", n,
-                        (long long)input->shape[axis]);
+    if (n < 0)
+        return nci_fail(err, NCG_EINVAL, "diff: order %d is negative", n);
+    int64_t size = input->shape[axis], times = size > 0 ? size : 1;
     nci_node *node = nci_node_retain(input);
     ncg_status st = NCG_OK;
-    while (!st && n-- > 0) {
+    for (times = n < times ? n : times; !st && times > 0; times--) {
         nci_node *next = NULL;
         st = diff_once(node, axis, &next, err);
         nci_node_release(&node);

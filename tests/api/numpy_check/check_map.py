@@ -75,6 +75,24 @@ def elementwise(rng):
 
 
 @check(cases=150)
+def bits(rng):
+    """Operations on bits, of truth values as well as of integers."""
+    op = str(rng.choice(["bitwise_and", "bitwise_or", "bitwise_xor", "invert",
+                         "left_shift", "right_shift"]))
+    dtypes = INTEGERS + 4 * ["bool"]
+    one = input_(rng, dtypes=dtypes, missing=False, span=7)
+    two = input_(rng, dtypes=dtypes, missing=False, span=7,
+                 shape_=one.values.shape)
+    if op.endswith("shift"):
+        two.values = np.abs(two.values.astype("i8")).astype(two.values.dtype)
+    inputs = [one, two][:ncg.MAP_OPS[op]]
+    want = numpy_result(op, [i.values for i in inputs])
+    return Case(f"{op} {[str(i.values.dtype) for i in inputs]}",
+                lambda c: ncg.map_(op, *[i.on(c) for i in inputs]),
+                "EINVAL" if want is None else want)
+
+
+@check(cases=150)
 def fused(rng):
     """Several operations in one pass."""
     one = input_(rng, dtypes=ALL[:-1], span=10)

@@ -64,7 +64,7 @@ def tolerance(op, dtype):
 
 @check(cases=500)
 def reduce(rng):
-    op = str(rng.choice(["mean", "sum", "min", "max", "range", "std",
+    op = str(rng.choice(["mean", "sum", "prod", "min", "max", "range", "std",
                          "var", "count", "any", "all", "first", "last",
                          "argmin", "argmax"]))
     one = input_(rng, span=5 if op == "prod" else 50,
