@@ -14,6 +14,41 @@ ncg_pkg(netcdf netcdf)
 pkg_search_module(hdf5 REQUIRED IMPORTED_TARGET hdf5-serial hdf5)
 add_library(ncg_hdf5 INTERFACE)
 target_link_libraries(ncg_hdf5 INTERFACE PkgConfig::hdf5)
+
+# The layers do not link these two but load them when they are needed (src/io/
+# library_calls.h): from the folder where they were found, by the name under
+# which programs that link them would look for them.
+find_program(READELF NAMES ${CMAKE_READELF} readelf REQUIRED)
+function(ncg_soname name folder_out soname_out)
+  list(GET ${name}_LINK_LIBRARIES 0 library)
+  if(NOT IS_ABSOLUTE "${library}")
+    list(GET ${name}_LIBRARIES 0 base)
+    find_library(${name}_FILE NAMES ${base} HINTS ${${name}_LIBRARY_DIRS}
+      REQUIRED)
+    set(library ${${name}_FILE})
+  endif()
+  file(REAL_PATH ${library} library)
+  execute_process(COMMAND ${READELF} -d ${library} OUTPUT_VARIABLE dynamic
+    COMMAND_ERROR_IS_FATAL ANY)
+  if(NOT dynamic MATCHES "SONAME[^[]*\\[([^]]+)\\]")
+    message(FATAL_ERROR "${library} is no shared library; ncgraph loads it")
+  endif()
+  set(${soname_out} ${CMAKE_MATCH_1} PARENT_SCOPE)
+  get_filename_component(folder ${library} DIRECTORY)
+  set(${folder_out} ${folder} PARENT_SCOPE)
+endfunction()
+ncg_soname(netcdf netcdf_FOLDER netcdf_SONAME)
+ncg_soname(hdf5 hdf5_FOLDER hdf5_SONAME)
+add_library(ncg_library_headers INTERFACE)
+target_include_directories(ncg_library_headers SYSTEM INTERFACE
+  ${netcdf_INCLUDE_DIRS} ${hdf5_INCLUDE_DIRS})
+target_compile_options(ncg_library_headers INTERFACE
+  ${netcdf_CFLAGS_OTHER} ${hdf5_CFLAGS_OTHER})
+target_compile_definitions(ncg_library_headers INTERFACE
+  NCG_NETCDF_FOLDER="${netcdf_FOLDER}" NCG_NETCDF_SONAME="${netcdf_SONAME}"
+  NCG_HDF5_FOLDER="${hdf5_FOLDER}" NCG_HDF5_SONAME="${hdf5_SONAME}")
+target_link_libraries(ncg_library_headers INTERFACE ${CMAKE_DL_LIBS})
+
 ncg_pkg(blosc blosc)
 ncg_pkg(deflate libdeflate)
 ncg_pkg(zstd libzstd)

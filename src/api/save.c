@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Saving: values in memory are written at once, everything else is one run
- * whose chunks are compressed on the pool and put into the file in order. */
+/* Saving: one run, whose chunks are compressed on the pool and put into the
+ * file in order. Beside its start a thread defines the file and writes the
+ * values that are in memory: until the first chunk is there, nobody waits for
+ * the libraries. */
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -19,7 +22,22 @@ typedef struct saving {
     nci_grid *grids;
     int *vars; /* header variable of each output */
     int noutputs;
+    pthread_t definer;
+    bool is_defining; /* the thread has not been waited for */
+    ncg_status defined;
+    ncg_error why_not;
 } saving;
+
+/* Waits until the file is defined; one thread at a time. */
+static ncg_status await_definition(saving *s, ncg_error *err)
+{
+    if (s->is_defining)
+        pthread_join(s->definer, NULL);
+    s->is_defining = false;
+    if (s->defined && err)
+        *err = s->why_not;
+    return s->defined;
+}
 
 static ncg_status encode(void *arg, int output, const int64_t *index,
                          const int64_t *count, nci_buf *chunk_take,
@@ -43,6 +61,7 @@ static ncg_status put(void *arg, int output, const int64_t *index,
                       const nci_buf *encoded, ncg_error *err)
 {
     saving *s = arg;
+    NCI_TRY(await_definition(s, err));
     return nci_writer_put(s->writer, s->vars[output], index, encoded, err);
 }
 
@@ -102,6 +121,22 @@ static ncg_status write_constants(saving *s, ncg_error *err)
     return NCG_OK;
 }
 
+static void *define(void *arg)
+{
+    saving *s = arg;
+    s->defined = nci_writer_define(s->writer, s->header, &s->why_not);
+    if (!s->defined)
+        s->defined = write_constants(s, &s->why_not);
+    return NULL;
+}
+
+static void start_definition(saving *s)
+{
+    s->is_defining = !pthread_create(&s->definer, NULL, define, s);
+    if (!s->is_defining)
+        define(s);
+}
+
 /* ---- the run
  * --------------------------------------------------------------------- */
 
@@ -137,6 +172,7 @@ static ncg_status collect_outputs(saving *s, ncg_error *err)
 
 static void saving_fini(saving *s)
 {
+    (void)await_definition(s, NULL);
     nci_writer_abandon(&s->writer);
     for (size_t v = 0; s->nodes && v < s->header->nvars; v++)
         nci_node_release(&s->nodes[v]);
@@ -166,10 +202,11 @@ static ncg_status write_file(saving *s, const char *path,
         .deflate = options->deflate < 0 ? 1 : options->deflate,
         .overwrite = options->overwrite};
     nci_sink sink = {.ctx = s, .encode = encode, .form = form, .put = put};
-    NCI_TRY(nci_writer_create(path, s->header, &how, &s->writer, err));
-    NCI_TRY(write_constants(s, err));
+    NCI_TRY(nci_writer_begin(path, s->header, &how, &s->writer, err));
+    start_definition(s);
     if (s->noutputs)
         NCI_TRY(nci_context_run(s->ctx, s->outputs, s->noutputs, &sink, err));
+    NCI_TRY(await_definition(s, err));
     int64_t bytes = nci_writer_bytes(s->writer);
     NCI_TRY(nci_writer_finish(&s->writer, err));
     pthread_mutex_lock(&s->ctx->lock);

@@ -4,8 +4,6 @@
  * library's mutex: slower, never wrong. A tile is the storage chunk, cut at
  * the variable's end; values come in the host's byte order.
  */
-#include <hdf5.h>
-#include <netcdf.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -13,6 +11,7 @@
 #include "io/file.h"
 #include "io/filter.h"
 #include "io/library.h"
+#include "io/library_calls.h"
 #include "io/ncid_cache.h"
 #include "io/scratch.h"
 
@@ -32,7 +31,7 @@ static ncg_status inspect(nci_io *io, nci_bytes *bytes, nci_header *header,
     ncg_error here = {.message = ""};
     (void)bytes;
     (void)priv;
-    nci_library_lock();
+    NCI_TRY(nci_library_enter(err));
     ncg_status st = inspect_locked(io, header, &here);
     nci_library_unlock();
     if (st && (here.sys == NC_ENOTNC || here.sys == NC_ENOTBUILT))
@@ -118,7 +117,7 @@ ncg_status nci_netcdf_read_tile(nci_file *file, int var, const int64_t *index,
     size_t nbytes = (size_t)nci_box_size(&box) * v->storage.elem_size;
     NCI_TRY(
         nci_scratch_reserve(scratch, NCI_SCRATCH_RAW, nbytes, &values, err));
-    nci_library_lock();
+    NCI_TRY(nci_library_enter(err));
     ncg_status st = read_locked(file, v, &box, values, err);
     nci_library_unlock();
     *out = (nci_tile){
@@ -152,9 +151,11 @@ ncg_status nci_netcdf_read_strings(nci_file *file, int var, const nci_box *box,
                                    const char **out, ncg_error *err)
 {
     const nci_var *v = &file->header->vars[var];
-    nci_library_lock();
-    ncg_status st = read_strings_locked(file, v, box, out, err);
-    nci_library_unlock();
+    ncg_status st = nci_library_enter(err);
+    if (!st) {
+        st = read_strings_locked(file, v, box, out, err);
+        nci_library_unlock();
+    }
     if (st && err)
         nci_error_wrap(err, "%s: %s", file->header->path, v->name);
     nci_count(&file->io->chunks_library, 1);

@@ -2,12 +2,12 @@
 /* See ncid_cache.h. A handful of entries: a search is a walk over them. */
 #include "io/ncid_cache.h"
 
-#include <netcdf.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include "base/mem.h"
 #include "io/library.h"
+#include "io/library_calls.h"
 
 enum { MAX_ENTRIES = 16 };
 

@@ -5,14 +5,13 @@
  * subgroups), attributes in the order of the file. The caller holds the
  * library's mutex.
  */
-#include <netcdf.h>
-#include <netcdf_filter.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/text.h"
 #include "io/file.h"
 #include "io/library.h"
+#include "io/library_calls.h"
 
 enum { MAX_GROUP_DEPTH = 64 };
 

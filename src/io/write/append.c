@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <netcdf.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -14,6 +13,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "io/library.h"
+#include "io/library_calls.h"
 #include "io/write/define.h"
 #include "io/write/target.h"
 
@@ -121,7 +121,7 @@ static ncg_status make_copy(nci_append *a, ncg_error *err)
 static ncg_status open_library(nci_append *a, ncg_error *err)
 {
     const char *file = a->in_place ? a->path : a->target.temp;
-    nci_library_lock();
+    NCI_TRY(nci_library_enter(err));
     int code = nc_open(file, NC_WRITE, &a->ncid);
     if (code)
         a->ncid = -1;

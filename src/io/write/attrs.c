@@ -4,13 +4,13 @@
  * nearest form that it can: strings as text, wide integers as int or double.
  */
 #include <math.h>
-#include <netcdf.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/dtype.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "io/library_calls.h"
 #include "io/write/define.h"
 
 /* Names that NetCDF-C keeps for itself in HDF5 files; _FillValue is set with

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "io/write/define.h"
 
-#include <hdf5.h>
-#include <netcdf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "io/library_calls.h"
 
 int nci_nc_type(ncg_dtype dtype)
 {

@@ -2,13 +2,12 @@
 #include "io/write/store.h"
 
 #include <errno.h>
-#include <hdf5.h>
-#include <netcdf.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "io/library_calls.h"
 #include "io/write/target.h"
 
 static ncg_status fail_var(const nci_write_store *store,
@@ -219,11 +218,11 @@ static ncg_status close_hdf5(nci_write_store *store, ncg_error *err)
 
 ncg_status nci_store_close(nci_write_store *store, ncg_error *err)
 {
+    if (store->file < 0 && store->ncid < 0)
+        return NCG_OK; /* nothing was defined, perhaps nothing loaded */
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     if (store->file >= 0)
         return close_hdf5(store, err);
-    if (store->ncid < 0)
-        return NCG_OK;
     int code = nc_close(store->ncid);
     store->ncid = -1;
     return code ? nci_fail_write(err, code, store->path, "closing") : NCG_OK;

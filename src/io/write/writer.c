@@ -98,8 +98,7 @@ static ncg_status check_room(const nci_writer *writer, const nci_header *header,
                                   classic_bytes(writer, header), err);
 }
 
-static ncg_status open_store(nci_writer *writer, const nci_header *header,
-                             ncg_error *err)
+static void init_store(nci_writer *writer)
 {
     writer->store = (nci_write_store){.path = writer->target.path,
                                       .temp = writer->target.temp,
@@ -108,17 +107,11 @@ static ncg_status open_store(nci_writer *writer, const nci_header *header,
                                       .file = -1,
                                       .vars = writer->vars,
                                       .nvars = writer->nvars};
-    NCI_TRY(check_room(writer, header, err));
-    nci_library_lock();
-    ncg_status st = nci_store_define(&writer->store, header, writer->format,
-                                     writer->deflate, err);
-    nci_library_unlock();
-    return st;
 }
 
-ncg_status nci_writer_create(const char *path, const nci_header *header,
-                             const nci_write_options *options, nci_writer **out,
-                             ncg_error *err)
+ncg_status nci_writer_begin(const char *path, const nci_header *header,
+                            const nci_write_options *options, nci_writer **out,
+                            ncg_error *err)
 {
     const nci_write_format *format;
     NCI_TRY(nci_write_format_find(options->format, &format, err));
@@ -139,11 +132,35 @@ ncg_status nci_writer_create(const char *path, const nci_header *header,
     if (!st)
         st = nci_target_open(path, options->overwrite, &writer->target, err);
     if (!st)
-        st = open_store(writer, header, err);
+        st = check_room(writer, header, err);
     if (st)
         nci_writer_abandon(&writer);
     else
         *out = writer;
+    return st;
+}
+
+ncg_status nci_writer_define(nci_writer *writer, const nci_header *header,
+                             ncg_error *err)
+{
+    NCI_TRY(nci_library_enter(err));
+    init_store(writer);
+    ncg_status st = nci_store_define(&writer->store, header, writer->format,
+                                     writer->deflate, err);
+    nci_library_unlock();
+    return st;
+}
+
+ncg_status nci_writer_create(const char *path, const nci_header *header,
+                             const nci_write_options *options, nci_writer **out,
+                             ncg_error *err)
+{
+    nci_writer *writer = NULL;
+    NCI_TRY(nci_writer_begin(path, header, options, &writer, err));
+    ncg_status st = nci_writer_define(writer, header, err);
+    if (st)
+        nci_writer_abandon(&writer);
+    *out = writer;
     return st;
 }
 
@@ -210,7 +227,9 @@ ncg_status nci_writer_encoding(const nci_writer *writer, int index,
     const nci_write_var *var = find_var(writer, index, err);
     if (!var)
         return NCG_EBUG;
+    nci_library_lock(); /* the file may be under definition */
     *out = (nci_encoding){*var, writer->deflate};
+    nci_library_unlock();
     return NCG_OK;
 }
 

@@ -24,7 +24,15 @@ typedef struct nci_write_options {
  * `header`: dims, vars (dtype, attributes, storage.chunk as chunk shape;
  * storage.fill as fill value when has_fill), global attributes. Each variable
  * must then be written whole. A dtype the format lacks (int64 in nc3) is
- * EUNSUPPORTED and names variable, dtype and the format to use. */
+ * EUNSUPPORTED and names variable, dtype and the format to use.
+ * In two steps, of which the second takes the libraries' time and may run
+ * beside the first values' way: nci_writer_begin makes all checks, then
+ * nci_writer_define, from the same header, must end before anything is put. */
+ncg_status nci_writer_begin(const char *path, const nci_header *header,
+                            const nci_write_options *options, nci_writer **out,
+                            ncg_error *err);
+ncg_status nci_writer_define(nci_writer *writer, const nci_header *header,
+                             ncg_error *err);
 ncg_status nci_writer_create(const char *path, const nci_header *header,
                              const nci_write_options *options, nci_writer **out,
                              ncg_error *err);
