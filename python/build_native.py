@@ -17,6 +17,7 @@ extern "Python" {
     int64_t ncgpy_kernel_scratch(const ncg_kernel_call *call);
     ncg_status ncgpy_fill(void *payload, const int64_t *start,
                           const int64_t *count, void *out, ncg_error *err);
+    ncg_status ncgpy_call(const ncg_task_call *call, ncg_error *err);
     ncg_status ncgpy_task(const ncg_task_call *call, ncg_error *err);
     void ncgpy_release(void *payload);
     void ncgpy_release_data(void *data, void *payload);

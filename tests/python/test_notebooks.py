@@ -13,7 +13,7 @@ pytest.importorskip("xarray")
 HERE = pathlib.Path(__file__).resolve().parents[2] / "examples" / "notebooks"
 
 
-@pytest.mark.parametrize("name", ["climatology"])
+@pytest.mark.parametrize("name", ["climatology", "cluster"])
 def test_notebook(name, tmp_path):
     if name == "climatology" and not shutil.which("dot"):
         pytest.skip("Graphviz is not installed")

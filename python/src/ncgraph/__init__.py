@@ -51,6 +51,7 @@ _HOMES = {
     "_scan": "groupby_reduce rolling ffill bfill push scan",
     "_store": "store",
     "client": "Client",
+    "futures": "Future as_completed wait progress",
     "local_cluster": "LocalCluster",
     "mpi": "",
     "random": "",

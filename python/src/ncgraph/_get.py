@@ -15,7 +15,7 @@ from ._lib import ffi, lib
 from ._ops import keep, kept, let_go
 
 
-def get(dsk: Any, keys: Any, **kwargs: Any) -> Any:
+def get(dsk: Any, keys: Any, client: Any = None, **kwargs: Any) -> Any:
     """Compute keys of a graph.
 
     Use it as dask's scheduler: ``dask.compute(x, scheduler=ncgraph.get)`` or
@@ -26,6 +26,8 @@ def get(dsk: Any, keys: Any, **kwargs: Any) -> Any:
     dsk : Mapping
         A graph: dict, HighLevelGraph, or an expression that has one.
     keys : key or nested list of keys
+    client : Client, optional
+        Whose workers do it; by default the one whose cluster is used, if any.
     **kwargs
         Accepted for dask's sake.
 
@@ -44,7 +46,10 @@ def get(dsk: Any, keys: Any, **kwargs: Any) -> Any:
         if key not in tasks:
             raise KeyError(key)
     run = _Run(_needed(tasks, wanted), wanted, _callbacks(), dsk)
-    run.compute()
+    if client is None and _lib.is_linked():
+        from .client import current
+        client = current()
+    run.compute(client)
     return _nested(keys, run.values)
 
 
@@ -113,16 +118,31 @@ class _Run:
             if callback[place]:
                 callback[place](*args)
 
-    def compute(self) -> None:
-        """Run everything."""
+    def compute(self, client: Any = None) -> None:
+        """Run everything, on a client's workers or in this process."""
         self._tell(0, self.dsk)
         self._tell(1, self.dsk, self.state)
         failed = True
         try:
-            self._compute()
+            if client is not None:
+                self._compute_on(client)
+            else:
+                self._compute()
             failed = False
         finally:
             self._tell(4, self.dsk, self.state, failed)
+
+    def _compute_on(self, client: Any) -> None:
+        from ._get_cluster import get_on
+
+        def ended(key: Any, value: Any) -> None:
+            self.state["waiting"].pop(key, None)
+            self._tell(2, key, self.dsk, self.state)
+            self.state["finished"].add(key)
+            self._tell(3, key, value, self.dsk, self.state,
+                       threading.get_ident())
+        self.values.update(get_on(client, self.tasks, self.wanted,
+                                  ended if self.callbacks else None))
 
     def _compute(self) -> None:
         if _lib.is_inner() or len(self.order) == 1:

@@ -53,20 +53,15 @@ _CLASSES = {
 
 _failures: dict[str, BaseException] = {}
 _numbers = itertools.count(1)
-# In workers: keeps a failure for the client, which is another process.
-on_failure: Any = None
 _mine = os.urandom(4).hex()  # no other process's marks are taken for ours
 
 
 def fail(err: Any, exc: BaseException) -> int:
     """Describe an exception in a C error; ``check`` raises it again."""
     mark = f"[python {_mine}-{next(_numbers)}]"
-    if on_failure is not None:
-        on_failure(mark, exc)
-    else:
-        while len(_failures) > 100:
-            _failures.pop(next(iter(_failures)), None)
-        _failures[mark] = exc
+    while len(_failures) > 100:
+        _failures.pop(next(iter(_failures)), None)
+    _failures[mark] = exc
     text = f"{mark} {type(exc).__name__}: {exc}".replace("\n", " ")
     lib.ncgpy_set_error(err, text.encode()[:400])
     return lib.NCG_EKERNEL
@@ -99,28 +94,6 @@ def check(status: int, err: Any, what: type[Exception] | None = None) -> None:
     if what is not None and status == lib.NCG_EINVAL:
         cls = what
     raise cls(message)
-
-
-class asking:
-    """With this, failures on workers are asked for through a context."""
-
-    def __init__(self, context: Any):
-        self._context = context
-
-    def __enter__(self) -> None:
-        self._before = getattr(_local, "asked", None)
-        _local.asked = self._context
-
-    def __exit__(self, *_: Any) -> None:
-        _local.asked = self._before
-
-
-def asked() -> Any:
-    """The linked context whose workers may know more, or None."""
-    found = getattr(_local, "asked", None)
-    if found is None and is_linked():
-        found = _context
-    return found
 
 
 class stopped_by:

@@ -12,7 +12,7 @@ import sys
 import threading
 from typing import Any
 
-from . import _lib, _portable, _python
+from . import _calls, _lib, _portable, _python
 from ._lib import ffi, lib
 
 CHILD = "NCGRAPH_CHILD"  # set where a nanny started this process
@@ -91,6 +91,7 @@ def _prepare(name: str | None = None) -> None:
     """What must be known before the first engine of the process starts."""
     _portable.worker_name = name or ""
     _python.register()
+    _calls.register()
 
 
 def end_with_input() -> None:

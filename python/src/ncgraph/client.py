@@ -7,11 +7,14 @@ import json
 import os
 import threading
 import time
+import weakref
 from typing import Any, Iterator
 
 from . import _lib
+from ._client_calls import Calls
 from ._cluster_text import client_html, client_text, limit_of
 from ._lib import ffi, lib
+from .futures import Dispatcher, Future
 from .local_cluster import LocalCluster, status_of
 
 _clients: list["Client"] = []
@@ -36,7 +39,7 @@ def current() -> "Client":
     raise ValueError("there is no client: make one with ncgraph.Client()")
 
 
-class Client:
+class Client(Calls):
     """A connection to a cluster; what is computed then is computed there.
 
     Arrays, and xarray objects that hold them, are computed on the cluster from
@@ -75,6 +78,7 @@ class Client:
         self._begin(scheduler_file, None)
         if scheduler_file is not None:
             self._connect(os.fspath(scheduler_file), timeout)
+        self._dispatcher = Dispatcher(self._context)
         if set_as_default:
             self._set_as_default()
 
@@ -102,6 +106,8 @@ class Client:
         self.status = "running"
         self._context = getattr(self, "_context", context)
         self._is_default = False
+        self._known: weakref.WeakValueDictionary[str, Future] = \
+            weakref.WeakValueDictionary()
 
     def _connect(self, path: str, timeout: float) -> None:
         def make(options: Any, out: Any, err: Any) -> int:
@@ -123,6 +129,7 @@ class Client:
         self.cluster, self._owns_cluster = None, False
         self._begin(None, context)
         self._where = where
+        self._dispatcher = Dispatcher(context)
         self._set_as_default()
         return self
 
@@ -245,6 +252,7 @@ class Client:
             last = _clients[-1] if _clients else None
         if self._is_default:
             _lib.leave(self._context, last and last._context)
+        self._dispatcher.close()
         self._context = None
         if self._owns_cluster:
             self.cluster.close()
