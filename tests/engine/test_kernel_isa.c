@@ -2,6 +2,7 @@
 /* The tables of loops: right against nci_decode_value and plain loops, and
  * equal to each other bit by bit, for all lengths around the vector sizes. */
 #include "base/dtype.h"
+#include "engine/kernel/copy_turn.h"
 #include "engine/kernel/isa.h"
 #include "test.h"
 
@@ -354,6 +355,43 @@ static void weighted_rows_agree_with_plain_sums(void **state)
     }
 }
 
+/* Elements number themselves; what lies between the rows of the result stays. */
+static void turn_one(const nci_isa *isa, size_t size, int64_t ny, int64_t nx)
+{
+    nci_plane p = {ny, nx, 1, ny + (int64_t)(random32() % 9),
+                   nx + (int64_t)(random32() % 9), 1};
+    size_t nfrom = (size_t)(nx * p.from_x), nto = (size_t)(ny * p.to_y);
+    uint8_t *from = malloc(nfrom * size + 1), *to = malloc(nto * size + 1);
+    const nci_turn_loops *loops = nci_turn_loops_of(isa);
+    uint8_t gap[8];
+    memset(gap, 0xee, sizeof gap);
+    assert_non_null(from);
+    assert_non_null(to);
+    memset(to, 0xee, nto * size + 1);
+    for (size_t i = 0; i < nfrom; i++)
+        memcpy(from + 1 + i * size, &(uint64_t){i * 0x0101010101010101u}, size);
+    (size == 4 ? loops->turn32 : loops->turn64)(&p, from + 1, to + 1);
+    for (int64_t y = 0; y < ny; y++)
+        for (int64_t x = 0; x < p.to_y; x++) {
+            const uint8_t *want = gap;
+            if (x < nx)
+                want = from + 1 + (size_t)(y + x * p.from_x) * size;
+            assert_memory_equal(to + 1 + (size_t)(y * p.to_y + x) * size, want,
+                                size);
+        }
+    free(from);
+    free(to);
+}
+
+static void planes_are_turned(void **state)
+{
+    (void)state;
+    for (int t = 0; t < ntables; t++)
+        for (int i = 0; i < 200; i++)
+            turn_one(tables[t], i % 2 ? 4 : 8, 1 + random32() % 80,
+                     1 + random32() % 80);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -362,6 +400,7 @@ int main(void)
         NCG_TEST(tables_give_the_same_bits),
         NCG_TEST(strips_are_folded_in_their_order),
         NCG_TEST(rows_agree_with_plain_sums),
-        NCG_TEST(weighted_rows_agree_with_plain_sums)};
+        NCG_TEST(weighted_rows_agree_with_plain_sums),
+        NCG_TEST(planes_are_turned)};
     return cmocka_run_group_tests(tests, find_tables, NULL);
 }

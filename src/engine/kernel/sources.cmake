@@ -4,7 +4,8 @@ list(APPEND engine_kernel_sources
   kernel/block_scan.c kernel/block_contract.c kernel/registry.c
   kernel/store.c kernel/fold.c kernel/fold_scalar.c kernel/fold_plain.c kernel/merge.c
   kernel/strips.c kernel/piece_strips.c
-  kernel/copy_even.c kernel/moved.c kernel/turn.c kernel/view.c kernel/encode.c kernel/walk.c kernel/isa.c kernel/isa_base.c
+  kernel/copy_even.c kernel/copy_turn_base.c kernel/copy_turn_avx2.c
+  kernel/moved.c kernel/turn.c kernel/view.c kernel/encode.c kernel/walk.c kernel/isa.c kernel/isa_base.c
   kernel/isa_avx2.c kernel/isa_map_base.c kernel/isa_map_avx2.c
   kernel/map_scalar.c kernel/vm.c
   kernel/select_base.c kernel/select_avx2.c kernel/quantile_index.c
@@ -22,7 +23,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
   list(APPEND avx2_flags -mavx2 -mno-fma)
 endif()
 set_source_files_properties(kernel/isa_avx2.c kernel/isa_map_avx2.c
-  kernel/select_avx2.c PROPERTIES
+  kernel/select_avx2.c kernel/copy_turn_avx2.c PROPERTIES
   COMPILE_OPTIONS "${avx2_flags}")
 list(APPEND engine_kernel_sources kernel/tasks.c kernel/values.c)
 set_source_files_properties(kernel/block_scan.c kernel/block_contract.c

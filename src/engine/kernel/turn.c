@@ -9,7 +9,9 @@
  *               b e h   ->                      d e f
  *               c f i
  *
- * Panels end where rows of cells do, so no bit depends on them.
+ * Panels follow from the piece alone, and no block of values crosses from one
+ * to the next, copied or not: where there is no memory for the copies, the bits
+ * are the same.
  */
 #include "base/dtype.h"
 #include "base/mem.h"
@@ -17,8 +19,9 @@
 #include "engine/kernel/task.h"
 
 enum {
-    PANEL = 64 << 10,     /* positions */
-    MOST_PANEL = 2 << 20, /* where a panel cannot be cut */
+    PANEL = 64 << 10,     /* positions: copies stay in the second-level cache */
+    MOST_PANEL = 2 << 20, /* where LINE rows of the box are more than that */
+    LINE = 32,            /* rows of a panel: whole lines of the operand */
     LEAST = 16            /* positions along both axes, or it does not pay */
 };
 
@@ -73,11 +76,10 @@ int64_t nci_turn_bytes(const nci_fused *fused, const nci_box *box)
 static int64_t panel_rows(const nci_task *task, const nci_piece *piece, int d)
 {
     int64_t all = nci_piece_size(task, piece), each = all / piece->count[d];
-    bool is_one_row = task->fused->folds && piece->row == all;
-    int64_t rows = is_one_row ? piece->count[d] : PANEL / each;
-    rows = rows < 1 ? 1 : rows;
-    rows = rows < piece->count[d] ? rows : piece->count[d];
-    return rows * each <= MOST_PANEL ? rows : 0;
+    int64_t rows = PANEL / each / LINE * LINE;
+    if (!rows)
+        rows = LINE * each <= MOST_PANEL ? LINE : MOST_PANEL / each;
+    return rows < piece->count[d] ? rows : piece->count[d];
 }
 
 /* Copies operand k of a panel to `to` and leads the task there. */
@@ -101,10 +103,15 @@ static void turn(nci_task *task, nci_piece *panel, int k, uint8_t *to)
     }
 }
 
+/* memory NULL: slower, and the same. */
 static void run_panel(const nci_task *task, nci_piece panel, const bool *turned,
                       uint8_t *memory, nci_acc *acc, const nci_lane *lane)
 {
     nci_task own = *task;
+    if (!memory) {
+        nci_run_in_order(task, &panel, acc, lane);
+        return;
+    }
     size_t room = ((size_t)nci_piece_size(task, &panel) + 7) / 8 * 8;
     for (int k = 0; k < own.fused->noperands; k++) {
         if (!turned[k])
@@ -132,8 +139,6 @@ bool nci_run_turned(const nci_task *task, const nci_piece *piece, nci_acc *acc,
     int64_t n = nci_piece_size(task, piece) / piece->count[first] * rows;
     uint8_t *memory =
         nci_alloc_aligned((size_t)(n * item + 64 * NCI_MAX_OPERANDS));
-    if (!memory)
-        return false; /* slower, and the same */
     for (int64_t at = 0; at < piece->count[first]; at += rows) {
         nci_piece panel = *piece;
         int64_t left = piece->count[first] - at;
