@@ -312,6 +312,9 @@ typedef struct ncg_stats {
     int64_t memory_held;    /* of persisted arrays, now */
     int64_t bytes_spilled;  /* written to the spill directory */
     int64_t held_on_disk;   /* of persisted arrays, in the spill directory now */
+    int64_t bytes_fetched;  /* by workers of a cluster from each other */
+    int64_t bytes_moved;    /* of them, from workers that left */
+    int64_t tasks_recomputed; /* because a worker was lost */
 } ncg_stats;
 /* ncg_context_stats copies the counters since the context was created. */
 NCG_API void ncg_context_stats(const ncg_context *ctx, ncg_stats *out);

@@ -33,11 +33,24 @@ static void close_plan(void *arg, nci_hosted *hosted)
     nci_source_table_free(&hosted->sources);
 }
 
+static void get_reads(void *arg, nci_io_stats *out)
+{
+    const ncg_context *ctx = arg;
+    nci_io_get_stats(ctx->io, out);
+}
+
+static void count_reads(void *arg, const nci_io_stats *more)
+{
+    const ncg_context *ctx = arg;
+    nci_io_count(ctx->io, more);
+}
+
 nci_plan_host nci_link_host(ncg_context *ctx)
 {
     return (nci_plan_host){.ctx = ctx,
                            .open = open_plan,
                            .close = close_plan,
+                           .reads = get_reads,
                            .kernels = nci_executor_kernels(ctx->executor)};
 }
 
@@ -169,7 +182,9 @@ ncg_status nci_link_run(ncg_context *ctx, const nci_plan *plan,
     nci_client_job job = {.bytes = shipment->bytes,
                           .nbytes = shipment->nbytes,
                           .plan = plan,
-                          .forms = forms};
+                          .forms = forms,
+                          .reads = count_reads,
+                          .reads_ctx = ctx};
     ncg_status st = nci_client_run(ctx->link->client, &job, sink, cancel,
                                    report, report_ctx, stats, err);
     nci_free(forms);

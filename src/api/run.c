@@ -73,6 +73,9 @@ static void count_run(ncg_context *ctx, const nci_run_stats *run)
     ctx->stats.seconds += run->seconds;
     ctx->stats.bytes_kept += run->kept;
     ctx->stats.bytes_spilled += run->spilled;
+    ctx->stats.bytes_fetched += run->fetched;
+    ctx->stats.bytes_moved += run->moved;
+    ctx->stats.tasks_recomputed += run->recomputed;
     if (run->peak > ctx->stats.peak_memory)
         ctx->stats.peak_memory = run->peak;
     pthread_mutex_unlock(&ctx->lock);

@@ -44,6 +44,9 @@ typedef struct nci_run_stats {
     int64_t peak;     /* managed bytes, highest; with those kept and held */
     int64_t kept;     /* of decoded tiles for later passes */
     int64_t spilled;  /* written to disk for want of memory */
+    int64_t fetched;  /* bytes that workers fetched from each other */
+    int64_t moved;    /* bytes of them that left with a worker */
+    int64_t recomputed; /* tasks run again because a worker was lost */
     double seconds;
     int64_t failed; /* the first task that failed, -1: none */
 } nci_run_stats;

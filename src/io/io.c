@@ -55,6 +55,16 @@ void nci_io_destroy(nci_io **slot)
         nci_io_release(io);
 }
 
+void nci_io_count(nci_io *io, const nci_io_stats *more)
+{
+    atomic_fetch_add(&io->headers_direct, more->headers_direct);
+    atomic_fetch_add(&io->headers_library, more->headers_library);
+    atomic_fetch_add(&io->chunks_direct, more->chunks_direct);
+    atomic_fetch_add(&io->chunks_library, more->chunks_library);
+    atomic_fetch_add(&io->bytes_disk, more->bytes_disk);
+    atomic_fetch_add(&io->bytes_decoded, more->bytes_decoded);
+}
+
 void nci_io_get_stats(const nci_io *io, nci_io_stats *out)
 {
     out->headers_direct = atomic_load(&io->headers_direct);

@@ -38,6 +38,8 @@ ncg_status nci_io_create(const nci_io_options *options, nci_io **out,
                          ncg_error *err);
 void nci_io_destroy(nci_io **io);
 void nci_io_get_stats(const nci_io *io, nci_io_stats *out);
+/* nci_io_count adds what other processes read for this one. */
+void nci_io_count(nci_io *io, const nci_io_stats *more);
 
 /* nci_file_open probes `path` and reads its header. Any thread, in parallel.
  * The file holds no descriptor of its own.

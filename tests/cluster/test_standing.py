@@ -49,6 +49,26 @@ class Standing(clustertest.TestCase):
         self.wait_until(lambda: len(status()["workers"]) == 1)
         self.stop(cluster)
 
+    def test_counters(self):
+        """What workers read counts with the client's."""
+        self.inputs()
+        words = ("in_*.nc", ":", "mean", "time", "-q", "--stats")
+        self.ok(*words, "one.json", "-o", "one.nc", "--no-history")
+        cluster = self.cluster()
+        self.worker("two")
+        self.ok(*words, "many.json", "-o", "many.nc", *HOW)
+        self.same("one.nc", "many.nc")
+        with open(self.path("one.json")) as f, \
+                open(self.path("many.json")) as g:
+            one, many = json.load(f), json.load(g)
+        self.assertGreater(one["chunks_direct"], 10)
+        for name in ("chunks_direct", "chunks_library", "bytes_decoded",
+                     "tasks_recomputed"):
+            self.assertEqual(one[name], many[name], name)
+        # Workers look for the chunks in the files by themselves.
+        self.assertGreaterEqual(many["bytes_disk"], one["bytes_disk"])
+        self.stop(cluster)
+
     def test_two_clients_at_once(self):
         self.inputs()
         self.ok("in_*.nc", *STEPS, "-q", "-o", "one.nc", "--no-history")

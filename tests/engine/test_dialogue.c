@@ -143,6 +143,7 @@ static void ends_and_errors_come_back(void **state)
     ncg_error err, said;
     nci_pack pack = {0};
     nci_finished_message f = {.tasks = 5, .failed = -1, .moved = 8}, g;
+    f.reads = (nci_io_stats){.chunks_direct = 3, .bytes_disk = 9};
     nci_roster_entry entries[] = {{0, "a:1"}, {7, "b:2"}};
     nci_roster r = {.number = 7, .entries = entries, .count = 2};
     int64_t task;

@@ -498,6 +498,7 @@ typedef struct watching {
     bool has_canceled;
     double canceled; /* when */
     double told;
+    nci_io_stats reads; /* told */
     char waits_for[64]; /* as it was said */
     char waiting[64];   /* since so long: */
     double since;
@@ -523,8 +524,19 @@ static void note_waiting(nci_client *c, watching *w,
     c->options.note(c->options.note_ctx, sentence);
 }
 
-static void look_around_locked(nci_client *c, watching *w)
+static void tell_reads(const putting *p, watching *w, const nci_io_stats *now)
 {
+    nci_io_stats more = nci_reads_since(now, &w->reads);
+    if (more.bytes_disk < 0)
+        return; /* a computation that was refused at its end */
+    w->reads = *now;
+    if (p->job->reads)
+        p->job->reads(p->job->reads_ctx, &more);
+}
+
+static void look_around_locked(const putting *p, watching *w)
+{
+    nci_client *c = p->client;
     nci_message cancel = {.type = NCI_WIRE_CANCEL, .request = c->run};
     nci_progress_message news = c->news;
     if (!w->has_canceled && w->cancel && atomic_load(w->cancel)) {
@@ -537,6 +549,7 @@ static void look_around_locked(nci_client *c, watching *w)
     w->told = seconds();
     pthread_mutex_unlock(&c->lock);
     note_waiting(c, w, &news);
+    tell_reads(p, w, &news.reads);
     if (w->progress)
         w->progress(w->ctx, news.done, news.managed);
     pthread_mutex_lock(&c->lock);
@@ -546,7 +559,7 @@ static void work_locked(putting *p, watching *w)
 {
     nci_client *c = p->client;
     while (!c->is_over && !c->is_closed) {
-        look_around_locked(c, w);
+        look_around_locked(p, w);
         if (w->has_canceled && seconds() - w->canceled > CALL_SECONDS)
             break; /* nobody answers */
         if (c->first && c->first->chunk && !p->status)
@@ -594,12 +607,16 @@ ncg_status nci_client_run(nci_client *c, const nci_client_job *job,
     ncg_status st = submit_locked(c, job, sink, err);
     if (!st) {
         work_locked(&p, &w);
+        tell_reads(&p, &w, c->is_over ? &c->end.reads : &c->news.reads);
         st = outcome(&p, w.has_canceled, err);
     }
     if (stats)
         *stats = (nci_run_stats){.tasks = c->end.tasks,
                                  .peak = c->end.peak,
                                  .spilled = c->end.spilled,
+                                 .fetched = c->end.fetched,
+                                 .recomputed = c->end.recomputed,
+                                 .moved = c->end.moved,
                                  .seconds = seconds() - start,
                                  .failed = p.status ? p.failed
                                                     : c->end.failed};

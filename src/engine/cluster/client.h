@@ -8,6 +8,7 @@
  */
 #include "engine/executor.h"
 #include "graph/plan.h"
+#include "io/io.h"
 #include "io/write/encode.h"
 
 typedef struct nci_client nci_client;
@@ -35,6 +36,9 @@ typedef struct nci_client_job {
     /* How workers encode what they store, one an output; NULL: chunks come as
      * they are, and the sink encodes here. */
     const nci_encoding *forms;
+    /* Called now and then with what workers have read since the last time. */
+    void (*reads)(void *ctx, const nci_io_stats *more);
+    void *reads_ctx;
 } nci_client_job;
 
 /* nci_client_run: one run at a time. Waits for workers as long as it takes;

@@ -44,6 +44,7 @@
 #include "engine/net/net.h"
 #include "engine/sched/sched.h"
 #include "graph/pack.h"
+#include "io/io.h"
 #include "io/write/encode.h"
 
 enum { NCI_RECORD_SIZE = 40, NCI_HOST_SIZE = 256 };
@@ -118,6 +119,7 @@ typedef struct nci_put_message {
 typedef struct nci_progress_message {
     int64_t done, managed;
     int64_t workers;
+    nci_io_stats reads; /* of all workers, for this run */
     char waits_for[64]; /* "": work goes on */
 } nci_progress_message;
 
@@ -126,6 +128,7 @@ typedef struct nci_finished_message {
     ncg_error error; /* status OK: all outputs were put */
     int64_t tasks, peak, spilled, failed;
     int64_t fetched, recomputed, moved;
+    nci_io_stats reads;
 } nci_finished_message;
 
 /* nci_dialogue_send sends a packed message; takes what `pack` holds. */
@@ -145,6 +148,13 @@ ncg_status nci_roster_unpack(nci_unpack *in, nci_roster *out, ncg_error *err);
 void nci_plan_message_pack(nci_pack *pack, const nci_plan_message *what);
 ncg_status nci_plan_message_unpack(nci_unpack *in, nci_plan_message *out,
                                    ncg_error *err);
+/* READS: storage chunks and bytes; headers are not counted. */
+void nci_reads_pack(nci_pack *pack, const nci_io_stats *reads);
+ncg_status nci_reads_unpack(nci_unpack *in, nci_io_stats *out, ncg_error *err);
+void nci_reads_add(nci_io_stats *to, const nci_io_stats *more);
+/* nci_reads_since gives what came after `before`. */
+nci_io_stats nci_reads_since(const nci_io_stats *now,
+                             const nci_io_stats *before);
 void nci_put_pack(nci_pack *pack, const nci_put_message *what);
 ncg_status nci_put_unpack(nci_unpack *in, nci_put_message *out, ncg_error *err);
 void nci_progress_pack(nci_pack *pack, const nci_progress_message *what);

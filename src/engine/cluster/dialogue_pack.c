@@ -207,11 +207,60 @@ ncg_status nci_put_unpack(nci_unpack *in, nci_put_message *out, ncg_error *err)
     return ended(in, "a stored chunk", err);
 }
 
+void nci_reads_pack(nci_pack *pack, const nci_io_stats *r)
+{
+    nci_pack_i64(pack, r->chunks_direct);
+    nci_pack_i64(pack, r->chunks_library);
+    nci_pack_i64(pack, r->bytes_disk);
+    nci_pack_i64(pack, r->bytes_decoded);
+}
+
+/* Bounded so that sums of what many workers say stay numbers. */
+static void unpack_reads(nci_unpack *in, nci_io_stats *out)
+{
+    const int64_t most = INT64_C(1) << 56;
+    *out = (nci_io_stats){.chunks_direct = nci_unpack_i64(in, 0, most)};
+    out->chunks_library = nci_unpack_i64(in, 0, most);
+    out->bytes_disk = nci_unpack_i64(in, 0, most);
+    out->bytes_decoded = nci_unpack_i64(in, 0, most);
+}
+
+ncg_status nci_reads_unpack(nci_unpack *in, nci_io_stats *out, ncg_error *err)
+{
+    unpack_reads(in, out);
+    return ended(in, "what was read", err);
+}
+
+static int64_t sum(int64_t a, int64_t b)
+{
+    const int64_t most = INT64_C(1) << 56;
+    return a > most - b ? most : a + b;
+}
+
+void nci_reads_add(nci_io_stats *to, const nci_io_stats *more)
+{
+    to->chunks_direct = sum(to->chunks_direct, more->chunks_direct);
+    to->chunks_library = sum(to->chunks_library, more->chunks_library);
+    to->bytes_disk = sum(to->bytes_disk, more->bytes_disk);
+    to->bytes_decoded = sum(to->bytes_decoded, more->bytes_decoded);
+}
+
+nci_io_stats nci_reads_since(const nci_io_stats *now,
+                             const nci_io_stats *before)
+{
+    return (nci_io_stats){
+        .chunks_direct = now->chunks_direct - before->chunks_direct,
+        .chunks_library = now->chunks_library - before->chunks_library,
+        .bytes_disk = now->bytes_disk - before->bytes_disk,
+        .bytes_decoded = now->bytes_decoded - before->bytes_decoded};
+}
+
 void nci_progress_pack(nci_pack *pack, const nci_progress_message *p)
 {
     nci_pack_i64(pack, p->done);
     nci_pack_i64(pack, p->managed);
     nci_pack_i64(pack, p->workers);
+    nci_reads_pack(pack, &p->reads);
     pack_string(pack, p->waits_for);
 }
 
@@ -221,6 +270,7 @@ ncg_status nci_progress_unpack(nci_unpack *in, nci_progress_message *out,
     out->done = nci_unpack_i64(in, 0, INT64_MAX);
     out->managed = nci_unpack_i64(in, 0, INT64_MAX);
     out->workers = nci_unpack_i64(in, 0, INT64_MAX);
+    unpack_reads(in, &out->reads);
     unpack_string(in, out->waits_for, sizeof out->waits_for);
     return ended(in, "news of a run", err);
 }
@@ -254,6 +304,7 @@ void nci_finished_pack(nci_pack *pack, const nci_finished_message *f)
     nci_pack_i64(pack, f->fetched);
     nci_pack_i64(pack, f->recomputed);
     nci_pack_i64(pack, f->moved);
+    nci_reads_pack(pack, &f->reads);
 }
 
 ncg_status nci_finished_unpack(nci_unpack *in, nci_finished_message *out,
@@ -267,6 +318,7 @@ ncg_status nci_finished_unpack(nci_unpack *in, nci_finished_message *out,
     out->fetched = nci_unpack_i64(in, 0, INT64_MAX);
     out->recomputed = nci_unpack_i64(in, 0, INT64_MAX);
     out->moved = nci_unpack_i64(in, 0, INT64_MAX);
+    unpack_reads(in, &out->reads);
     return ended(in, "the end of a run", err);
 }
 

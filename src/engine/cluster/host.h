@@ -8,6 +8,7 @@
 #include "engine/kernel/registry.h"
 #include "engine/source.h"
 #include "graph/plan.h"
+#include "io/io.h"
 
 typedef struct nci_hosted {
     nci_plan *plan;
@@ -20,6 +21,8 @@ typedef struct nci_plan_host {
     ncg_status (*open)(void *ctx, const char *bytes, size_t nbytes,
                        nci_hosted *out, ncg_error *err);
     void (*close)(void *ctx, nci_hosted *hosted);
+    /* reads: what this process has read of files so far. */
+    void (*reads)(void *ctx, nci_io_stats *out);
     nci_kernel_table *kernels;
 } nci_plan_host;
 

@@ -167,6 +167,17 @@ static void failed_there(nci_scheduler *s, nci_conn_id conn,
         nci_run_failed(r, roll, task, &error);
 }
 
+static ncg_status have_read(nci_scheduler *s, const nci_message *message,
+                            nci_unpack *in, ncg_error *err)
+{
+    nci_plan_run *r = run_of(s, message->request);
+    nci_io_stats more;
+    NCI_TRY(nci_reads_unpack(in, &more, err));
+    if (r)
+        nci_reads_add(&r->reads, &more);
+    return NCG_OK;
+}
+
 /* ---- clients ------------------------------------------------------------- */
 
 static void client_is_gone(nci_scheduler *s, nci_conn_id conn)
@@ -226,10 +237,17 @@ static void describe(const nci_scheduler *s, nci_text *text)
         nci_text_add(text,
                      "%s\n  {\"number\": %u, \"state\": \"%s\", "
                      "\"tasks_done\": %lld, \"memory\": %lld, "
-                     "\"recomputed\": %lld}",
+                     "\"recomputed\": %lld, \"fetched\": %lld, "
+                     "\"spilled\": %lld, \"chunks_read\": %lld, "
+                     "\"bytes_read\": %lld, \"bytes_decoded\": %lld}",
                      r == s->runs ? "" : ",", r->id, states[r->state],
                      (long long)now.finished, (long long)now.managed,
-                     (long long)now.recomputed);
+                     (long long)now.recomputed, (long long)now.fetched,
+                     (long long)now.spilled,
+                     (long long)(r->reads.chunks_direct +
+                                 r->reads.chunks_library),
+                     (long long)r->reads.bytes_disk,
+                     (long long)r->reads.bytes_decoded);
     }
     nci_text_add(text, "]}\n");
 }
@@ -289,6 +307,8 @@ static ncg_status take_locked(nci_scheduler *s, nci_conn_id conn,
     case NCI_WIRE_FAILED:
         failed_there(s, conn, m);
         return NCG_OK;
+    case NCI_WIRE_READS:
+        return roll ? have_read(s, m, &in, err) : NCG_OK;
     case NCI_WIRE_LEAVING:
         if (roll)
             let_go(s, roll);

@@ -45,6 +45,7 @@ typedef struct nci_plan_run {
     nci_hosted hosted;
     nci_token space;
     nci_costs costs;
+    nci_io_stats reads; /* of all workers */
     nci_sched_choice choice;
     nci_sched *sched;
     nci_actions actions;

@@ -48,6 +48,7 @@ static void tell_client(const nci_plan_run *r)
     f.fetched = stats.fetched;
     f.recomputed = stats.recomputed;
     f.moved = stats.moved;
+    f.reads = r->reads;
     nci_finished_pack(&pack, &f);
     nci_dialogue_send(r->scheduler->net, r->client, NCI_WIRE_FINISHED,
                       r->request, &pack, NULL);
@@ -297,6 +298,7 @@ void nci_run_news(nci_plan_run *r)
     p.done = stats.finished;
     p.managed = stats.managed;
     p.workers = (int64_t)r->scheduler->nrolls;
+    p.reads = r->reads;
     snprintf(p.waits_for, sizeof p.waits_for, "%s", waits ? waits : "");
     nci_progress_pack(&pack, &p);
     nci_dialogue_send(r->scheduler->net, r->client, NCI_WIRE_PROGRESS,

@@ -68,6 +68,7 @@ struct nci_hand {
     ncg_error why; /* it was closed */
     nci_roster roster;
     nci_hand_run *runs;
+    nci_io_stats reads; /* that the scheduler knows of */
     uint32_t forgotten; /* runs up to here are over */
     int active;         /* jobs of all runs */
     int errands;        /* under way */

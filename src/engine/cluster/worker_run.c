@@ -413,6 +413,23 @@ bool nci_hand_apply_locked(nci_hand_run *r, nci_worker_action *mine)
     return has_mine;
 }
 
+/* Before the tasks that read it count as done, so that at the end of a run all
+ * is known. Where two runs read at once, one is told what both did. */
+static void tell_reads_locked(nci_hand_run *r)
+{
+    nci_hand *hand = r->hand;
+    nci_io_stats now;
+    nci_pack pack = {0};
+    hand->host->reads(hand->host->ctx, &now);
+    nci_io_stats more = nci_reads_since(&now, &hand->reads);
+    if (!more.chunks_direct && !more.chunks_library)
+        return;
+    hand->reads = now;
+    nci_reads_pack(&pack, &more);
+    nci_dialogue_send(hand->net, hand->conn, NCI_WIRE_READS, r->id, &pack,
+                      NULL);
+}
+
 void nci_hand_leave(nci_hand_run *r)
 {
     nci_hand *hand = r->hand;
@@ -421,6 +438,8 @@ void nci_hand_leave(nci_hand_run *r)
     size_t n = r->ntrash;
     r->trash = NULL;
     r->ntrash = r->trash_capacity = 0;
+    if (r->outbox.nbytes)
+        tell_reads_locked(r);
     if (r->is_broken ||
         nci_batch_send(&r->outbox, hand->net, hand->conn, NCI_WIRE_DONE,
                          r->id, &err) == NCG_ENOMEM)

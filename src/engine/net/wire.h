@@ -138,6 +138,7 @@ enum {
     X(DONE, 33, PEERS)    /* records: tasks that ended */                      \
     X(FAILED, 35, PEERS)  /* packed: a task's error */                         \
     X(LEAVING, 36, PEERS) /* packed: drain now, end time */                    \
+    X(READS, 37, PEERS)   /* packed: what it read of files since the last */   \
     /* the scheduler to a worker */                                            \
     X(WELCOME, 48, LISTENS) /* packed: number, epoch */                        \
     X(PLAN, 49, WORK)       /* packed: a plan; a client's as well */           \
