@@ -264,3 +264,15 @@ def test_a_cluster_grows():
             assert ncg.ones(5, chunks=2).sum().compute() == 5
             assert list(client.retire_workers()) == ["0"]
         wait_until(lambda: not small.workers)
+
+
+def test_a_cluster_closes_while_workers_start(monkeypatch):
+    """Those that have not joined yet hear of it, too: none is killed."""
+    cluster = ncg.LocalCluster(n_workers=1, threads_per_worker=1, timeout=WAIT)
+    cluster.scale(3)
+    monkeypatch.setattr(cluster, "_kill", lambda: pytest.fail("killed"))
+    cluster.close(timeout=2 * WAIT)
+    for process in cluster._processes:
+        assert process.returncode in (0, -signal.SIGTERM)
+        with pytest.raises(ProcessLookupError):  # nor is one left behind
+            os.killpg(process.pid, 0)

@@ -191,24 +191,28 @@ class LocalCluster:
         if os.path.exists(self.scheduler_file):
             err = ffi.new("ncg_error *")
             lib.ncg_cluster_stop(os.fsencode(self.scheduler_file), err)
-        for number in (None, signal.SIGTERM, signal.SIGKILL):
-            if self._ended(number, timeout):
-                break
+        # Who has not joined yet does not hear the scheduler's word: the end of
+        # its input tells each of them.
         for process in self._processes:
             process.stdin.close()
+        if not self._ended(timeout):
+            self._kill()
+            self._ended(timeout)
         shutil.rmtree(self._directory, ignore_errors=True)
 
-    def _ended(self, number: int | None, timeout: float) -> bool:
+    def _ended(self, timeout: float) -> bool:
         end = time.monotonic() + timeout
-        for process in self._processes:
-            if number is not None and process.poll() is None:
-                # A nanny and what it watches are a session of their own.
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, number)
         for process in self._processes:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(max(end - time.monotonic(), 0.01))
         return all(p.returncode is not None for p in self._processes)
+
+    def _kill(self) -> None:
+        for process in self._processes:
+            if process.poll() is None:
+                # A nanny and what it watches are a session of their own.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
 
     def __enter__(self) -> "LocalCluster":
         return self

@@ -126,11 +126,18 @@ ncg_status nci_start_alone(const nci_start_options *o, int *code,
     return *code ? NCG_OK : st; /* who ended so has said why */
 }
 
+/* A signal that comes while the worker starts must not end its nanny alone:
+ * it waits until somebody passes it on. */
 ncg_status nci_start_worker(const nci_handover *who, int restarts, int *code,
                             ncg_error *err)
 {
     nci_child child;
-    NCI_TRY(start_worker(&child, who, restarts, err));
-    *code = nci_nanny_watch(&child, 1);
-    return NCG_OK;
+    sigset_t signals, before;
+    nci_nanny_signals(&signals);
+    pthread_sigmask(SIG_BLOCK, &signals, &before);
+    ncg_status st = start_worker(&child, who, restarts, err);
+    if (!st)
+        *code = nci_nanny_watch(&child, 1);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return st;
 }
