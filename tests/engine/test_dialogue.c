@@ -154,6 +154,7 @@ static void ends_and_errors_come_back(void **state)
     CHECK_OK(nci_finished_unpack(&in, &g, &err));
     assert_string_equal(g.error.message, "a?b"); /* it goes to a terminal */
     assert_true(g.tasks == 5 && g.moved == 8 && g.failed == -1);
+    assert_true(g.reads.chunks_direct == 3 && g.reads.bytes_disk == 9);
     torture(&pack);
     nci_failure_pack(&pack, 3, &f.error);
     in = (nci_unpack){.data = pack.text.data, .size = pack.text.length};
@@ -167,6 +168,8 @@ static void ends_and_errors_come_back(void **state)
     torture(&pack);
     nci_progress_message news = {.done = 1, .waits_for = "workers"};
     nci_progress_pack(&pack, &news);
+    torture(&pack);
+    nci_reads_pack(&pack, &f.reads);
     torture(&pack);
 }
 
