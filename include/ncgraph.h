@@ -169,9 +169,15 @@ typedef struct ncg_wire_options {
     size_t struct_size;
     ncg_wire_compression compression; /* also of chunks that are spilled */
     ncg_wire_checksum checksum;
+    bool tls; /* TLS 1.3, with certificates that follow from the secret; clients
+                 and workers that join find this in the scheduler file */
+    /* PEM files, all three, instead of those: the authority that both sides
+     * must belong to, this process's certificate, its key */
+    const char *tls_ca_file, *tls_cert, *tls_key;
 } ncg_wire_options;
 #define NCG_WIRE_OPTIONS_INIT                                                  \
-    {sizeof(ncg_wire_options), NCG_WIRE_PLAIN, NCG_CHECKSUM_AUTO}
+    {sizeof(ncg_wire_options), NCG_WIRE_PLAIN, NCG_CHECKSUM_AUTO, false, NULL, \
+     NULL, NULL}
 
 typedef struct ncg_context_options {
     size_t struct_size;

@@ -49,6 +49,32 @@ static ncg_status check_wire(const ncg_wire_options *wire, ncg_error *err)
     return NCG_OK;
 }
 
+/* The caller's may be gone soon. */
+static ncg_status copy_wire(ncg_context *ctx, ncg_error *err)
+{
+    const ncg_wire_options *from = ctx->options.wire;
+    ncg_wire_options *to = &ctx->wire;
+    ctx->options.wire = NULL;
+    if (!from)
+        return NCG_OK;
+    *to = *from;
+    to->tls = from->tls || from->tls_ca_file || from->tls_cert || from->tls_key;
+    to->tls_ca_file = from->tls_ca_file ? nci_strdup(from->tls_ca_file) : NULL;
+    to->tls_cert = from->tls_cert ? nci_strdup(from->tls_cert) : NULL;
+    to->tls_key = from->tls_key ? nci_strdup(from->tls_key) : NULL;
+    bool has_all = !to->tls_ca_file == !from->tls_ca_file &&
+                   !to->tls_cert == !from->tls_cert &&
+                   !to->tls_key == !from->tls_key;
+    return has_all ? NCG_OK : nci_fail(err, NCG_ENOMEM, "out of memory");
+}
+
+static void free_wire(ncg_context *ctx)
+{
+    nci_free((char *)ctx->wire.tls_ca_file);
+    nci_free((char *)ctx->wire.tls_cert);
+    nci_free((char *)ctx->wire.tls_key);
+}
+
 ncg_status ncg_context_create(const ncg_context_options *options,
                               ncg_context **out, ncg_error *err)
 {
@@ -67,16 +93,15 @@ ncg_status ncg_context_create(const ncg_context_options *options,
     nci_handle_init(&ctx->handle, NCI_HANDLE_CONTEXT);
     atomic_init(&ctx->refs, 1);
     ctx->options = options ? *options : defaults;
-    if (ctx->options.wire)
-        ctx->wire = *ctx->options.wire;
-    ctx->options.wire = NULL; /* the caller's may be gone soon */
     if (!ctx->options.threads)
         ctx->options.threads = nci_machine_threads();
     if (!ctx->options.memory_limit)
         ctx->options.memory_limit = nci_machine_memory() / 10 * 6;
     pthread_mutex_init(&ctx->run, NULL);
     pthread_mutex_init(&ctx->lock, NULL);
-    ncg_status st = start_engine(ctx, err);
+    ncg_status st = copy_wire(ctx, err);
+    if (!st)
+        st = start_engine(ctx, err);
     if (st) {
         ncg_context_destroy(&ctx);
         return st;
@@ -101,6 +126,7 @@ void nci_context_release(ncg_context **slot)
     nci_queue_free(&ctx->queue);
     nci_source_table_free(&ctx->sources);
     nci_io_destroy(&ctx->io);
+    free_wire(ctx);
     pthread_mutex_destroy(&ctx->run);
     pthread_mutex_destroy(&ctx->lock);
     nci_handle_free(&ctx->handle);

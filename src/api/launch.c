@@ -16,6 +16,7 @@
 #include "engine/launch/machine.h"
 #include "engine/launch/scheduler_file.h"
 #include "engine/launch/start.h"
+#include "engine/net/tls.h"
 #include "engine/launch/walltime.h"
 
 enum { RESTARTS = 10, DEATH_TIMEOUT = 60 };
@@ -74,6 +75,32 @@ static ncg_context_options worker_context(const ncg_context_options *from,
     return o;
 }
 
+/* What the scheduler file says of TLS: the cluster has it or not, and whose
+ * certificates they are. */
+static ncg_status follow_tls(ncg_context *ctx, const char *print,
+                             const uint8_t *secret, const uint8_t *cluster,
+                             ncg_error *err)
+{
+    nci_keys keys;
+    nci_tls *tls = NULL;
+    if (!*print && ctx->wire.tls)
+        return nci_fail(err, NCG_EAUTH,
+                        "the cluster does not use TLS: start it with --tls, or "
+                        "leave it out here");
+    if (!*print)
+        return NCG_OK;
+    ctx->wire.tls = true;
+    NCI_TRY(nci_keys_derive(secret, cluster, &keys, err));
+    ncg_status st = nci_tls_create(&ctx->wire, &keys, &tls, err);
+    if (!st && strcmp(nci_tls_print(tls), print))
+        st = nci_fail(err, NCG_EAUTH,
+                      "the cluster's certificates are of another authority: "
+                      "give its files (--tls-ca-file, --tls-cert, --tls-key)");
+    nci_tls_free(&tls);
+    nci_keys_wipe(&keys);
+    return st;
+}
+
 static ncg_status work(const nci_handover *who,
                        const ncg_context_options *context,
                        const nci_work_options *options, ncg_error *err)
@@ -89,9 +116,13 @@ static ncg_status work(const nci_handover *who,
     how.note_ctx = &o;
     listen_to_signals();
     NCI_TRY(ncg_context_create(&o, &ctx, err));
-    how.wire = ctx->wire;
     nci_plan_host host = nci_link_host(ctx);
-    ncg_status st = nci_cluster_work(ctx->executor, &host, &how, err);
+    ncg_status st = NCG_OK;
+    if (who->is_filed)
+        st = follow_tls(ctx, who->tls, who->secret, who->cluster, err);
+    how.wire = ctx->wire;
+    if (!st)
+        st = nci_cluster_work(ctx->executor, &host, &how, err);
     ncg_context_destroy(&ctx);
     return st;
 }
@@ -183,8 +214,10 @@ ncg_status ncg_context_connect(const char *scheduler_file, double timeout,
     timeout = timeout > 0 ? timeout : 10;
     NCI_TRY(nci_scheduler_file_wait(scheduler_file, timeout, &file, err));
     NCI_TRY(ncg_context_create(options, &ctx, err));
-    ncg_status st = nci_link_join(ctx, file.addresses, file.secret,
-                                  file.cluster, timeout, err);
+    ncg_status st = follow_tls(ctx, file.tls, file.secret, file.cluster, err);
+    if (!st)
+        st = nci_link_join(ctx, file.addresses, file.secret, file.cluster,
+                           timeout, err);
     if (st) {
         nci_error_wrap(err, "%s", scheduler_file);
         ncg_context_destroy(&ctx);
@@ -238,6 +271,7 @@ static ncg_status publish(const char *path, const nci_handover *who,
     memcpy(file->secret, who->secret, sizeof file->secret);
     snprintf(file->addresses, sizeof file->addresses, "%s",
              nci_scheduler_addresses(scheduler));
+    snprintf(file->tls, sizeof file->tls, "%s", nci_scheduler_tls(scheduler));
     if (gethostname(file->host, sizeof file->host - 1))
         strcpy(file->host, "?");
     return path ? nci_scheduler_file_write(path, file, err) : NCG_OK;
@@ -356,6 +390,8 @@ static ncg_status start_one(const ncg_worker_options *o, double timeout,
     memcpy(who.secret, file.secret, sizeof who.secret);
     memcpy(who.cluster, file.cluster, sizeof who.cluster);
     memcpy(who.addresses, file.addresses, sizeof who.addresses);
+    memcpy(who.tls, file.tls, sizeof who.tls);
+    who.is_filed = true;
     who.epoch = file.epoch;
     who.end = end_of(o);
     NCI_TRY(nci_start_worker(&who, restarts_of(o->restarts), &code, err));

@@ -45,7 +45,7 @@ class Mpirun(clustertest.TestCase):
                 "--no-history")
         for options in (("--wire-compression", "lz4", "--mem", "16M"),
                         ("--wire-compression=zstd", "--wire-checksum=on"),
-                        ("--wire-checksum", "off")):
+                        ("--wire-checksum", "off"), ("--tls",)):
             with self.subTest(options):
                 r = mpirun(3, clitest.NCGRAPH, "in_*.nc", "::", "anom",
                            "by=month", "-O", "-q", "-o", "many.nc",

@@ -7,6 +7,7 @@
  * for 200 ms is suspect.
  */
 #include <pthread.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "engine/net/exchange.h"
@@ -116,7 +117,7 @@ static inline void node_wait(node *n, const int *count, int wanted)
 }
 
 /* node_init prepares options with the keys of a secret; change them, then
- * node_start. */
+ * node_start. NCG_TEST_TLS in the environment: all of it under TLS. */
 static inline void node_init(node *n, uint8_t secret0, uint8_t cluster0)
 {
     uint8_t secret[NCI_SECRET_SIZE], cluster[NCI_CLUSTER_ID_SIZE];
@@ -132,6 +133,7 @@ static inline void node_init(node *n, uint8_t secret0, uint8_t cluster0)
         .heartbeat_ms = 60,
         .suspect_ms = 300,
         .dead_ms = 900};
+    n->options.wire.tls = getenv("NCG_TEST_TLS") != NULL;
     assert_int_equal(nci_keys_derive(secret, cluster, &n->options.keys, NULL),
                      NCG_OK);
 }

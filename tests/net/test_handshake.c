@@ -109,6 +109,29 @@ static void both_sides_are_ready(void **state)
     }
 }
 
+/* Proofs are worth something on the channel that both sides are on only. */
+static void proofs_belong_to_one_channel(void **state)
+{
+    uint8_t one[NCI_BINDING_SIZE] = {1}, other[NCI_BINDING_SIZE] = {2};
+    nci_keys keys = keys_of(1, 2);
+    ncg_error err;
+    (void)state;
+    for (int changes = 0; changes < 3; changes++) {
+        pair p = {.flip = -1};
+        CHECK_OK(nci_handshake_listen(&p.listens, &keys, NCI_MAY_ALL, 1, &err));
+        CHECK_OK(nci_handshake_connect(&p.connects, &keys, NCI_PEER_WORKER,
+                                       NCI_PURPOSE_CONTROL, 0, "me", &p.wire,
+                                       &err));
+        nci_handshake_bind(&p.listens, one);
+        if (changes < 2)
+            nci_handshake_bind(&p.connects, changes ? other : one);
+        for (int turn = 0; !p.wrong && p.wire.nbytes; turn++)
+            p.wrong = step(&p, turn % 2 ? &p.connects : &p.listens);
+        assert_int_equal(p.wrong, changes ? NCG_EAUTH : NCG_OK);
+        assert_int_equal(p.listens.state == NCI_HANDSHAKE_READY, !changes);
+    }
+}
+
 static void nonces_are_never_the_same(void **state)
 {
     (void)state;
@@ -265,6 +288,7 @@ static void a_refusal_keeps_its_words(void **state)
 }
 
 NCG_TESTS(NCG_TEST(keys_are_those_of_hkdf), NCG_TEST(both_sides_are_ready),
+          NCG_TEST(proofs_belong_to_one_channel),
           NCG_TEST(nonces_are_never_the_same),
           NCG_TEST(wrong_secret_is_refused_by_who_connects),
           NCG_TEST(wrong_proof_is_refused_by_who_listens),

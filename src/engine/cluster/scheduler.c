@@ -486,6 +486,11 @@ const char *nci_scheduler_addresses(const nci_scheduler *s)
     return s->address;
 }
 
+const char *nci_scheduler_tls(const nci_scheduler *s)
+{
+    return nci_net_tls(s->net);
+}
+
 bool nci_scheduler_is_stopped(nci_scheduler *s)
 {
     pthread_mutex_lock(&s->lock);

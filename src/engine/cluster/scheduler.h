@@ -30,6 +30,8 @@ ncg_status nci_scheduler_create(const nci_scheduler_options *options,
 void nci_scheduler_destroy(nci_scheduler **scheduler);
 /* nci_scheduler_addresses: "host:port", borrowed. */
 const char *nci_scheduler_addresses(const nci_scheduler *scheduler);
+/* nci_scheduler_tls: of its certificates' authority (nci_net_tls), borrowed. */
+const char *nci_scheduler_tls(const nci_scheduler *scheduler);
 /* nci_scheduler_is_stopped tells whether a client asked for the end. */
 bool nci_scheduler_is_stopped(nci_scheduler *scheduler);
 

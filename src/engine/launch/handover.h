@@ -12,7 +12,8 @@
 enum {
     NCI_SECRET_BYTES = 32,
     NCI_CLUSTER_ID_BYTES = 16,
-    NCI_ADDRESSES_BYTES = 512
+    NCI_ADDRESSES_BYTES = 512,
+    NCI_PRINT_BYTES = 65 /* of a certificate, in hex */
 };
 
 typedef enum nci_child_kind {
@@ -31,13 +32,15 @@ typedef struct nci_handover {
     int32_t shares;           /* processes that share the machine */
     int32_t is_local;         /* every process is on this machine */
     int32_t attempt;          /* how many went before this child */
-    int32_t reserved;
+    int32_t is_filed;         /* all this stood in a scheduler file */
     uint64_t epoch;           /* of the scheduler */
     int64_t end;              /* when it must have ended: CLOCK_MONOTONIC, ns;
                                  0: open */
     uint8_t cluster[NCI_CLUSTER_ID_BYTES];
     uint8_t secret[NCI_SECRET_BYTES];
     char addresses[NCI_ADDRESSES_BYTES]; /* "host:port,host:port" */
+    char tls[NCI_PRINT_BYTES]; /* of the cluster's authority, empty: as the
+                                  options say */
 } nci_handover;
 
 /* nci_handover_init makes an empty one with a new secret and cluster id. */

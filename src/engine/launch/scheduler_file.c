@@ -136,6 +136,8 @@ static char *describe(const nci_scheduler_file *what, const char *key)
         "secret_file", key);
     if (root && *what->http)
         json_object_set_new(root, "http", json_string(what->http));
+    if (root && *what->tls)
+        json_object_set_new(root, "tls", json_string(what->tls));
     char *text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
     json_decref(root);
     return text;
@@ -231,6 +233,10 @@ static bool parse(const json_t *root, nci_scheduler_file *out,
     out->pid = json_integer_value(pid);
     if (!copy_text(root, "http", out->http, sizeof out->http))
         out->http[0] = '\0';
+    if (!json_object_get(root, "tls"))
+        out->tls[0] = '\0';
+    else if (!copy_text(root, "tls", out->tls, sizeof out->tls))
+        return false;
     return json_integer_value(epoch) > 0 &&
            copy_text(root, "cluster", cluster, sizeof cluster) &&
            from_hex(cluster, out->cluster, sizeof out->cluster) &&

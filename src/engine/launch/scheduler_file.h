@@ -10,7 +10,11 @@
  *     {"ncgraph": 1, "cluster": "32 hex digits", "epoch": 1,
  *      "host": "node1", "pid": 4711,
  *      "addresses": ["10.0.0.1:40123", "127.0.0.1:40123"],
- *      "secret_file": "/home/me/scheduler.json.key"}
+ *      "secret_file": "/home/me/scheduler.json.key",
+ *      "http": "http://127.0.0.1:8787/?token=...",
+ *      "tls": "SHA-256 of the certificate of the authority, in hex"}
+ *
+ * The last two only where there is such a thing.
  */
 #include "engine/launch/handover.h"
 
@@ -22,6 +26,8 @@ typedef struct nci_scheduler_file {
     char host[256];
     char addresses[NCI_ADDRESSES_BYTES]; /* comma-separated */
     char http[256];                      /* "http://...", or empty */
+    char tls[NCI_PRINT_BYTES]; /* of the certificates' authority; empty:
+                                  without TLS */
 } nci_scheduler_file;
 
 /* nci_scheduler_file_write writes both. EOUTPUT names the path. */

@@ -79,6 +79,8 @@ static void on_poll(uv_poll_t *handle, int status, int events)
     nci_conn_retain(conn);
     if (conn->state == NCI_CONN_CONNECTING) {
         nci_dial_connected(conn);
+    } else if (conn->state == NCI_CONN_SECURING) {
+        nci_conn_secure_step(conn);
     } else {
         if (events & UV_WRITABLE)
             nci_conn_flush(conn);
@@ -136,6 +138,7 @@ void nci_conn_detach(nci_conn *conn)
     int fd = conn->fd;
     conn->fd = -1;
     conn->open = false;
+    nci_secure_free(&conn->secure);
     pthread_mutex_unlock(&conn->lock);
     if (fd >= 0)
         close(fd);
@@ -149,7 +152,9 @@ void nci_conn_watch(nci_conn *conn)
         return;
     if (!conn->paused)
         events |= UV_READABLE;
-    if (conn->state == NCI_CONN_CONNECTING || !nci_conn_is_drained(conn))
+    nci_conn_look_again(conn);
+    if (conn->state == NCI_CONN_CONNECTING || conn->wants_write ||
+        !nci_conn_is_drained(conn))
         events |= UV_WRITABLE;
     if (events == conn->events)
         return;
@@ -192,8 +197,6 @@ void nci_conn_accept(nci_conn *conn, int fd, const nci_address *peer, int roles)
     conn->accepted = true;
     conn->address = *peer;
     nci_address_format(peer, conn->peer.address);
-    conn->state = NCI_CONN_SHAKING;
-    conn->in.limits = nci_handshake_limits();
     ncg_status st = nci_handshake_listen(&conn->shake, &net->options.keys,
                                          roles, net->options.epoch, &err);
     if (!st) {
@@ -205,7 +208,7 @@ void nci_conn_accept(nci_conn *conn, int fd, const nci_address *peer, int roles)
     if (st)
         nci_conn_fail(conn, &err, false);
     else
-        nci_conn_watch(conn);
+        nci_conn_begin(conn);
 }
 
 /* ---- moving to another loop ---------------------------------------------- */
@@ -307,8 +310,11 @@ void nci_conn_fail(nci_conn *conn, const ncg_error *why, bool tell)
     nci_conn_retain(conn);
     if (conn->state != NCI_CONN_CLOSING)
         conn->why = *why;
+    /* TLS that failed tells it by itself, if it can. */
     bool linger = tell && conn->state != NCI_CONN_CLOSING && conn->poll &&
-                  nci_conn_queue_error(conn, 0, why);
+                  (conn->state == NCI_CONN_SECURING ||
+                   nci_conn_queue_error(conn, 0, why));
+    conn->wants_write = false;
     if (is_connecting(conn)) {
         if (linger)
             nci_conn_try_send(conn);

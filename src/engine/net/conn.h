@@ -9,6 +9,7 @@
  *                    ^------------'------------'  the next address
  *     listens:                    SHAKING -> READY -> CLOSING
  *     and from everywhere -> CLOSED
+ *     with TLS: SECURING before SHAKING
  *
  * Threads: a connection belongs to its loop's thread; only nci_conn_queue and
  * the counts may be used from others. Frames leave from any thread: whoever
@@ -19,6 +20,7 @@
 #include "engine/net/loop.h"
 #include "engine/net/net.h"
 #include "engine/net/sock.h"
+#include "engine/net/tls.h"
 
 typedef struct nci_conn nci_conn;
 typedef struct nci_out nci_out;
@@ -57,7 +59,8 @@ typedef struct nci_move {
 typedef enum nci_conn_state {
     NCI_CONN_RESOLVING,  /* a name is looked up */
     NCI_CONN_CONNECTING, /* the socket is not connected yet */
-    NCI_CONN_SHAKING,    /* the handshake is under way */
+    NCI_CONN_SECURING,   /* the handshake of TLS is under way */
+    NCI_CONN_SHAKING,    /* that of wire.h is */
     NCI_CONN_READY,      /* messages pass */
     NCI_CONN_CLOSING,    /* what is queued leaves, then the peer closes */
     NCI_CONN_CLOSED
@@ -125,6 +128,9 @@ struct nci_conn {
     struct nci_poll *poll;
     int events;  /* that the loop waits for */
     bool paused; /* reads nothing */
+    bool wants_write; /* SECURING goes on when the socket can be written */
+    bool is_again;    /* `again` is posted */
+    nci_loop_job again;
     nci_handshake shake;
     nci_peer peer;
     nci_address address;   /* of the peer */
@@ -141,6 +147,7 @@ struct nci_conn {
     int fd;               /* -1: closed; changed by the loop's thread only */
     nci_out *first, **last;
     int64_t queued;  /* bytes of memory that wait */
+    nci_secure *secure; /* NULL: without TLS */
     bool open;       /* frames may be queued */
     bool broken;     /* a send failed; the loop will find out */
     bool wants_loop; /* the rest leaves from there */
@@ -186,7 +193,18 @@ ncg_status nci_conn_dial(nci_conn *conn, const char *addresses,
 /* nci_dial_next tries the next address; false: there is none. */
 bool nci_dial_next(nci_conn *conn, const ncg_error *why);
 void nci_dial_connected(nci_conn *conn);
+/* nci_dial_greet sends HELLO. */
+void nci_dial_greet(nci_conn *conn);
 void nci_dial_free(nci_conn *conn);
+
+/* conn_secure.c */
+/* nci_conn_begin: the socket is connected; TLS comes first, where there is. */
+void nci_conn_begin(nci_conn *conn);
+void nci_conn_secure_step(nci_conn *conn);
+ssize_t nci_conn_secure_read(nci_conn *conn, const struct iovec *pieces, int n);
+/* nci_conn_look_again reads on soon where bytes wait that no socket tells. */
+void nci_conn_look_again(nci_conn *conn);
+void nci_conn_drop_secure(nci_conn *conn);
 
 /* conn_in.c */
 /* nci_conn_read takes what has come; EOF and errors close the connection. */

@@ -40,9 +40,21 @@ static ncg_status check_sender(const nci_conn *conn, const nci_frame *frame,
                     roles[conn->peer.role - 1]);
 }
 
+/* A greeting of TLS to a net that has none. */
+static ncg_status check_plain(const uint8_t *bytes, ncg_error *err)
+{
+    if (bytes[0] != 0x16 || bytes[1] != 3)
+        return NCG_OK;
+    return nci_fail(err, NCG_EAUTH,
+                    "who connects uses TLS, this cluster does not: start both "
+                    "with --tls, or neither");
+}
+
 static ncg_status take_frame(nci_conn *conn, ncg_error *err)
 {
     nci_in *in = &conn->in;
+    if (conn->accepted && conn->state == NCI_CONN_SHAKING)
+        NCI_TRY(check_plain(in->buffer + in->at, err));
     NCI_TRY(
         nci_frame_decode(in->buffer + in->at, &in->limits, &in->frame, err));
     NCI_TRY(check_sender(conn, &in->frame, err));
@@ -303,7 +315,8 @@ static void on_eof(nci_conn *conn)
 static void on_error(nci_conn *conn, int sys)
 {
     ncg_error why;
-    nci_fail_sys(&why, NCG_ENET, sys, "the connection broke: %s",
+    if (!conn->secure || !nci_secure_why(conn->secure, &why))
+        nci_fail_sys(&why, NCG_ENET, sys, "the connection broke: %s",
                  strerror(sys));
     nci_conn_fail(conn, &why, false);
 }
@@ -325,6 +338,8 @@ static ssize_t receive(nci_conn *conn, size_t *asked)
     int n = room(&conn->in, pieces);
     struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)n};
     *asked = pieces[0].iov_len + (n > 1 ? pieces[1].iov_len : 0);
+    if (conn->secure)
+        return nci_conn_secure_read(conn, pieces, n);
     return recvmsg(conn->fd, &message, MSG_DONTWAIT);
 }
 

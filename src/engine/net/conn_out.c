@@ -17,7 +17,8 @@
 enum {
     PIECES = 32,        /* of one call */
     TURN = 8 << 20,     /* bytes of one connection before others have theirs */
-    FILE_STEP = 4 << 20 /* of one sendfile */
+    FILE_STEP = 4 << 20, /* of one sendfile */
+    SECRET_STEP = 32 << 10 /* of a file, encrypted */
 };
 
 nci_out *nci_out_create(const nci_frame *frame, const void *head)
@@ -92,8 +93,19 @@ static ssize_t send_from_memory(nci_conn *conn)
     for (nci_out *out = conn->first; out && n < PIECES - 2; out = out->next)
         if (!add_pieces(out, trailer, pieces, &n))
             break;
+    if (conn->secure)
+        return nci_secure_write(conn->secure, pieces, n);
     struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)n};
     return sendmsg(conn->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static ssize_t encrypt_from_file(nci_conn *conn, off_t at, uint64_t left)
+{
+    uint8_t bytes[SECRET_STEP];
+    ssize_t n = pread(conn->first->file, bytes,
+                      left < sizeof bytes ? (size_t)left : sizeof bytes, at);
+    struct iovec piece = {bytes, n > 0 ? (size_t)n : 0};
+    return n > 0 ? nci_secure_write(conn->secure, &piece, 1) : n;
 }
 
 static ssize_t send_from_file(nci_conn *conn)
@@ -101,6 +113,12 @@ static ssize_t send_from_file(nci_conn *conn)
     const nci_out *out = conn->first;
     uint64_t done = out->sent - out->nhead, left = out->npayload - done;
     off_t at = (off_t)(out->offset + (int64_t)done);
+    if (conn->secure) {
+        ssize_t some = encrypt_from_file(conn, at, left);
+        if (some == 0)
+            errno = EIO;
+        return some ? some : -1;
+    }
     ssize_t n = sendfile(conn->fd, out->file, &at,
                          left < FILE_STEP ? (size_t)left : FILE_STEP);
     if (n == 0)
@@ -174,6 +192,10 @@ static bool make_piece_locked(nci_conn *conn, nci_out ***gone)
 static bool send_locked(nci_conn *conn, nci_out ***gone)
 {
     int64_t total = 0;
+    if (conn->secure && !nci_secure_flush(conn->secure)) {
+        conn->broken = true;
+        return false;
+    }
     while (conn->first && total < TURN) {
         if (!make_piece_locked(conn, gone))
             continue;
@@ -216,10 +238,15 @@ void nci_conn_drop_out(nci_conn *conn)
     free_all(all);
 }
 
+static bool is_drained_locked(const nci_conn *conn)
+{
+    return !conn->first && !(conn->secure && nci_secure_unsent(conn->secure));
+}
+
 bool nci_conn_is_drained(nci_conn *conn)
 {
     pthread_mutex_lock(&conn->lock);
-    bool drained = !conn->first;
+    bool drained = is_drained_locked(conn);
     pthread_mutex_unlock(&conn->lock);
     return drained;
 }
@@ -228,7 +255,8 @@ static void break_down(nci_conn *conn)
 {
     ncg_error why;
     int sys = conn->fd >= 0 ? nci_sock_error(conn->fd) : EPIPE;
-    nci_fail_sys(&why, NCG_ENET, sys, "the connection broke: %s",
+    if (!conn->secure || !nci_secure_why(conn->secure, &why))
+        nci_fail_sys(&why, NCG_ENET, sys, "the connection broke: %s",
                  strerror(sys ? sys : EPIPE));
     nci_conn_fail(conn, &why, false);
 }
@@ -252,7 +280,7 @@ bool nci_conn_flush(nci_conn *conn)
         return false;
     pthread_mutex_lock(&conn->lock);
     fine = !conn->broken && send_locked(conn, &end);
-    bool drained = !conn->first;
+    bool drained = is_drained_locked(conn);
     pthread_mutex_unlock(&conn->lock);
     free_all(gone);
     if (!fine) {
@@ -326,7 +354,7 @@ static void send_now_locked(nci_conn *conn, nci_out ***gone, bool *orphan)
     bool alone = !conn->first->next;
     if (alone && !conn->wants_loop)
         send_locked(conn, gone);
-    if (conn->first || conn->broken)
+    if (!is_drained_locked(conn) || conn->broken)
         *orphan = !ask_loop_locked(conn);
 }
 

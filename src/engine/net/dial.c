@@ -70,9 +70,7 @@ static void give_up(nci_conn *conn)
 void nci_dial_connected(nci_conn *conn)
 {
     ncg_error err;
-    nci_packet packet;
     nci_address own;
-    nci_dial *dial = conn->dial;
     int sys = nci_sock_error(conn->fd);
     if (sys) {
         nci_fail_sys(&err, NCG_ENET, sys, "%s%s", strerror(sys),
@@ -82,12 +80,23 @@ void nci_dial_connected(nci_conn *conn)
     }
     nci_sock_name(conn->fd, &own);
     conn->peer.same_host = nci_address_same_host(&own, &conn->address);
-    conn->state = NCI_CONN_SHAKING;
-    conn->in.limits = nci_handshake_limits();
+    nci_conn_begin(conn);
+}
+
+void nci_dial_greet(nci_conn *conn)
+{
+    ncg_error err;
+    nci_packet packet;
+    uint8_t binding[NCI_BINDING_SIZE];
+    const nci_dial *dial = conn->dial;
     const nci_net *net = conn->home->net;
+    bool is_bound = conn->shake.is_bound;
+    memcpy(binding, conn->shake.binding, sizeof binding);
     ncg_status st = nci_handshake_connect(
         &conn->shake, &net->options.keys, dial->role, dial->purpose,
         dial->epoch, net->name, &packet, &err);
+    if (!st && is_bound)
+        nci_handshake_bind(&conn->shake, binding);
     if (!st &&
         !nci_conn_queue_frame(conn, NCI_WIRE_HELLO, 0,
                               packet.bytes + NCI_FRAME_SIZE, NCI_HELLO_SIZE))
@@ -122,6 +131,7 @@ static bool begin(nci_conn *conn, const struct addrinfo *to)
         return false;
     }
     conn->state = NCI_CONN_CONNECTING;
+    conn->shake.is_bound = false;
     conn->age = 0;
     conn->in.base = conn->in.at = conn->in.end = 0;
     conn->in.phase = NCI_IN_FRAME;

@@ -59,6 +59,13 @@ ncg_status nci_handshake_listen(nci_handshake *h, const nci_keys *keys,
     return nci_random(h->nonce, sizeof h->nonce, err);
 }
 
+void nci_handshake_bind(nci_handshake *h,
+                        const uint8_t binding[NCI_BINDING_SIZE])
+{
+    memcpy(h->binding, binding, NCI_BINDING_SIZE);
+    h->is_bound = true;
+}
+
 /* The proof of either side. CHALLENGE's own proof is not part of what it
  * covers. */
 static ncg_status prove(const nci_handshake *h, bool listens,
@@ -68,8 +75,10 @@ static ncg_status prove(const nci_handshake *h, bool listens,
     const nci_bytes pieces[] = {
         {listens ? "listens" : "connects", listens ? 7u : 8u},
         {h->hello, NCI_HELLO_SIZE},
-        {h->challenge, nchallenge}};
-    return nci_mac(h->keys->role[h->peer.role - 1], pieces, 3, out, err);
+        {h->challenge, nchallenge},
+        {h->binding, NCI_BINDING_SIZE}};
+    return nci_mac(h->keys->role[h->peer.role - 1], pieces,
+                   h->is_bound ? 4 : 3, out, err);
 }
 
 static ncg_status check_cluster(const uint8_t *mine, const uint8_t *theirs,

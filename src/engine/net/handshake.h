@@ -12,10 +12,11 @@
  *
  * Each side's proof covers both nonces and all fields sent so far, and begins
  * with a word that tells the sides apart, so no proof can be used again, turned
- * around or moved to another role or version. Whoever listens proves first:
+ * around or moved to another role or version; under TLS nor to another
+ * connection. Whoever listens proves first:
  * nothing is learnt from it without guessing a key of 256 random bits.
  */
-#include "engine/net/keys.h"
+#include "engine/net/tls.h"
 
 typedef enum nci_handshake_state {
     NCI_HANDSHAKE_WAIT_HELLO,     /* listens: nothing came yet */
@@ -35,6 +36,8 @@ typedef struct nci_handshake {
     uint8_t nonce[NCI_NONCE_SIZE];
     nci_hello peer; /* of who connected; both sides have it */
     uint8_t hello[NCI_HELLO_SIZE], challenge[NCI_CHALLENGE_SIZE];
+    uint8_t binding[NCI_BINDING_SIZE]; /* to what carries the frames */
+    bool is_bound;
 } nci_handshake;
 
 /* One frame to send. */
@@ -52,6 +55,10 @@ ncg_status nci_handshake_connect(nci_handshake *h, const nci_keys *keys,
 /* nci_handshake_listen waits for HELLO; `roles` are NCI_MAY_ bits. */
 ncg_status nci_handshake_listen(nci_handshake *h, const nci_keys *keys,
                                 int roles, uint64_t epoch, ncg_error *err);
+/* nci_handshake_bind makes the proofs those of one channel: 32 bytes that only
+ * its two ends have. After connect or listen, before the first step. */
+void nci_handshake_bind(nci_handshake *h,
+                        const uint8_t binding[NCI_BINDING_SIZE]);
 /* nci_handshake_step takes a checked frame; *out (nbytes 0: nothing) is to be
  * sent. On failure the peer is told by ERROR, unless *refused: it was the peer
  * that said so. */

@@ -12,6 +12,8 @@
 static const char *const INFO[NCI_NROLES] = {
     "ncgraph 1 worker", "ncgraph 1 client", "ncgraph 1 dashboard"};
 
+static const char TLS_INFO[] = "ncgraph 1 tls authority";
+
 static char digest[] = "SHA256"; /* OpenSSL does not write to it */
 
 static ncg_status fail_crypto(const char *what, ncg_error *err)
@@ -53,6 +55,11 @@ ncg_status nci_keys_derive(const uint8_t secret[NCI_SECRET_SIZE],
         EVP_KDF_CTX_reset(ctx);
         keys.has[r] = good =
             derive(ctx, secret, cluster, INFO[r], keys.role[r]);
+    }
+    if (good) {
+        EVP_KDF_CTX_reset(ctx);
+        keys.has_tls = good =
+            derive(ctx, secret, cluster, TLS_INFO, keys.tls);
     }
     EVP_KDF_CTX_free(ctx);
     EVP_KDF_free(kdf);

@@ -14,6 +14,8 @@ typedef struct nci_keys {
     uint8_t cluster[NCI_CLUSTER_ID_SIZE];
     uint8_t role[NCI_NROLES][NCI_KEY_SIZE]; /* [role - 1] */
     bool has[NCI_NROLES];
+    uint8_t tls[NCI_KEY_SIZE]; /* of the cluster's authority; tls.h */
+    bool has_tls;
 } nci_keys;
 
 /* nci_random fills with bytes that nobody can guess. */

@@ -81,6 +81,9 @@ static void raise_limit(void)
 
 static ncg_status start(nci_net *net, ncg_error *err)
 {
+    const nci_net_options *o = &net->options;
+    if (o->wire.tls)
+        NCI_TRY(nci_tls_create(&o->wire, &o->keys, &net->tls, err));
     NCI_TRY(nci_fetches_create(net, err));
     NCI_TRY(nci_servings_create(net, err));
     NCI_TRY(nci_conns_start(&net->control, net, "ncg-control", err));
@@ -104,6 +107,11 @@ ncg_status nci_net_create(const nci_net_options *options, nci_net **out,
     else
         *out = net;
     return st;
+}
+
+const char *nci_net_tls(const nci_net *net)
+{
+    return net->tls ? nci_tls_print(net->tls) : "";
 }
 
 /* What is queued has a second to leave: a loop's connections close in turn, and
@@ -202,6 +210,7 @@ void nci_net_destroy(nci_net **slot)
     nci_servings_free(net);
     pthread_mutex_destroy(&net->table.lock);
     nci_free(net->table.slots);
+    nci_tls_free(&net->tls);
     nci_keys_wipe(&net->options.keys);
     nci_free(net);
 }

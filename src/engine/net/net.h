@@ -104,6 +104,10 @@ ncg_status nci_net_create(const nci_net_options *options, nci_net **out,
  * unfinished fetches end with ECANCELED before that. */
 void nci_net_destroy(nci_net **net);
 
+/* nci_net_tls: the SHA-256 of the authority's certificate, in hex; "" without
+ * TLS. Borrowed. */
+const char *nci_net_tls(const nci_net *net);
+
 /* nci_net_listen accepts connections of `roles` (NCI_MAY_ bits) at `host` (a
  * name or number, NULL: all interfaces) and `port` (0: any). `addresses`
  * receives "host:port,host:port" as others reach it, best first; of the

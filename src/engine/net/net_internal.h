@@ -44,6 +44,7 @@ struct nci_net {
     nci_net_options options; /* name and defaults filled in */
     char name[NCI_NAME_SIZE + 1];
     int tick_ms;
+    nci_tls *tls; /* NULL: without */
     nci_conns control, receive, serve;
     nci_listener *listeners; /* the control thread's */
     nci_table table;

@@ -294,7 +294,8 @@ static bool wants_crc(const serving *a)
 {
     ncg_wire_checksum how = a->net->options.wire.checksum;
     return how == NCG_CHECKSUM_ON ||
-           (how == NCG_CHECKSUM_AUTO && !a->conn->peer.same_host);
+           (how == NCG_CHECKSUM_AUTO && !a->conn->peer.same_host &&
+            !a->net->tls);
 }
 
 static void make_chunk(serving *a, nci_out *out, uint64_t nraw, size_t npayload,

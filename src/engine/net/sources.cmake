@@ -4,6 +4,7 @@ list(APPEND engine_net_sources
   net/conn.c
   net/conn_in.c
   net/conn_out.c
+  net/conn_secure.c
   net/conns.c
   net/crc32c.c
   net/dial.c
@@ -15,7 +16,9 @@ list(APPEND engine_net_sources
   net/loop.c
   net/net.c
   net/part.c
+  net/secure.c
   net/serve.c
   net/sock.c
   net/timer.c
+  net/tls.c
   net/wire.c)

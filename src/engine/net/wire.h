@@ -51,6 +51,10 @@
  *      0   32 HMAC-SHA256 with the role's key over "connects", HELLO's head,
  *             CHALLENGE's head
  *
+ * Under TLS 1.3 (RFC 8446; both sides show certificates of one authority) all
+ * of this is inside of it, and the HMACs cover 32 more bytes: its exporter
+ * (RFC 8446, 7.5) with the label "EXPORTER-ncgraph-binding", no context.
+ *
  * READY, of who listens: messages may follow. No head.
  *
  * ERROR, instead of any of these, then the connection closes; or the answer to
