@@ -34,6 +34,30 @@ class Standing(clustertest.TestCase):
         self.assertFalse({"s.json", "s.json.key"} & set(self.listing()))
         self.assertNotIn(secret, self.log())
 
+    def test_tls_is_followed(self):
+        """Said to the cluster only: others see it in the scheduler file."""
+        self.inputs(files=2)
+        self.ok("in_*.nc", *STEPS, "-q", "-o", "one.nc", "--no-history")
+        cluster = self.cluster("--exclusive", "--tls")
+        self.worker("one")
+        self.worker("two", "--tls")
+        self.ok("in_*.nc", *STEPS, "-o", "many.nc", *HOW)
+        self.same("one.nc", "many.nc")
+        with open(self.path("s.json")) as f:
+            known = json.load(f)
+        self.assertRegex(known["tls"], "^[0-9a-f]{64}$")
+        other = dict(known, tls="00" * 32)
+        without = {k: v for k, v in known.items() if k != "tls"}
+        for name, what, options, says in (
+                ("other.json", other, (), "another authority"),
+                ("without.json", without, (), "this cluster uses TLS"),
+                ("without.json", without, ("--tls",), "does not use TLS")):
+            with open(self.path(name), "w") as f:
+                json.dump(what, f)
+            self.fails(8, "in_0.nc", *STEPS, "-o", "x.nc", "--scheduler-file",
+                       name, *options, says=says)
+        self.stop(cluster)
+
     def test_status_and_retire(self):
         cluster = self.cluster("--exclusive")
         workers = [self.worker(name) for name in ("one", "two")]
