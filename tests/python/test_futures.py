@@ -81,6 +81,47 @@ def test_map_and_gather(client):
         ["p", "q"]
 
 
+def quick(client, func):
+    """Have the client know that a function is quick; give its mark."""
+    from ncgraph import _calls
+    mark = _calls.head_of(func)[:16]
+    client._dispatcher._groups._quick[mark] = True
+    return mark
+
+
+def test_quick_calls_go_together(client, tmp_path):
+    def once(n):
+        with open(tmp_path / str(n), "x"):  # a second call would fail
+            pass
+        if n == 50:
+            raise KeyError("fifty")
+        return n
+
+    quick(client, once)
+    made = client.map(once, range(500))
+    for n, future in enumerate(made):
+        if n == 50:
+            with pytest.raises(KeyError, match="fifty") as info:
+                future.result(WAIT)
+            assert "in once" in str(info.value.__cause__)
+        else:
+            assert future.result(WAIT) == n
+
+
+@pytest.mark.parametrize("seconds, size", [(0.03, 1), (0, 300_000)])
+def test_calls_that_are_not_quick_go_alone(client, tmp_path, seconds, size):
+    def slow(n):
+        with open(tmp_path / str(n), "x"):
+            pass
+        time.sleep(seconds)
+        return bytes([n]) * size
+
+    mark = quick(client, slow)
+    values = client.gather(client.map(slow, range(100)))
+    assert values == [bytes([n]) * size for n in range(100)]
+    assert client._dispatcher._groups._quick[mark] is False
+
+
 def test_scatter(client):
     values = np.arange(1000.0)
     future = client.scatter(values)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 import threading
+import time
 import traceback
 import uuid
 from typing import Any, Callable, Sequence
@@ -19,6 +20,9 @@ from ._ops import keep
 from ._recipes import dumps
 
 CALL = b"org.ncgraph.python.call/1"
+
+_GROUP_SECONDS = 0.02  # what calls of a group may take before others get some
+_GROUP_BYTES = 1 << 20  # and what their values may
 
 _local = threading.local()
 _tokens: dict[int, tuple[Any, bytes]] = {}  # of functions sent before
@@ -80,11 +84,17 @@ def pack_arguments(args: tuple, kwargs: dict[str, Any]) -> bytes:
                         f"workers: {exc}") from exc
 
 
-def pack(head: bytes, key: str, arguments: bytes, retries: int = 0,
-         values: Sequence[bytes] = ()) -> bytes:
-    """A call as bytes; values are those of inputs that are known already."""
-    return pickle.dumps((head, key, arguments, retries, list(values)),
-                        protocol=5)
+def pack(row: tuple) -> bytes:
+    """A call as bytes: (head, key, arguments, retries, values); values are
+    those of inputs that are known already."""
+    return pickle.dumps(row, protocol=5)
+
+
+def pack_group(rows: Sequence[tuple]) -> bytes:
+    """Several calls without further inputs as one; their values are a list,
+    a shorter one where they take long or much room."""
+    return pack((head_of(call_each), "group", pickle.dumps(((rows,), {}), 5),
+                 0, ()))
 
 
 # ---- what the worker does --------------------------------------------------------------
@@ -135,9 +145,9 @@ def _input(number: int) -> Any:
     return values[number]
 
 
-def call_packed(argument: bytes, inputs: Sequence[Any]) -> Any:
+def call_row(row: tuple, inputs: Sequence[Any] = ()) -> Any:
     """Call what a client packed; inputs are pickled values."""
-    head, _, data, retries, values = pickle.loads(argument)
+    head, _, data, retries, values = row
     before = getattr(_local, "inputs", ()), getattr(_local, "values", None)
     _local.inputs, _local.values = [*values, *inputs], {}
     try:
@@ -153,12 +163,23 @@ def call_packed(argument: bytes, inputs: Sequence[Any]) -> Any:
     return func(*args, **kwargs)
 
 
-def _called(argument: bytes, inputs: Sequence[Any]) -> bytes:
+def _called(row: tuple, inputs: Sequence[Any] = ()) -> bytes:
     try:
-        with _lib.inner_engine():
-            return dumps(call_packed(argument, inputs))
+        return dumps(call_row(row, inputs))
     except BaseException as exc:
         return dumps(Failed(exc))
+
+
+def call_each(rows: Sequence[tuple]) -> list[bytes]:
+    """Call one after the other, as long as that is quick."""
+    end, room = time.monotonic() + _GROUP_SECONDS, _GROUP_BYTES
+    made: list[bytes] = []
+    for row in rows:
+        made.append(_called(row))
+        room -= len(made[-1])
+        if room < 0 or time.monotonic() > end:
+            break
+    return made
 
 
 @ffi.def_extern(error=lib.NCG_EKERNEL)
@@ -167,7 +188,8 @@ def ncgpy_call(call: Any, err: Any) -> int:
         argument = ffi.buffer(call.params, call.nparams)[:]
         inputs = [ffi.buffer(call.inputs[i].data, call.inputs[i].nbytes)[:]
                   for i in range(call.ninputs)]
-        value = ffi.from_buffer(_called(argument, inputs))
+        with _lib.inner_engine():
+            value = ffi.from_buffer(_called(pickle.loads(argument), inputs))
         out = call.output
         out.data, out.nbytes = ffi.cast("void *", value), len(value)
         out.release, out.payload = lib.ncgpy_release_data, keep(value)

@@ -9,14 +9,16 @@ from typing import Any, Callable, Iterable, Sequence
 
 from . import _calls
 from ._portable import name_of
-from .futures import (Call, CallFuture, Future, ThreadFuture, as_completed,
-                      futures_in)
+from .futures import Call, CallFuture, Future, ThreadFuture, futures_in
+
+_FIRST, _NEXT = 64, 1000  # calls of a map that are sent together
 
 
 class Calls:
     """Methods of :class:`ncgraph.Client` that give futures."""
 
     _context: Any
+    _dispatcher: Any
     _known: "weakref.WeakValueDictionary[str, Future]"
 
     # ---- calls --------------------------------------------------------------------
@@ -46,18 +48,32 @@ class Calls:
         -------
         Future
         """
+        made: dict[str, CallFuture] = {}
+        future = self._future(made, func, args, kwargs, key, retries, pure)
+        self._send(made)
+        return future
+
+    def _future(self, made: dict[str, CallFuture], func: Callable,
+                args: Any, kwargs: dict[str, Any], key: str | None,
+                retries: int | None, pure: bool) -> Future:
+        """Give the future of a call; a new one is put into ``made``."""
         head = _calls.head_of(func)
         with _calls.collecting() as found:
             data = _calls.pack_arguments(args, kwargs)
         if key is None:
             key = self._key(func, head, data, found.inputs, pure)
-        known = self._known.get(key)
+        known = made.get(key) or self._known.get(key)
         if known is not None and known.status not in ("cancelled", "error"):
             return known
-        made = CallFuture(self, key, Call(head, data, found.inputs,
-                                          retries or 0))
-        self._known[key] = made
-        return made
+        made[key] = CallFuture(self, key, Call(head, data, found.inputs,
+                                               retries or 0))
+        return made[key]
+
+    def _send(self, made: dict[str, CallFuture]) -> None:
+        if made:
+            self._dispatcher.add(*made.values())
+            self._known.update(made)
+            made.clear()
 
     @staticmethod
     def _key(func: Callable, head: bytes, data: bytes,
@@ -100,8 +116,17 @@ class Calls:
             mark = uuid.uuid4().hex
             names = [None if pure and key is None else f"{start}-{mark}-{i}"
                      for i in range(len(rows))]
-        return [self.submit(func, *row, retries=retries, pure=pure, key=name,
-                            **kwargs) for row, name in zip(rows, names)]
+        futures: list[Future] = []
+        made: dict[str, CallFuture] = {}
+        many = _FIRST
+        for row, name in zip(rows, names):
+            futures.append(self._future(made, func, row, kwargs, name,
+                                        retries, pure))
+            if len(made) >= many:
+                self._send(made)
+                many = _NEXT
+        self._send(made)
+        return futures
 
     # ---- values ---------------------------------------------------------------------
 
@@ -119,7 +144,7 @@ class Calls:
             raise ValueError("errors= is 'raise' or 'skip'")
         found = list(dict.fromkeys(futures_in(futures)))
         values: dict[Future, Any] = {}
-        for future in as_completed(found):
+        for future in found:
             try:
                 values[future] = future.result()
             except Exception:
@@ -204,7 +229,7 @@ class Calls:
             if not isinstance(one, CallFuture):
                 raise one.exception()
             inputs = [f._data for f in one._call.inputs]
-            _calls.call_packed(one._call.pack(one.key, inputs), ())
+            _calls.call_row(one._call.row(one.key, inputs))
 
 
 def _same(value: Any) -> Any:

@@ -13,8 +13,9 @@ from typing import Any, Iterator
 from . import _lib
 from ._client_calls import Calls
 from ._cluster_text import client_html, client_text, limit_of
+from ._dispatch import Dispatcher
 from ._lib import ffi, lib
-from .futures import Dispatcher, Future
+from .futures import Future
 from .local_cluster import LocalCluster, status_of
 
 _clients: list["Client"] = []

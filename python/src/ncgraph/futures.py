@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import concurrent.futures
+import os
 import threading
 import time
 import traceback
@@ -13,6 +14,18 @@ from . import _calls, _lib
 from ._lib import CancelledError
 
 _TICK = 0.2  # seconds after which waiting looks for Ctrl-C
+
+# Told when futures end; one for all: many end at once, and whoever waits may
+# wait for those of several clients.
+_ended = threading.Condition()
+
+
+def _forked() -> None:
+    global _ended
+    _ended = threading.Condition()  # another thread may have held the old one
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 class Future:
@@ -136,24 +149,27 @@ class CallFuture(Future):
     def __init__(self, client: Any, key: str, call: "Call"):
         super().__init__(client, key)
         self._call = call
-        self.retry()
+        self._reset()
+
+    def _reset(self) -> None:
+        self._is_cancelled = self._is_set = False
+        self._data: bytes | None = None
+        self._error: BaseException | None = None
 
     def retry(self) -> None:
         """Ask for the call again."""
-        self._is_cancelled = False
-        self._done = threading.Event()
-        self._data: bytes | None = None
-        self._error: BaseException | None = None
+        self._reset()
         self.client._dispatcher.add(self)
 
     def _set(self, data: bytes | None, error: BaseException | None) -> None:
+        """End; whoever calls this tells those who wait."""
         self._data, self._error = data, error
-        self._done.set()
+        self._is_set = True
 
     def _poll(self) -> str:
         if self._is_cancelled:
             return "cancelled"
-        if not self._done.is_set():
+        if not self._is_set:
             return "pending"
         if self._error is None and self._data is not None and \
                 _FAILED in self._data[:_LOOK]:
@@ -164,7 +180,10 @@ class CallFuture(Future):
         return "finished" if self._error is None else "error"
 
     def _wait(self, seconds: float) -> bool:
-        return self._is_cancelled or self._done.wait(seconds)
+        if self._is_set:
+            return True
+        with _ended:
+            return _ended.wait_for(lambda: self._is_set, seconds)
 
     def _take(self) -> Any:
         if self._poll() == "error":
@@ -173,9 +192,10 @@ class CallFuture(Future):
 
     def cancel(self, **kwargs: Any) -> None:
         """Give up the value; a call that runs already goes on unseen."""
-        if not self._done.is_set():
-            self._is_cancelled = True
-            self._done.set()
+        if not self._is_set:
+            self._is_cancelled = self._is_set = True
+            with _ended:
+                _ended.notify_all()
 
 
 _FAILED = b"ncgraph._calls"  # names the class in a pickle's first bytes
@@ -190,104 +210,17 @@ class Call:
         self.head, self.data = head, data
         self.inputs, self.retries = inputs, retries
 
-    def pack(self, key: str, values: list[bytes]) -> bytes:
-        """The call as bytes, with the values of its inputs."""
-        return _calls.pack(self.head, key, self.data, self.retries, values)
+    def row(self, key: str, values: list[bytes]) -> tuple:
+        """What is sent, with the values of its inputs."""
+        return self.head, key, self.data, self.retries, values
 
 
-class Dispatcher:
-    """Runs the calls of a client: all that wait go to the workers in one run.
-
-    Calls that are asked for while others run begin when those have ended.
-    """
-
-    def __init__(self, context: _lib.Context):
-        self._context = context
-        self._wake = threading.Condition()
-        self._waiting: list[CallFuture] = []
-        self._is_open = True
-        self._thread: threading.Thread | None = None
-
-    def add(self, *futures: CallFuture) -> None:
-        """Take calls; their inputs were taken before."""
-        with self._wake:
-            if not self._is_open:
-                raise RuntimeError("the client is closed")
-            self._waiting.extend(futures)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, daemon=True,
-                                                name="ncgraph.calls")
-                self._thread.start()
-            self._wake.notify()
-
-    def close(self) -> None:
-        """Cancel what waits."""
-        with self._wake:
-            self._is_open = False
-            left, self._waiting = self._waiting, []
-            self._wake.notify()
-        for future in left:
-            future.cancel()
-
-    def _work(self) -> None:
-        while True:
-            with self._wake:
-                while self._is_open and not self._waiting:
-                    self._wake.wait()
-                if not self._is_open:
-                    return
-                batch, self._waiting = self._waiting, []
-            self._run([f for f in batch if not f.done()])
-
-    def _run(self, batch: list[CallFuture]) -> None:
-        numbers: dict[int, int] = {}
-        calls, ready = [], []
-        for future in batch:
-            inputs = future._call.inputs
-            if any(i.cancelled() for i in inputs):
-                future.cancel()
-                continue
-            # Inputs of this run come by number, behind those that are known.
-            if any(id(i) in numbers for i in inputs):
-                known, deps = [], []
-                for i in inputs:
-                    if id(i) not in numbers:
-                        numbers[id(i)] = len(calls)
-                        calls.append((_constant(i._data), []))
-                    deps.append(numbers[id(i)])
-            else:
-                known, deps = [i._data for i in inputs], []
-            numbers[id(future)] = len(calls)
-            calls.append((future._call.pack(future.key, known), deps))
-            ready.append(future)
-        try:
-            made = _calls.run(self._context, calls,
-                              [numbers[id(f)] for f in ready]) if ready else []
-        except BaseException as exc:
-            for future in ready:
-                future._set(None, exc)
-            return
-        for future, data in zip(ready, made):
-            future._set(data, None)
-
-
-def _constant(data: bytes) -> bytes:
-    """A call that gives a value that is known."""
-    with _calls.collecting() as found:
-        arguments = _calls.pack_arguments((_Known(),), {})
-    del found
-    return _calls.pack(_calls.head_of(_same), "known", arguments, 0, [data])
-
-
-class _Known:
-    """Pickled: the first input of a call."""
-
-    def __reduce__(self) -> Any:
-        return _calls._input, (0,)
-
-
-def _same(value: Any) -> Any:
-    return value
+def end(made: list[tuple[CallFuture, bytes | None, Any]]) -> None:
+    """End calls with their values or errors, and tell who waits."""
+    with _ended:
+        for future, data, error in made:
+            future._set(data, error)
+        _ended.notify_all()
 
 
 class ThreadFuture(Future):
@@ -312,6 +245,8 @@ class ThreadFuture(Future):
                 future.set_result(self._work())
         except BaseException as exc:
             future.set_exception(exc)
+        with _ended:
+            _ended.notify_all()
 
     def _poll(self) -> str:
         if not self._future.done():
@@ -347,13 +282,14 @@ def futures_in(value: Any) -> list[Future]:
 
 def wait_any(futures: list[Future], seconds: float) -> list[Future]:
     """Wait until some have ended and give those; none within the time: []."""
-    done = [f for f in futures if f.done()]
-    if done or not futures:
-        return done
     end = time.monotonic() + seconds
-    while time.monotonic() < end and not any(f.done() for f in futures):
-        time.sleep(0.002)
-    return [f for f in futures if f.done()]
+    while True:
+        with _ended:
+            done = [f for f in futures if f.done()]
+            left = end - time.monotonic()
+            if done or not futures or left <= 0:
+                return done
+            _ended.wait(left)
 
 
 class DoneAndNotDone(NamedTuple):
