@@ -148,6 +148,103 @@ static ncg_status op_overlap(ncg_array *x, ncg_array *y, ncg_array **out,
                                  "nearest", NULL, out, err);
 }
 
+static ncg_status op_slice(ncg_array *x, ncg_array *y, ncg_array **out,
+                           ncg_error *err)
+{
+    (void)y;
+    return ncg_array_slice(x, 1, 4, 0, -2, out, err);
+}
+
+static ncg_status op_roll(ncg_array *x, ncg_array *y, ncg_array **out,
+                          ncg_error *err)
+{
+    (void)y;
+    return ncg_array_roll(x, 2, 1, out, err);
+}
+
+static ncg_status op_flip(ncg_array *x, ncg_array *y, ncg_array **out,
+                          ncg_error *err)
+{
+    (void)y;
+    return ncg_array_flip(x, 1, out, err);
+}
+
+static ncg_status op_rechunk_to(ncg_array *x, ncg_array *y, ncg_array **out,
+                                ncg_error *err)
+{
+    static const int64_t rows[] = {1, 3}, columns[] = {4, 2};
+    const ncg_chunks chunks[] = {{2, rows}, {2, columns}};
+    (void)y;
+    return ncg_array_rechunk_to(x, chunks, out, err);
+}
+
+static ncg_status op_quantile(ncg_array *x, ncg_array *y, ncg_array **out,
+                              ncg_error *err)
+{
+    (void)y;
+    return ncg_array_quantile(x, (double[]){0.1, 0.9}, 2, (int[]){0}, 1, NULL,
+                              out, err);
+}
+
+static ncg_status op_median(ncg_array *x, ncg_array *y, ncg_array **out,
+                            ncg_error *err)
+{
+    (void)y;
+    return ncg_array_median(x, NULL, 0, NULL, out, err);
+}
+
+static ncg_status op_quantile_by(ncg_array *x, ncg_array *y, ncg_array **out,
+                                 ncg_error *err)
+{
+    (void)y;
+    return ncg_array_quantile_by(x, 0, (int32_t[]){0, 1, 0, -1}, 2,
+                                 (double[]){0.5}, 1, NULL, out, err);
+}
+
+static ncg_status op_fill(ncg_array *x, ncg_array *y, ncg_array **out,
+                          ncg_error *err)
+{
+    (void)y;
+    return ncg_array_scan(x, NCG_SCAN_FFILL, 0, true, 2, out, err);
+}
+
+static ncg_status op_sort(ncg_array *x, ncg_array *y, ncg_array **out,
+                          ncg_error *err)
+{
+    (void)y;
+    return ncg_array_sort(x, 0, out, err);
+}
+
+static ncg_status op_rolling(ncg_array *x, ncg_array *y, ncg_array **out,
+                             ncg_error *err)
+{
+    (void)y;
+    return ncg_array_rolling(x, 0, 3, NULL, out, err);
+}
+
+static ncg_status op_coarsen(ncg_array *x, ncg_array *y, ncg_array **out,
+                             ncg_error *err)
+{
+    (void)y;
+    return ncg_array_coarsen(x, (int64_t[]){2, 3}, NULL, out, err);
+}
+
+static ncg_status op_matmul(ncg_array *x, ncg_array *y, ncg_array **out,
+                            ncg_error *err)
+{
+    return ncg_array_matmul(x, y, out, err);
+}
+
+static ncg_status op_blockwise(ncg_array *x, ncg_array *y, ncg_array **out,
+                               ncg_error *err)
+{
+    static const int64_t rows[] = {2, 2}, columns[] = {6};
+    const ncg_chunks chunks[] = {{2, rows}, {1, columns}};
+    ncg_array *pair[] = {x, y};
+    return ncg_array_blockwise("org.example.zero/1", 2, chunks, pair, NULL, 2,
+                               NULL, out, err);
+}
+
 static ncg_status op_reduction(ncg_array *x, ncg_array *y, ncg_array **out,
                                ncg_error *err)
 {
@@ -237,6 +334,13 @@ static const struct {
     {"groupby", op_groupby},   {"scan", op_scan},
     {"tensordot", op_tensordot}, {"map_blocks", op_blocks},
     {"map_overlap", op_overlap}, {"reduction", op_reduction},
+    {"slice", op_slice},       {"roll", op_roll},
+    {"flip", op_flip},         {"rechunk_to", op_rechunk_to},
+    {"quantile", op_quantile}, {"median", op_median},
+    {"quantile_by", op_quantile_by}, {"ffill", op_fill},
+    {"sort", op_sort},         {"rolling", op_rolling},
+    {"coarsen", op_coarsen},   {"matmul", op_matmul},
+    {"blockwise", op_blockwise},
 };
 
 static void oom_of_every_operation(void **state)
@@ -251,6 +355,83 @@ static void oom_with_threads(void **state)
     (void)state;
     fail_each("reduce", op_reduce, 4);
     fail_each("rechunk", op_rechunk, 4);
+}
+
+/* ---- sources ------------------------------------------------------------------ */
+
+static ncg_status fill_zeros(void *payload, const int64_t *start,
+                             const int64_t *count, void *out, ncg_error *err)
+{
+    (void)payload, (void)start, (void)err;
+    memset(out, 0, (size_t)(count[0] * count[1]) * sizeof(double));
+    return NCG_OK;
+}
+
+static ncg_status ignore_chunk(const ncg_chunk *chunk, void *payload,
+                               ncg_error *err)
+{
+    (void)err;
+    *(int64_t *)payload += chunk->count[0];
+    return NCG_OK;
+}
+
+enum { SOURCES = 7 };
+
+/* The source of a number, NULL where it was not made. */
+static ncg_status make_source(ncg_context *ctx, int number, ncg_array **out,
+                              ncg_error *err)
+{
+    static const int64_t shape[] = {4, 6}, chunks[] = {2, 3};
+    const double one = 1;
+    switch (number) {
+    case 0:
+        return ncg_array_full(ctx, NCG_DTYPE_F64, 2, shape, chunks, &one, out,
+                              err);
+    case 1:
+        return ncg_array_arange(ctx, NCG_DTYPE_F64, 0, 9, 2, 2, out, err);
+    case 2:
+        return ncg_array_linspace(ctx, NCG_DTYPE_F64, 0, 9, 7, true, 2, out,
+                                  err);
+    case 3:
+        return ncg_array_random(ctx, NCG_RANDOM_UNIFORM, 1, NCG_DTYPE_F64, 2,
+                                shape, chunks, out, err);
+    case 4:
+        return ncg_array_random_integers(ctx, 0, 9, 1, NCG_DTYPE_I32, 2, shape,
+                                         chunks, out, err);
+    case 5:
+        return ncg_array_from_callback(ctx, "org.example.zeros/1",
+                                       NCG_DTYPE_F64, 2, shape, chunks, NULL,
+                                       fill_zeros, NULL, NULL, out, err);
+    default:
+        return ncg_array_from_callback(ctx, NULL, NCG_DTYPE_F64, 2, shape,
+                                       chunks, NULL, fill_zeros, NULL, NULL,
+                                       out, err);
+    }
+}
+
+/* Each source, its values chunk by chunk. */
+static ncg_status all_sources(void *arg, ncg_error *err)
+{
+    ncg_status st = NCG_OK;
+    for (int i = 0; !st && i < SOURCES; i++) {
+        ncg_array *x = NULL;
+        int64_t rows = 0;
+        st = make_source(arg, i, &x, err);
+        assert_true(!st == (x != NULL));
+        if (!st)
+            st = ncg_array_each_chunk(x, ignore_chunk, &rows, err);
+        assert_true(st || rows >= 4);
+        ncg_array_release(&x);
+    }
+    return st;
+}
+
+static void oom_of_sources(void **state)
+{
+    ncg_context *ctx = new_context(1);
+    (void)state;
+    fail_each_allocation("sources", all_sources, ctx);
+    ncg_context_destroy(&ctx);
 }
 
 static ncg_status make_context(void *unused, ncg_error *err)
@@ -270,4 +451,4 @@ static void oom_of_contexts(void **state)
 }
 
 NCG_TESTS(NCG_TEST(oom_of_every_operation), NCG_TEST(oom_with_threads),
-          NCG_TEST(oom_of_contexts))
+          NCG_TEST(oom_of_sources), NCG_TEST(oom_of_contexts))

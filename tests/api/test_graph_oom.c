@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Memory that runs out while graphs are made and looked into, keys, lists of
- * tasks, results, and while collections are computed, kept and submitted. */
+ * tasks, results, data sets, and while collections are computed, kept and
+ * submitted. */
 #include "api/files.h"
 #include "api/oom.h"
 
 typedef struct bed {
     ncg_context *ctx;
-    ncg_dataset *ds;
+    ncg_dataset *all, *ds; /* as stored; its means over longitude */
     ncg_array *x, *y; /* means over time and over longitude */
     ncg_graph *graph; /* of both */
     ncg_array *bad;   /* its kernel refuses */
@@ -243,6 +244,114 @@ static ncg_status step_tasks(void *arg, ncg_error *err)
     return st;
 }
 
+/* A context in which the function is not yet known, named tasks with bytes, the
+ * keys of both by name. The second task waits for the first. */
+static ncg_status list_named(ncg_context *ctx, ncg_tasks *tasks,
+                             ncg_error *err)
+{
+    static const char name[] = "org.example.count/1";
+    const char *inputs[] = {"one"};
+    int64_t number = -1;
+    ncg_status st = ncg_task_register(ctx, name, count_inputs, NULL, err);
+    ncg_tasks_sizes(tasks, 1 << 10);
+    if (!st)
+        st = ncg_tasks_add_named(tasks, "one", name, "bytes", 5, NULL, 0, NULL,
+                                 err);
+    if (!st)
+        st = ncg_tasks_add_named(tasks, NULL, name, NULL, 0, inputs, 1, &number,
+                                 err);
+    assert_true(st || number == 1);
+    return st;
+}
+
+static ncg_status step_named(void *arg, ncg_error *err)
+{
+    char text[NCG_KEY_TEXT_SIZE];
+    ncg_key key, again;
+    ncg_context_options options = NCG_CONTEXT_OPTIONS_INIT;
+    ncg_context *ctx = NULL;
+    ncg_tasks *tasks = NULL;
+    ncg_graph *graph = NULL;
+    ncg_keys *keys = NULL;
+    ncg_results *results = NULL;
+    (void)arg;
+    options.threads = 1;
+    ncg_status st = ncg_context_create(&options, &ctx, err);
+    if (!st)
+        st = ncg_tasks_create(&tasks, err);
+    if (!st)
+        st = list_named(ctx, tasks, err);
+    if (!st) {
+        st = ncg_graph_of_tasks(tasks, NULL, &graph, err);
+        MADE(st, graph);
+    }
+    if (!st)
+        st = ncg_tasks_key(tasks, "one", 0, &key, err);
+    if (!st)
+        st = ncg_key_parse((ncg_key_text(&key, text, sizeof text), text),
+                           &again, err);
+    if (!st)
+        st = ncg_keys_tasks(tasks, &keys, err);
+    if (!st) {
+        st = ncg_get_threads(ctx, graph, keys, &results, err);
+        MADE(st, results);
+    }
+    ncg_results_release(&results);
+    ncg_keys_release(&keys);
+    ncg_graph_release(&graph);
+    ncg_tasks_free(&tasks);
+    ncg_context_destroy(&ctx);
+    return st;
+}
+
+/* ---- data sets ----------------------------------------------------------------- */
+
+static ncg_status step_select(void *arg, ncg_error *err)
+{
+    const char *first[] = {"time=0:2"}, *north[] = {"lat=0..90"};
+    ncg_dataset *part = NULL, *some = NULL;
+    ncg_status st = ncg_dataset_isel(((bed *)arg)->all, first, 1, &part, err);
+    MADE(st, part);
+    if (!st) {
+        st = ncg_dataset_sel(part, north, 1, &some, err);
+        MADE(st, some);
+    }
+    ncg_dataset_release(&some);
+    ncg_dataset_release(&part);
+    return st;
+}
+
+static ncg_status step_dataset(void *arg, ncg_error *err)
+{
+    const double q[] = {0.5};
+    ncg_reduce_options how = NCG_REDUCE_OPTIONS_INIT;
+    ncg_dataset *out = NULL, *anomaly = NULL;
+    char *text = NULL, *plan = NULL, *dot = NULL;
+    how.dims = "time";
+    ncg_status st = ncg_dataset_quantile(((bed *)arg)->all, q, 1, "linear",
+                                         &how, &out, err);
+    MADE(st, out);
+    if (!st) {
+        st = ncg_dataset_anomaly(((bed *)arg)->all, NULL, &anomaly, err);
+        MADE(st, anomaly);
+    }
+    if (!st) {
+        st = ncg_dataset_describe(anomaly, &text, err);
+        MADE(st, text);
+    }
+    if (!st) {
+        st = ncg_dataset_explain(out, NULL, NULL, &plan, &dot, err);
+        MADE(st, plan);
+        MADE(st, dot);
+    }
+    ncg_free(dot);
+    ncg_free(plan);
+    ncg_free(text);
+    ncg_dataset_release(&anomaly);
+    ncg_dataset_release(&out);
+    return st;
+}
+
 /* ---- collections ----------------------------------------------------------------- */
 
 enum { BOTH = 2 };
@@ -296,6 +405,8 @@ static ncg_status step_look(void *arg, ncg_error *err)
         st = ncg_tokenize(c, BOTH, token, err);
     if (!st)
         st = ncg_visualize(c, BOTH, in_workdir("both.dot"), true, err);
+    if (!st)
+        st = ncg_graph_draw(graph, in_workdir("both.json"), err);
     ncg_graph_release(&graph);
     return st;
 }
@@ -364,23 +475,21 @@ static int set_up(void **state)
     static const char kernel[] = "org.example.refuse/1";
     static bed b;
     ncg_error err;
-    ncg_dataset *all = NULL;
     ncg_array *tas = NULL;
     ncg_reduce_options how = NCG_REDUCE_OPTIONS_INIT;
     if (make_files(state))
         return -1;
     how.dims = "lon";
     b.ctx = new_context(1);
-    all = open_all(b.ctx);
-    CHECK_OK(ncg_dataset_reduce(all, &how, &b.ds, &err));
-    CHECK_OK(ncg_dataset_array(all, "tas", &tas, &err));
+    b.all = open_all(b.ctx);
+    CHECK_OK(ncg_dataset_reduce(b.all, &how, &b.ds, &err));
+    CHECK_OK(ncg_dataset_array(b.all, "tas", &tas, &err));
     b.x = mean_of(tas, 0);
     b.y = mean_of(tas, 2);
     CHECK_OK(ncg_graph_of((ncg_array *[]){b.x, b.y}, 2, &b.graph, &err));
     CHECK_OK(ncg_kernel_register(b.ctx, kernel, refuse, NULL, &err));
     CHECK_OK(ncg_array_map_blocks(kernel, &b.x, 1, NULL, &b.bad, &err));
     ncg_array_release(&tas);
-    ncg_dataset_release(&all);
     *state = &b;
     return 0;
 }
@@ -393,6 +502,7 @@ static int tear_down(void **state)
     ncg_array_release(&b->x);
     ncg_array_release(&b->y);
     ncg_dataset_release(&b->ds);
+    ncg_dataset_release(&b->all);
     ncg_context_destroy(&b->ctx);
     return remove_files(state);
 }
@@ -408,6 +518,14 @@ static void oom_of_results(void **state)
     fail_each_allocation("threads", step_threads, *state);
     fail_each_allocation("serial", step_serial, *state);
     fail_each_allocation("tasks", step_tasks, *state);
+    fail_each_allocation("named tasks", step_named, *state);
+}
+
+static void oom_of_data_sets(void **state)
+{
+    fail_each_allocation("isel, sel", step_select, *state);
+    fail_each_allocation("quantile, anomaly, describe, explain", step_dataset,
+                         *state);
 }
 
 static void oom_of_collections(void **state)
@@ -427,6 +545,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         NCG_TEST(oom_of_graphs), NCG_TEST(oom_of_results),
+        NCG_TEST(oom_of_data_sets),
         NCG_TEST(oom_of_collections), NCG_TEST(oom_of_runs)};
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
