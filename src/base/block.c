@@ -30,8 +30,6 @@
 #define KEEPS_BLOCKS 1
 #endif
 
-enum { LARGE_PAGE = 2 << 20, LARGE_PAGES_FROM = 4 << 20 };
-
 typedef struct block {
     void *memory;
     size_t size;
@@ -198,28 +196,15 @@ void nci_block_run_ends(void)
 
 /* ---- fresh pages ------------------------------------------------------------ */
 
-#if defined(MADV_POPULATE_WRITE) && KEEPS_BLOCKS
-/* Whole pages of a size inside of a block. */
-static void advise(void *memory, size_t nbytes, uintptr_t page, int advice)
-{
-    uintptr_t from = ((uintptr_t)memory + page - 1) / page * page;
-    uintptr_t to = ((uintptr_t)memory + nbytes) / page * page;
-    if (from < to)
-        (void)madvise((void *)from, to - from, advice);
-}
-#endif
-
-/* Large pages where they fit whole into the block: it takes no more memory by
- * them, and who reads across the rows of a chunk finds each address at once.
- * Where the system cannot give all at once, pages come one by one. */
+/* Where the system cannot give all at once, they come one by one. */
 void nci_block_populate(void *memory, size_t nbytes)
 {
 #if defined(MADV_POPULATE_WRITE) && KEEPS_BLOCKS
-    if (nbytes >= LARGE_PAGES_FROM)
-        advise(memory, nbytes, LARGE_PAGE, MADV_HUGEPAGE);
-    if (nbytes >= NCI_BLOCK_MIN)
-        advise(memory, nbytes, (uintptr_t)sysconf(_SC_PAGESIZE),
-               MADV_POPULATE_WRITE);
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = ((uintptr_t)memory + page - 1) / page * page;
+    uintptr_t to = ((uintptr_t)memory + nbytes) / page * page;
+    if (nbytes >= NCI_BLOCK_MIN && from < to)
+        (void)madvise((void *)from, to - from, MADV_POPULATE_WRITE);
 #else
     (void)memory, (void)nbytes;
 #endif

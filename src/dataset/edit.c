@@ -239,7 +239,7 @@ ncg_status nci_model_drop(const nci_model *model, const char *const *names,
     NCI_TRY(nci_model_copy(model, &fresh, err));
     ncg_status st = NCG_OK;
     for (size_t i = 0; !st && i < n; i++) {
-        int var;
+        int var = -1;
         st = names[i] ? nci_model_require(fresh, names[i], &var, err)
                       : nci_fail(err, NCG_EINVAL, "a name is NULL");
         if (!st)
