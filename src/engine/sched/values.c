@@ -289,11 +289,11 @@ static void leave(nci_values *s, nci_value_member *m)
 
 void nci_value_review(nci_values *s, nci_value *v)
 {
-    if (v->is_todo)
+    if (v->is_listed)
         return;
-    v->is_todo = true;
-    v->todo = s->todo;
-    s->todo = v;
+    v->is_listed = true;
+    v->unseen = s->unseen;
+    s->unseen = v;
 }
 
 static void free_record(nci_values *s, nci_value *v)
@@ -360,10 +360,10 @@ static void review_one(nci_values *s, nci_value *v)
 
 static void review_all(nci_values *s)
 {
-    while (s->todo) {
-        nci_value *v = s->todo;
-        s->todo = v->todo;
-        v->is_todo = false;
+    while (s->unseen) {
+        nci_value *v = s->unseen;
+        s->unseen = v->unseen;
+        v->is_listed = false;
         review_one(s, v);
     }
 }

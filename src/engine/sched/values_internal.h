@@ -49,8 +49,8 @@ struct nci_value {
     size_t open_users; /* that have not ended */
     nci_value_list *list; /* that it is in */
     nci_value *next, *prev;
-    nci_value *todo; /* in a list of those to be looked at */
-    bool is_todo;
+    nci_value *unseen; /* in a list of those to be looked at */
+    bool is_listed;
 };
 
 struct nci_value_member {
@@ -69,7 +69,7 @@ struct nci_values {
     nci_task_map records, members;
     nci_value_list queue; /* may run anywhere */
     nci_value_member *all, *free, *last_free;
-    nci_value *todo; /* to be looked at: may go, or must fail */
+    nci_value *unseen; /* to be looked at: may go, or must fail */
     nci_value_member *turn; /* next to take what moves */
     nci_value_actions *actions; /* of the event under way */
     int64_t bound; /* records of calls that are for one worker */
