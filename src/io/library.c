@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,7 +38,7 @@ static const call hdf5_calls[] = {NCI_HDF5_CALLS(HDF5_CALL)};
 
 static struct {
     pthread_once_t once;
-    bool is_loaded;
+    atomic_bool is_loaded; /* looked at by threads that never loaded */
     char why[300];
 } load = {.once = PTHREAD_ONCE_INIT};
 
