@@ -1607,6 +1607,123 @@ NCG_API ncg_run *ncg_run_retain(ncg_run *run);
 /* ncg_run_release releases the handle; the run goes on unless canceled. */
 NCG_API void ncg_run_release(ncg_run **run);
 
+/* ---- calls on a cluster -----------------------------------------------------
+ *
+ * A program may have functions called by the workers of a cluster: bytes in,
+ * bytes out. A call is submitted at once and gives a future; its value stays on
+ * the worker that made it, and calls that need it go there. Values go when
+ * nobody holds or needs them; those that a worker takes with it when it dies
+ * are made again. The context must be linked to a cluster (EUNSUPPORTED).
+ */
+
+typedef struct ncg_bytes {
+    const void *data;
+    size_t size;
+} ncg_bytes;
+
+/* What a function is called with; valid until it returns. */
+typedef struct ncg_function_call {
+    ncg_bytes argument;
+    const ncg_bytes *inputs; /* values of the futures that it was given */
+    size_t ninputs;
+    const char *process; /* name of the worker; "scheduler" */
+    const char *status;  /* on the scheduler: ncg_cluster_status as it was when
+                            the call came; NULL on workers */
+} ncg_function_call;
+
+/* A function that processes of a cluster call by name, from threads of the
+ * library, several at a time. It gives its value by ncg_function_give. A status
+ * that is not OK is the error of the call, err->message its text. */
+typedef ncg_status (*ncg_function_fn)(const ncg_function_call *call,
+                                      void *payload, ncg_error *err);
+
+/* ncg_function_register makes `fn` known in this process as `name`, written as
+ * those of kernels; before ncg_launch, ncg_cluster_serve or ncg_worker_serve in
+ * the programs that are to call it.
+ * Errors: EINVAL (bad name), EEXISTS (the name has another function). */
+NCG_API ncg_status ncg_function_register(const char *name, ncg_function_fn fn,
+                                         void *payload, ncg_error *err);
+/* ncg_function_give sets the value of a call (copied); without it the value is
+ * empty. ncg_function_canceled tells whether nobody waits for it any more. */
+NCG_API ncg_status ncg_function_give(const ncg_function_call *call,
+                                     const void *data, size_t size,
+                                     ncg_error *err);
+NCG_API bool ncg_function_canceled(const ncg_function_call *call);
+
+typedef struct ncg_future ncg_future; /* counted handle of a call */
+
+typedef struct ncg_future_options {
+    size_t struct_size;
+    const char *worker; /* name of the only one that may do it; NULL: any */
+    int retries;        /* a call that fails is tried so many times more */
+} ncg_future_options;
+#define NCG_FUTURE_OPTIONS_INIT {sizeof(ncg_future_options), NULL, 0}
+
+/* ncg_future_submit asks for one call; the values of `inputs` (of the same
+ * context) are there when it begins. Never waits. A process that has no such
+ * function makes the future fail with ENOTFOUND.
+ * Errors: EUNSUPPORTED (no cluster), ENET (it is gone). */
+NCG_API ncg_status ncg_future_submit(ncg_context *ctx, const char *function,
+                                     ncg_bytes argument,
+                                     ncg_future *const *inputs, size_t ninputs,
+                                     const ncg_future_options *options,
+                                     ncg_future **out, ncg_error *err);
+/* ncg_future_map asks for n calls without inputs, one an argument, in one
+ * message. `out` has room for n. */
+NCG_API ncg_status ncg_future_map(ncg_context *ctx, const char *function,
+                                  const ncg_bytes *arguments, size_t n,
+                                  const ncg_future_options *options,
+                                  ncg_future **out, ncg_error *err);
+/* ncg_future_scatter puts a value onto a worker, for calls to use. */
+NCG_API ncg_status ncg_future_scatter(ncg_context *ctx, ncg_bytes value,
+                                      ncg_future **out, ncg_error *err);
+/* ncg_future_poll tells how far the call is; never waits. */
+NCG_API ncg_run_state ncg_future_poll(const ncg_future *future);
+/* ncg_future_wait waits until the call has ended, at most so many seconds
+ * (negative: as long as it takes), and tells how far it is. */
+NCG_API ncg_run_state ncg_future_wait(ncg_future *future, double seconds);
+/* ncg_future_wait_any waits until one of n futures, all of one context, has
+ * ended and tells which; false: none within that time. */
+NCG_API bool ncg_future_wait_any(ncg_future *const *futures, size_t n,
+                                 double seconds, size_t *which);
+/* ncg_future_result waits for the value and brings it here: *data (ncg_free).
+ * Errors: that of the call, with its text; ECANCELED; ENET (the cluster is
+ * gone). */
+NCG_API ncg_status ncg_future_result(ncg_future *future, void **data,
+                                     size_t *size, ncg_error *err);
+/* ncg_future_cancel ends the call, and those that wait for its value. */
+NCG_API void ncg_future_cancel(ncg_future *future);
+NCG_API ncg_future *ncg_future_retain(ncg_future *future);
+/* ncg_future_release lets go; with the last handle of a future that no call
+ * needs its value goes, and a call that has not ended is canceled. */
+NCG_API void ncg_future_release(ncg_future **future);
+
+/* ncg_run_on_scheduler calls a function in the scheduler's process, on a side
+ * thread, and waits: *data (ncg_free).
+ * Errors: EUNSUPPORTED, ENOTFOUND, ENET, that of the function. */
+NCG_API ncg_status ncg_run_on_scheduler(ncg_context *ctx, const char *function,
+                                        ncg_bytes argument, void **data,
+                                        size_t *size, ncg_error *err);
+
+typedef struct ncg_worker_answer {
+    char *worker; /* its name */
+    ncg_status status;
+    char *message; /* NULL: none */
+    void *data;
+    size_t size;
+} ncg_worker_answer;
+
+/* ncg_run_on_workers calls a function at once on each of the named workers
+ * (nworkers 0: on all), whatever else they do, and waits for all answers. A
+ * worker that leaves meanwhile answers ENET.
+ * Errors: EUNSUPPORTED, ENOTFOUND (a worker), ENET. */
+NCG_API ncg_status ncg_run_on_workers(ncg_context *ctx, const char *function,
+                                      ncg_bytes argument,
+                                      const char *const *workers,
+                                      size_t nworkers, ncg_worker_answer **out,
+                                      size_t *n, ncg_error *err);
+NCG_API void ncg_worker_answers_free(ncg_worker_answer **answers, size_t n);
+
 #ifdef __cplusplus
 }
 #endif

@@ -17,7 +17,8 @@ typedef enum nci_handle_kind {
     NCI_HANDLE_KEYS,
     NCI_HANDLE_RESULTS,
     NCI_HANDLE_TASKS,
-    NCI_HANDLE_RUN
+    NCI_HANDLE_RUN,
+    NCI_HANDLE_FUTURE
 } nci_handle_kind;
 
 typedef struct nci_handle {

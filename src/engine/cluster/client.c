@@ -7,7 +7,6 @@
  */
 #include "engine/cluster/client.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,46 +14,14 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "engine/cluster/dialogue.h"
+#include "engine/cluster/client_internal.h"
 #include "engine/executor_internal.h"
 #include "engine/net/exchange.h"
 #include "graph/codec_output.h"
 
 enum { POLL_MS = 50, PATIENCE = 2 /* s */, CALL_SECONDS = 20 };
 
-/* A chunk that is to be put. */
-typedef struct arrival {
-    nci_client *client;
-    uint32_t run; /* request */
-    int64_t task;
-    uint32_t attempt;
-    nci_buf *chunk; /* NULL: not there yet */
-    bool is_lost;
-    struct arrival *next;
-} arrival;
-
-struct nci_client {
-    nci_client_options options;
-    nci_keys keys;
-    nci_net *net;
-
-    pthread_mutex_t lock; /* guards what follows */
-    pthread_cond_t changed;
-    nci_conn_id conn;
-    bool is_ready, is_closed;
-    ncg_error why; /* it was closed */
-    uint32_t run;  /* request of the run under way, 0: none */
-    arrival *first, **last;
-    int64_t lost; /* task that must come before all others, -1: none */
-    int fetches;  /* under way, of all runs */
-    bool is_over;
-    nci_finished_message end;
-    nci_progress_message news;
-    int64_t ntasks;
-    bool has_answer; /* to a call */
-    ncg_error said;
-    char *answer;
-};
+typedef nci_arrival arrival;
 
 /* ---- chunks -------------------------------------------------------------- */
 
@@ -223,10 +190,16 @@ static void take_locked(nci_client *c, const nci_message *m)
 static void on_message(void *ctx, nci_conn_id conn, const nci_message *message)
 {
     nci_client *c = ctx;
+    bool is_good = true;
     pthread_mutex_lock(&c->lock);
-    if (conn == c->conn)
+    bool is_mine = conn == c->conn;
+    if (is_mine && message->type != NCI_WIRE_TELL)
         take_locked(c, message);
     pthread_mutex_unlock(&c->lock);
+    if (is_mine && message->type == NCI_WIRE_TELL)
+        is_good = nci_futures_told(c->futures, message);
+    if (!is_good)
+        nci_net_close(c->net, conn);
 }
 
 /* A scheduler that says nothing for so long is taken for dead. */
@@ -246,7 +219,10 @@ static void on_closed(void *ctx, nci_conn_id conn, const ncg_error *why)
         c->why = *why;
         pthread_cond_broadcast(&c->changed);
     }
+    bool was_mine = conn == c->conn && c->is_ready; /* else it is tried again */
     pthread_mutex_unlock(&c->lock);
+    if (was_mine)
+        nci_futures_fail(c->futures, why);
 }
 
 static void on_note(void *ctx, const char *sentence)
@@ -316,6 +292,7 @@ static ncg_status start(nci_client *c, ncg_error *err)
                                      .silence = on_silence,
                                      .note = on_note}};
     nci_net_bound(&net, c->options.memory);
+    NCI_TRY(nci_futures_create(c, &c->futures, err));
     NCI_TRY(nci_net_create(&net, &c->net, err));
     pthread_mutex_lock(&c->lock);
     ncg_status st = connect_locked(c, err);
@@ -350,8 +327,14 @@ void nci_client_close(nci_client **slot)
     *slot = NULL;
     if (!c)
         return;
+    ncg_error over;
+    nci_fail(&over, NCG_ENET, "the link to the cluster has ended");
+    if (c->futures)
+        nci_futures_close(c->futures, &over);
     if (c->net)
-        nci_net_destroy(&c->net);
+        nci_net_destroy(&c->net); /* hooks come until then */
+    if (c->futures)
+        nci_futures_release(&c->futures);
     nci_keys_wipe(&c->keys);
     pthread_cond_destroy(&c->changed);
     pthread_mutex_destroy(&c->lock);

@@ -103,6 +103,7 @@ static ncg_status enrol(nci_scheduler *s, nci_conn_id conn, nci_unpack *in,
     roll.number = s->workers++;
     roll.end = roll.who.left < 0 ? 0 : nanoseconds() + roll.who.left;
     s->rolls[s->nrolls++] = roll;
+    nci_scheduler_value_of(s, NCI_VALUE_JOINED, &roll);
     nci_scheduler_note(s, "worker %s joined", roll.who.name);
     send_roster(s);
     if (s->runs && s->runs->state != NCI_RUN_QUEUED)
@@ -128,7 +129,9 @@ static void strike(nci_scheduler *s, nci_roll *roll)
     bool has_joined = s->runs && roll->joined == s->runs->id;
     nci_scheduler_note(s, "worker %s left", roll->who.name);
     nci_batch_fini(&roll->orders);
+    nci_roll gone = *roll;
     *roll = s->rolls[--s->nrolls];
+    nci_scheduler_values_left(s, &gone);
     if (has_joined)
         nci_run_event(s->runs, &left);
     send_roster(s);
@@ -136,19 +139,33 @@ static void strike(nci_scheduler *s, nci_roll *roll)
         nci_run_check(s->runs);
 }
 
-/* It may end at once where no run knows it. */
-static void let_go(nci_scheduler *s, nci_roll *roll)
+void nci_scheduler_try_leave(nci_scheduler *s, nci_roll *roll)
 {
     const nci_action leave = {.kind = NCI_ACTION_LEAVE};
+    uint32_t run = s->runs && roll->joined == s->runs->id ? roll->joined : 0;
+    if (!roll->is_leaving || !roll->has_no_tasks || !roll->has_no_values)
+        return;
+    nci_batch_order(&roll->orders, &leave);
+    nci_batch_send(&roll->orders, s->net, roll->conn, NCI_WIRE_ORDERS, run,
+                   NULL);
+}
+
+/* What only it has goes to others first. */
+static void let_go(nci_scheduler *s, nci_roll *roll)
+{
     nci_event drain = {.kind = NCI_EVENT_WORKER_DRAIN, .worker = roll->number};
+    uint32_t number = roll->number;
     roll->is_leaving = true;
+    nci_scheduler_value_of(s, NCI_VALUE_DRAIN, roll);
     if (s->runs && roll->joined == s->runs->id) {
         nci_run_event(s->runs, &drain);
         return;
     }
-    nci_batch_order(&roll->orders, &leave);
-    nci_batch_send(&roll->orders, s->net, roll->conn, NCI_WIRE_ORDERS, 0,
-                     NULL);
+    roll = nci_scheduler_roll(s, number);
+    if (!roll)
+        return;
+    roll->has_no_tasks = true;
+    nci_scheduler_try_leave(s, roll);
 }
 
 static void failed_there(nci_scheduler *s, nci_conn_id conn,
@@ -182,6 +199,7 @@ static ncg_status have_read(nci_scheduler *s, const nci_message *message,
 
 static void client_is_gone(nci_scheduler *s, nci_conn_id conn)
 {
+    nci_scheduler_values_forget(s, conn);
     for (nci_plan_run *r = s->runs, *next; r; r = next) {
         next = r->next;
         if (r->client != conn)
@@ -199,58 +217,6 @@ static void stop_all(nci_scheduler *s)
 }
 
 /* ---- calls --------------------------------------------------------------- */
-
-/* Names come from workers: nothing that would leave a JSON text. */
-static void add_string(nci_text *text, const char *string)
-{
-    nci_text_add(text, "\"");
-    for (const char *c = string; *c; c++) {
-        bool is_plain = (unsigned char)*c >= ' ' && *c != '"' && *c != '\\';
-        nci_text_add(text, "%c", is_plain ? *c : '?');
-    }
-    nci_text_add(text, "\"");
-}
-
-static void describe(const nci_scheduler *s, nci_text *text)
-{
-    static const char *const states[] = {"queued", "opening", "running",
-                                         "over"};
-    nci_text_add(text, "{\"workers\": [");
-    for (size_t i = 0; i < s->nrolls; i++) {
-        const nci_roll *roll = &s->rolls[i];
-        nci_text_add(text, "%s\n  {\"name\": ", i ? "," : "");
-        add_string(text, roll->who.name);
-        nci_text_add(text, ", \"host\": ");
-        add_string(text, roll->who.host);
-        nci_text_add(text,
-                     ", \"pid\": %lld, \"threads\": %d, \"memory\": %lld, "
-                     "\"leaving\": %s}",
-                     (long long)roll->who.pid, roll->who.threads,
-                     (long long)roll->who.limit,
-                     roll->is_leaving ? "true" : "false");
-    }
-    nci_text_add(text, "],\n \"computations\": [");
-    for (const nci_plan_run *r = s->runs; r; r = r->next) {
-        nci_sched_stats now = {0};
-        if (r->state == NCI_RUN_RUNNING)
-            nci_sched_get_stats(r->sched, &now);
-        nci_text_add(text,
-                     "%s\n  {\"number\": %u, \"state\": \"%s\", "
-                     "\"tasks_done\": %lld, \"memory\": %lld, "
-                     "\"recomputed\": %lld, \"fetched\": %lld, "
-                     "\"spilled\": %lld, \"chunks_read\": %lld, "
-                     "\"bytes_read\": %lld, \"bytes_decoded\": %lld}",
-                     r == s->runs ? "" : ",", r->id, states[r->state],
-                     (long long)now.finished, (long long)now.managed,
-                     (long long)now.recomputed, (long long)now.fetched,
-                     (long long)now.spilled,
-                     (long long)(r->reads.chunks_direct +
-                                 r->reads.chunks_library),
-                     (long long)r->reads.bytes_disk,
-                     (long long)r->reads.bytes_decoded);
-    }
-    nci_text_add(text, "]}\n");
-}
 
 static ncg_status retire(nci_scheduler *s, const char *name, ncg_error *err)
 {
@@ -273,7 +239,7 @@ static ncg_status answer_call(nci_scheduler *s, nci_conn_id conn,
     NCI_TRY(nci_call_unpack(&in, word, argument, err));
     nci_error_clear(&said);
     if (!strcmp(word, "status"))
-        describe(s, &text);
+        nci_scheduler_describe(s, &text);
     else if (!strcmp(word, "retire"))
         retire(s, argument, &said);
     else if (!strcmp(word, "stop"))
@@ -324,6 +290,10 @@ static ncg_status take_locked(nci_scheduler *s, nci_conn_id conn,
         return NCG_OK;
     case NCI_WIRE_CALL:
         return roll ? NCG_OK : answer_call(s, conn, m, err);
+    case NCI_WIRE_ASK:
+        return roll ? NCG_OK : nci_scheduler_ask(s, conn, m, err);
+    case NCI_WIRE_TELL:
+        return roll ? nci_scheduler_told(s, roll, m, err) : NCG_OK;
     default:
         return NCG_OK;
     }
@@ -371,6 +341,11 @@ static void on_silence(void *ctx, nci_conn_id conn, nci_silence state)
                                    : NCI_EVENT_WORKER_SUSPECT};
     pthread_mutex_lock(&s->lock);
     nci_roll *roll = roll_of(s, conn);
+    if (roll && state != NCI_SILENCE_DEAD)
+        nci_scheduler_value_of(s,
+                               state == NCI_SILENCE_OVER ? NCI_VALUE_BACK
+                                                         : NCI_VALUE_SILENT,
+                               roll);
     if (roll && s->runs && roll->joined == s->runs->id &&
         state != NCI_SILENCE_DEAD) {
         event.worker = roll->number;
@@ -421,7 +396,9 @@ static ncg_status start(nci_scheduler *s, ncg_error *err)
                                      .closed = on_closed,
                                      .silence = on_silence,
                                      .note = on_note}};
+    NCI_TRY(nci_values_create(&s->values, err));
     NCI_TRY(nci_errands_create(&s->plans, err));
+    NCI_TRY(nci_errands_create(&s->services, err));
     NCI_TRY(nci_net_create(&net, &s->net, err));
     NCI_TRY(nci_net_timer_start(s->net, TICK_MS, true, on_tick, s, &s->tick,
                                 err));
@@ -461,6 +438,7 @@ void nci_scheduler_destroy(nci_scheduler **slot)
     stop_all(s);
     pthread_mutex_unlock(&s->lock);
     nci_errands_free(&s->plans);
+    nci_errands_free(&s->services);
     if (s->tick)
         nci_net_timer_stop(&s->tick);
     if (s->news)
@@ -475,6 +453,8 @@ void nci_scheduler_destroy(nci_scheduler **slot)
     for (size_t i = 0; i < s->nrolls; i++)
         nci_batch_fini(&s->rolls[i].orders);
     nci_free(s->rolls);
+    if (s->values)
+        nci_scheduler_values_free(s);
     nci_keys_wipe(&s->keys);
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->lock);

@@ -3,16 +3,20 @@
 #define NCI_ENGINE_CLUSTER_SCHEDULER_INTERNAL_H
 /*
  * scheduler.c: life, workers, what the net tells. scheduler_run.c: one run and
- * the machine's actions. One lock guards everything; nothing that takes long
- * happens under it.
+ * the machine's actions. scheduler_values.c: calls, and what stays on workers
+ * between runs. scheduler_status.c: what all of it looks like. One lock guards
+ * everything; nothing that takes long happens under it.
  */
 #include <pthread.h>
 
 #include "engine/cluster/dialogue.h"
 #include "engine/cluster/errands.h"
 #include "engine/cluster/scheduler.h"
+#include "engine/cluster/service.h"
 #include "engine/costs.h"
 #include "engine/sched/choose.h"
+#include "engine/sched/task_map.h"
+#include "engine/sched/values.h"
 
 /* A worker, as long as it is connected. */
 typedef struct nci_roll {
@@ -24,6 +28,7 @@ typedef struct nci_roll {
     uint32_t joined; /* the run whose machine knows it, 0: none */
     bool is_unfit;   /* for the run under way */
     bool is_leaving;
+    bool has_no_tasks, has_no_values; /* that anybody needs; leaving */
     nci_batch orders;
 } nci_roll;
 
@@ -56,13 +61,19 @@ typedef struct nci_plan_run {
     struct nci_plan_run *next;
 } nci_plan_run;
 
+/* A client that made calls. */
+typedef struct nci_known_client {
+    nci_conn_id conn;
+    uint32_t serial;
+} nci_known_client;
+
 struct nci_scheduler {
     nci_scheduler_options options;
     const nci_plan_host *host;
     nci_keys keys;
     nci_net *net;
     nci_net_timer *tick, *news;
-    nci_errands *plans;
+    nci_errands *plans, *services;
     char address[NCI_ADDRESSES_BYTES];
 
     pthread_mutex_t lock; /* guards what follows */
@@ -71,12 +82,41 @@ struct nci_scheduler {
     size_t nrolls, rolls_capacity;
     uint32_t workers, runs_made; /* so far */
     nci_plan_run *runs; /* the first one is under way */
+    nci_values *values;
+    nci_value_actions value_actions;
+    nci_task_map calls; /* by id */
+    nci_known_client *clients;
+    size_t nclients, clients_capacity;
+    uint32_t serials; /* given so far */
+    struct nci_doing *doings; /* under way on workers */
+    int64_t doings_made;
     bool is_stopped, is_ending;
 };
 
 void nci_scheduler_note(const nci_scheduler *s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 nci_roll *nci_scheduler_roll(nci_scheduler *s, uint32_t number);
+/* nci_scheduler_try_leave lets a worker go that nobody needs any more. */
+void nci_scheduler_try_leave(nci_scheduler *s, nci_roll *roll);
+/* nci_scheduler_describe writes the state of the cluster as JSON. */
+void nci_scheduler_describe(const nci_scheduler *s, nci_text *text);
+
+/* ---- scheduler_values.c; the lock is held */
+
+ncg_status nci_scheduler_value(nci_scheduler *s, const nci_value_event *event,
+                               ncg_error *err);
+/* nci_scheduler_value_of tells the machine of a worker. */
+void nci_scheduler_value_of(nci_scheduler *s, nci_value_event_kind kind,
+                            const nci_roll *roll);
+/* nci_scheduler_ask takes what a client asks, nci_scheduler_told what a worker
+ * tells. ENET: damaged. */
+ncg_status nci_scheduler_ask(nci_scheduler *s, nci_conn_id conn,
+                             const nci_message *message, ncg_error *err);
+ncg_status nci_scheduler_told(nci_scheduler *s, const nci_roll *roll,
+                              const nci_message *message, ncg_error *err);
+void nci_scheduler_values_forget(nci_scheduler *s, nci_conn_id client);
+void nci_scheduler_values_left(nci_scheduler *s, const nci_roll *roll);
+void nci_scheduler_values_free(nci_scheduler *s);
 
 /* ---- scheduler_run.c; the lock is held */
 

@@ -67,6 +67,9 @@ static void end_run(nci_plan_run *r)
         nci_roll *roll = &s->rolls[i];
         roll->is_unfit = false;
         nci_net_send(s->net, roll->conn, &forget, NULL);
+        roll->joined = roll->joined == r->id ? 0 : roll->joined;
+        roll->has_no_tasks = roll->is_leaving;
+        nci_scheduler_try_leave(s, roll);
     }
     while (*at && *at != r)
         at = &(*at)->next;
@@ -121,6 +124,17 @@ static void order_all(nci_plan_run *r, const nci_action *action)
             nci_batch_order(&s->rolls[i].orders, action);
 }
 
+/* The order goes out once nothing else is needed there, behind all orders of
+ * this run. */
+static void may_leave(nci_plan_run *r, const nci_action *action)
+{
+    nci_roll *roll = nci_scheduler_roll(r->scheduler, action->worker);
+    if (!roll || roll->joined != r->id)
+        return;
+    roll->has_no_tasks = true;
+    nci_scheduler_try_leave(r->scheduler, roll);
+}
+
 /* True when the run is over. */
 static bool act(nci_plan_run *r, const nci_action *action)
 {
@@ -138,6 +152,9 @@ static bool act(nci_plan_run *r, const nci_action *action)
                  ncg_status_text(action->status));
         fail_run(r, &error);
         return true;
+    case NCI_ACTION_LEAVE:
+        may_leave(r, action);
+        return false;
     default:
         order_one(r, action);
         return false;
@@ -220,10 +237,8 @@ void nci_run_announce(nci_plan_run *r, nci_roll *roll)
                         .bandwidth = roll->who.bandwidth,
                         .end = roll->end,
                         .now = nanoseconds()};
-    nci_event drain = {.kind = NCI_EVENT_WORKER_DRAIN, .worker = roll->number};
-    nci_scheduler *s = r->scheduler;
     if (r->state != NCI_RUN_RUNNING || roll->open != r->id ||
-        roll->joined == r->id)
+        roll->joined == r->id || roll->is_leaving)
         return;
     if (nci_sched_handle(r->sched, &joined, &r->actions, &err)) {
         roll->is_unfit = true;
@@ -234,8 +249,6 @@ void nci_run_announce(nci_plan_run *r, nci_roll *roll)
     }
     roll->joined = r->id;
     apply(r);
-    if (roll->is_leaving && s->runs == r)
-        nci_run_event(r, &drain);
 }
 
 /* Nobody who is here can take the run up: it fails for the first reason. */

@@ -1,11 +1,19 @@
 # The processes of a cluster: scheduler, worker, client.
 list(APPEND engine_sources
   cluster/client.c
+  cluster/client_future.c
+  cluster/client_run_on.c
   cluster/dialogue.c
   cluster/dialogue_pack.c
   cluster/errands.c
+  cluster/functions.c
   cluster/scheduler.c
   cluster/scheduler_run.c
+  cluster/scheduler_status.c
+  cluster/scheduler_values.c
+  cluster/service.c
   cluster/worker.c
+  cluster/worker_call.c
   cluster/worker_chunk.c
+  cluster/worker_keep.c
   cluster/worker_run.c)

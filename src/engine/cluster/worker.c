@@ -14,7 +14,7 @@
 
 #include "base/mem.h"
 
-enum { POLL_MS = 100, LAST_SECONDS = 10 };
+enum { POLL_MS = 100, LAST_SECONDS = 10, CALLS_SECONDS = 10 };
 
 static double seconds(void)
 {
@@ -108,6 +108,9 @@ static void on_message(void *ctx, nci_conn_id conn, const nci_message *message)
         break;
     case NCI_WIRE_FORGET:
         on_forget(hand, message->request);
+        break;
+    case NCI_WIRE_ASK:
+        nci_hand_asked(hand, message);
         break;
     case NCI_WIRE_STOP:
         on_stop(hand);
@@ -220,6 +223,8 @@ static void drop_runs_locked(nci_hand *hand)
 {
     while (hand->runs)
         nci_hand_forget_locked(hand, hand->runs);
+    nci_hand_cancel_calls_locked(hand);
+    nci_hand_let_go_all_locked(hand);
     hand->roster.count = 0;
 }
 
@@ -280,6 +285,7 @@ static ncg_status start(nci_hand *hand, ncg_error *err)
     const nci_work_options *o = hand->options;
     nci_joining self;
     joining_of(hand, &self);
+    memcpy(hand->name, self.name, sizeof hand->name);
     NCI_TRY(nci_keys_derive(o->secret, o->cluster, &hand->keys, err));
     nci_net_options net = {
         .name = self.name,
@@ -302,6 +308,22 @@ static ncg_status start(nci_hand *hand, ncg_error *err)
                           NCI_MAY_WORKER | NCI_MAY_CLIENT, hand->addresses, err);
 }
 
+/* A function that does not end must not keep a process that is to end: this
+ * one was started for nothing else. */
+static void wait_for_calls_locked(nci_hand *hand)
+{
+    double until = seconds() + CALLS_SECONDS;
+    while (hand->calls && seconds() < until)
+        wait_locked(hand);
+    if (!hand->calls)
+        return;
+    if (hand->options->note)
+        hand->options->note(hand->options->note_ctx,
+                            "a function does not end: the worker ends "
+                            "without it");
+    _exit(0);
+}
+
 /* Kernels stop soon; errands end; then no hook may come any more. */
 static void stop(nci_hand *hand)
 {
@@ -311,6 +333,7 @@ static void stop(nci_hand *hand)
     pthread_cond_broadcast(&hand->changed);
     while (hand->active > 0 || hand->errands > 0)
         wait_locked(hand);
+    wait_for_calls_locked(hand);
     pthread_mutex_unlock(&hand->lock);
     nci_errands_free(&hand->plans);
     nci_errands_free(&hand->disk);
@@ -319,6 +342,7 @@ static void stop(nci_hand *hand)
     if (hand->net)
         nci_net_destroy(&hand->net);
     nci_keys_wipe(&hand->keys);
+    nci_hand_let_go_all_locked(hand);
     nci_free(hand->roster.entries);
     pthread_cond_destroy(&hand->changed);
     pthread_mutex_destroy(&hand->lock);

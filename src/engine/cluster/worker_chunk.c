@@ -219,6 +219,12 @@ void nci_hand_wanted(void *ctx, uint64_t request, const nci_chunk_key *key)
     nci_hand *hand = ctx;
     ncg_error err;
     pthread_mutex_lock(&hand->lock);
+    nci_buf *kept = nci_hand_kept_locked(hand, key);
+    if (kept) {
+        nci_serve_buf(hand->net, request, kept, NULL, NULL);
+        pthread_mutex_unlock(&hand->lock);
+        return;
+    }
     nci_hand_run *r = run_of_space(hand, key->space);
     bool is_known = r && key->chunk >= 0 && key->chunk < r->hosted.plan->ntasks;
     if (!is_known || !remember(r, request)) {

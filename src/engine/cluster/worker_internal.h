@@ -4,7 +4,8 @@
 /*
  * worker.c: the process, its connection, its runs. worker_run.c: one run, the
  * machine's actions and what they lead to. worker_chunk.c: chunks that come
- * and go, over the net and on disks.
+ * and go, over the net and on disks. worker_keep.c: what stays between runs.
+ * worker_call.c: calls of functions.
  *
  * One lock guards everything of a worker; nothing that takes long happens
  * under it. A run is counted: the list, jobs, fetches, errands and questions
@@ -14,6 +15,7 @@
 
 #include "engine/cluster/dialogue.h"
 #include "engine/cluster/errands.h"
+#include "engine/cluster/service.h"
 #include "engine/cluster/worker.h"
 #include "engine/costs.h"
 #include "engine/lane.h"
@@ -22,6 +24,7 @@
 #include "engine/spill_file.h"
 
 typedef struct nci_hand nci_hand; /* a worker process */
+typedef struct nci_kept_chunk nci_kept_chunk;
 
 typedef struct nci_hand_run {
     nci_hand *hand;
@@ -60,6 +63,7 @@ struct nci_hand {
     nci_net_timer *tick;
     char addresses[NCI_NET_ADDRESSES];
     double begin; /* of this process: s on its clock */
+    char name[NCI_NAME_SIZE + 1];
 
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
@@ -72,6 +76,9 @@ struct nci_hand {
     uint32_t forgotten; /* runs up to here are over */
     int active;         /* jobs of all runs */
     int errands;        /* under way */
+    nci_task_map kept;  /* what stays; worker_keep.c */
+    int takings;        /* fetches of it under way */
+    struct nci_hand_call *calls; /* each with its thread */
 };
 
 /* ---- worker_run.c: the lock is held where the name ends in _locked */
@@ -95,6 +102,23 @@ void nci_hand_run_release_locked(nci_hand_run **run);
 /* nci_hand_failure tells the scheduler the words of an error. */
 void nci_hand_failure(nci_hand *hand, uint32_t run, int64_t task,
                       const ncg_error *error);
+
+/* ---- worker_keep.c */
+
+/* nci_hand_kept_locked: borrowed; NULL: it is not here. */
+nci_buf *nci_hand_kept_locked(const nci_hand *hand, const nci_chunk_key *key);
+/* nci_hand_retain_locked keeps a chunk, which it retains. */
+ncg_status nci_hand_retain_locked(nci_hand *hand, const nci_chunk_key *key,
+                                  nci_buf *chunk, ncg_error *err);
+void nci_hand_let_go_locked(nci_hand *hand, const nci_chunk_key *key);
+void nci_hand_let_go_all_locked(nci_hand *hand);
+/* nci_hand_take_locked fetches what another worker keeps. */
+void nci_hand_take_locked(nci_hand *hand, const nci_service *ask);
+
+/* ---- worker_call.c */
+
+void nci_hand_asked(nci_hand *hand, const nci_message *message);
+void nci_hand_cancel_calls_locked(nci_hand *hand);
 
 /* ---- worker_chunk.c */
 

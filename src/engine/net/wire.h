@@ -157,7 +157,10 @@ enum {
     X(FINISHED, 84, LISTENS)  /* packed: end of a run */                       \
     X(CANCEL, 85, USERS)      /* packed */                                     \
     X(CALL, 87, WORK)         /* packed: a service; and the answer */          \
-    X(STATUS, 88, ALL)        /* packed: state of the cluster */
+    X(STATUS, 88, ALL)        /* packed: state of the cluster */               \
+    /* calls and values that stay: cluster/service.h */                        \
+    X(ASK, 96, WORK)                                                           \
+    X(TELL, 97, WORK)
 
 typedef enum nci_wire_type {
 #define NCI_WIRE_ENUM(name, value, may) NCI_WIRE_##name = value,

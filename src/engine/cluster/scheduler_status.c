@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The state of a cluster as JSON: workers, computations, calls and what stays
+ * on the workers.
+ */
+#include "engine/cluster/scheduler_internal.h"
+
+/* Names come from workers: nothing that would leave a JSON text. */
+static void add_string(nci_text *text, const char *string)
+{
+    nci_text_add(text, "\"");
+    for (const char *c = string; *c; c++) {
+        bool is_plain = (unsigned char)*c >= ' ' && *c != '"' && *c != '\\';
+        nci_text_add(text, "%c", is_plain ? *c : '?');
+    }
+    nci_text_add(text, "\"");
+}
+
+void nci_scheduler_describe(const nci_scheduler *s, nci_text *text)
+{
+    static const char *const states[] = {"queued", "opening", "running",
+                                         "over"};
+    nci_text_add(text, "{\"workers\": [");
+    for (size_t i = 0; i < s->nrolls; i++) {
+        const nci_roll *roll = &s->rolls[i];
+        nci_text_add(text, "%s\n  {\"name\": ", i ? "," : "");
+        add_string(text, roll->who.name);
+        nci_text_add(text, ", \"host\": ");
+        add_string(text, roll->who.host);
+        nci_text_add(text,
+                     ", \"pid\": %lld, \"threads\": %d, \"memory\": %lld, "
+                     "\"leaving\": %s}",
+                     (long long)roll->who.pid, roll->who.threads,
+                     (long long)roll->who.limit,
+                     roll->is_leaving ? "true" : "false");
+    }
+    nci_text_add(text, "],\n \"computations\": [");
+    for (const nci_plan_run *r = s->runs; r; r = r->next) {
+        nci_sched_stats now = {0};
+        if (r->state == NCI_RUN_RUNNING)
+            nci_sched_get_stats(r->sched, &now);
+        nci_text_add(text,
+                     "%s\n  {\"number\": %u, \"state\": \"%s\", "
+                     "\"tasks_done\": %lld, \"memory\": %lld, "
+                     "\"recomputed\": %lld, \"fetched\": %lld, "
+                     "\"spilled\": %lld, \"chunks_read\": %lld, "
+                     "\"bytes_read\": %lld, \"bytes_decoded\": %lld}",
+                     r == s->runs ? "" : ",", r->id, states[r->state],
+                     (long long)now.finished, (long long)now.managed,
+                     (long long)now.recomputed, (long long)now.fetched,
+                     (long long)now.spilled,
+                     (long long)(r->reads.chunks_direct +
+                                 r->reads.chunks_library),
+                     (long long)r->reads.bytes_disk,
+                     (long long)r->reads.bytes_decoded);
+    }
+    nci_values_stats v;
+    nci_values_get_stats(s->values, &v);
+    nci_text_add(text,
+                 "],\n \"calls\": {\"waiting\": %lld, \"queued\": %lld, "
+                 "\"running\": %lld, \"failed\": %lld},\n \"held\": "
+                 "{\"values\": %lld, \"chunks\": %lld, \"bytes\": %lld}}\n",
+                 (long long)v.waiting, (long long)v.ready,
+                 (long long)v.running, (long long)v.failed, (long long)v.there,
+                 (long long)v.kept, (long long)v.bytes);
+}

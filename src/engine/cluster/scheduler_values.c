@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Calls and the values that they leave, on the scheduler: clients say what they
+ * want, the machine (sched/values.h) says who is to do it, and functions that
+ * are to run here, or at once on certain workers, are passed on.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/cluster/functions.h"
+#include "engine/cluster/scheduler_internal.h"
+
+/* A call that somebody may still ask about. */
+typedef struct nci_service_call {
+    int64_t id;
+    nci_conn_id client; /* 0: gone, or let go */
+    uint32_t number;    /* the client's */
+    nci_buf *body;      /* of the client's message, where these lie: */
+    const void *argument;
+    size_t nargument;
+    char *name; /* of the function */
+    int64_t *inputs;
+    size_t ninputs;
+    ncg_error error; /* what the last attempt said */
+} service_call;
+
+/* ---- who is who ---------------------------------------------------------- */
+
+static uint32_t serial_of(nci_scheduler *s, nci_conn_id conn)
+{
+    for (size_t i = 0; i < s->nclients; i++)
+        if (s->clients[i].conn == conn)
+            return s->clients[i].serial;
+    if (!nci_grow(&s->clients, &s->clients_capacity, s->nclients + 1,
+                  sizeof *s->clients))
+        return 0;
+    uint32_t serial = ++s->serials & INT32_MAX;
+    s->clients[s->nclients++] = (nci_known_client){conn, serial};
+    return serial;
+}
+
+static int64_t id_of(uint32_t serial, int64_t number)
+{
+    return (int64_t)serial << 32 | (number & UINT32_MAX);
+}
+
+static service_call *call_of(const nci_scheduler *s, int64_t id)
+{
+    return id < 0 ? NULL : nci_task_map_get(&s->calls, id);
+}
+
+static void call_free(service_call *c)
+{
+    if (!c)
+        return;
+    nci_buf_release(&c->body);
+    nci_free(c->name);
+    nci_free(c->inputs);
+    nci_free(c);
+}
+
+/* ---- what the machine says ----------------------------------------------- */
+
+static void to_worker(nci_scheduler *s, uint32_t worker,
+                      const nci_service *service)
+{
+    const nci_roll *roll = nci_scheduler_roll(s, worker);
+    if (roll)
+        nci_service_send(s->net, roll->conn, NCI_WIRE_ASK, service, NULL);
+}
+
+static void send_run(nci_scheduler *s, const nci_value_action *a)
+{
+    const service_call *c = call_of(s, a->id);
+    const nci_roll *roll = nci_scheduler_roll(s, a->worker);
+    nci_pack pack = {0};
+    if (!c || !roll)
+        return;
+    nci_service service = {.kind = NCI_SERVICE_RUN,
+                           .id = a->id,
+                           .attempt = a->attempt,
+                           .data = c->argument,
+                           .ndata = c->nargument,
+                           .ninputs = c->ninputs};
+    snprintf(service.name, sizeof service.name, "%s", c->name);
+    nci_service_pack(&pack, &service);
+    for (size_t i = 0; i < c->ninputs; i++) {
+        nci_service_input input = {.id = c->inputs[i]};
+        uint32_t where = nci_values_where(s->values, input.id, &input.bytes);
+        const nci_roll *holder = nci_scheduler_roll(s, where);
+        if (holder && holder != roll) /* else it is there */
+            memcpy(input.where, holder->who.addresses, sizeof input.where);
+        nci_service_pack_input(&pack, &input);
+    }
+    nci_dialogue_send(s->net, roll->conn, NCI_WIRE_ASK, 0, &pack, NULL);
+}
+
+static void tell_ready(nci_scheduler *s, const nci_value_action *a)
+{
+    service_call *c = call_of(s, a->id);
+    const nci_roll *roll = nci_scheduler_roll(s, a->worker);
+    if (!c || !roll || !c->client)
+        return;
+    nci_service ready = {.kind = NCI_SERVICE_READY,
+                         .id = c->number,
+                         .key = c->id,
+                         .bytes = a->bytes};
+    memcpy(ready.where, roll->who.addresses, sizeof ready.where);
+    nci_service_send(s->net, c->client, NCI_WIRE_TELL, &ready, NULL);
+}
+
+static void tell_erred(nci_scheduler *s, const nci_value_action *a)
+{
+    service_call *c = call_of(s, a->id);
+    const service_call *cause = call_of(s, a->cause);
+    if (!c)
+        return;
+    if (cause && cause->error.status == a->status)
+        c->error = cause->error;
+    else if (a->status == NCG_ECANCELED)
+        nci_fail(&c->error, a->status, "canceled");
+    else if (a->status == NCG_ENOTFOUND)
+        nci_fail(&c->error, a->status,
+                 "the worker that was to call %.60s is not there", c->name);
+    else
+        nci_fail(&c->error, a->status,
+                 "three workers died while they called %.60s", c->name);
+    if (!c->client)
+        return;
+    nci_service erred = {
+        .kind = NCI_SERVICE_ERRED, .id = c->number, .error = c->error};
+    nci_service_send(s->net, c->client, NCI_WIRE_TELL, &erred, NULL);
+}
+
+static void act(nci_scheduler *s, const nci_value_action *a)
+{
+    nci_service service = {.id = a->id,
+                           .key = a->id,
+                           .space = nci_value_space(),
+                           .attempt = a->attempt,
+                           .bytes = a->bytes};
+    const nci_roll *from;
+    nci_roll *roll;
+    switch (a->kind) {
+    case NCI_VALUE_RUN:
+        send_run(s, a);
+        break;
+    case NCI_VALUE_STOP:
+        service.kind = NCI_SERVICE_STOP;
+        to_worker(s, a->worker, &service);
+        break;
+    case NCI_VALUE_TAKE:
+        service.kind = NCI_SERVICE_TAKE;
+        from = nci_scheduler_roll(s, a->from);
+        if (from)
+            memcpy(service.where, from->who.addresses, sizeof service.where);
+        to_worker(s, a->worker, &service);
+        break;
+    case NCI_VALUE_DROP:
+        service.kind = NCI_SERVICE_DROP;
+        to_worker(s, a->worker, &service);
+        break;
+    case NCI_VALUE_CLEAR:
+        roll = nci_scheduler_roll(s, a->worker);
+        if (roll) {
+            roll->has_no_values = true;
+            nci_scheduler_try_leave(s, roll);
+        }
+        break;
+    case NCI_VALUE_READY:
+        tell_ready(s, a);
+        break;
+    case NCI_VALUE_ERRED:
+        tell_erred(s, a);
+        break;
+    case NCI_VALUE_LOST:
+        break;
+    case NCI_VALUE_FORGOTTEN:
+        call_free(nci_task_map_remove(&s->calls, a->id));
+        break;
+    }
+}
+
+ncg_status nci_scheduler_value(nci_scheduler *s, const nci_value_event *event,
+                               ncg_error *err)
+{
+    nci_value_actions *list = &s->value_actions;
+    ncg_status st = nci_values_handle(s->values, event, list, err);
+    for (size_t i = 0; i < list->count; i++)
+        act(s, &list->items[i]);
+    list->count = 0;
+    if (st == NCG_ENOMEM)
+        nci_scheduler_note(s, "the scheduler is out of memory");
+    return st;
+}
+
+void nci_scheduler_value_of(nci_scheduler *s, nci_value_event_kind kind,
+                            const nci_roll *roll)
+{
+    nci_value_event event = {.kind = kind,
+                             .worker = roll->number,
+                             .threads = roll->who.threads};
+    nci_scheduler_value(s, &event, NULL);
+}
+
+/* ---- calls at once ------------------------------------------------------- */
+
+typedef struct nci_doing {
+    nci_scheduler *scheduler;
+    int64_t id;
+    nci_conn_id client;
+    int64_t request; /* the client's */
+    uint32_t worker; /* NCI_NO_WORKER: here */
+    char name[NCI_WORD_SIZE];
+    nci_buf *body; /* of the message that has the argument; here */
+    const void *argument;
+    size_t nargument;
+    char *status;
+    struct nci_doing *next;
+} nci_doing;
+
+static void answer(nci_scheduler *s, const nci_doing *d, const char *who,
+                   const ncg_error *error, const void *data, size_t ndata)
+{
+    nci_service service = {.kind = NCI_SERVICE_ANSWER,
+                           .id = d->request,
+                           .error = *error,
+                           .data = data,
+                           .ndata = ndata};
+    snprintf(service.where, sizeof service.where, "%s", who);
+    nci_service_send(s->net, d->client, NCI_WIRE_TELL, &service, NULL);
+}
+
+static void doing_free(nci_doing *d)
+{
+    nci_buf_release(&d->body);
+    nci_free(d->status);
+    nci_free(d);
+}
+
+/* On the side thread of services; no lock held. */
+static void do_here(void *ctx)
+{
+    nci_doing *d = ctx;
+    ncg_error err;
+    nci_buf *value = NULL;
+    nci_function_frame frame = {.call = {.argument = {d->argument,
+                                                      d->nargument},
+                                         .process = "scheduler",
+                                         .status = d->status}};
+    nci_error_clear(&err);
+    nci_function_run(d->name, &frame, &value, &err);
+    answer(d->scheduler, d, "scheduler", &err, nci_buf_data(value),
+           nci_buf_size(value));
+    nci_buf_release(&value);
+    doing_free(d);
+}
+
+static nci_doing *make_doing(nci_scheduler *s, nci_conn_id conn,
+                             const nci_service *ask)
+{
+    nci_doing *d = nci_calloc(1, sizeof *d);
+    if (!d)
+        return NULL;
+    *d = (nci_doing){.scheduler = s,
+                     .id = ++s->doings_made,
+                     .client = conn,
+                     .request = ask->id,
+                     .worker = NCI_NO_WORKER,
+                     .argument = ask->data,
+                     .nargument = ask->ndata};
+    memcpy(d->name, ask->name, sizeof d->name);
+    return d;
+}
+
+static ncg_status begin_here(nci_scheduler *s, nci_conn_id conn,
+                             const nci_service *ask, nci_buf *body,
+                             ncg_error *err)
+{
+    nci_text text = {0};
+    nci_doing *d = make_doing(s, conn, ask);
+    nci_scheduler_describe(s, &text);
+    if (d)
+        d->status = nci_text_take(&text);
+    nci_text_fini(&text);
+    if (!d || !d->status) {
+        nci_free(d);
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    }
+    d->body = nci_buf_retain(body);
+    ncg_status st = nci_errands_add(s->services, do_here, d, err);
+    if (st)
+        doing_free(d);
+    return st;
+}
+
+static void begin_there(nci_scheduler *s, nci_conn_id conn,
+                        const nci_service *ask, const nci_roll *roll)
+{
+    nci_doing *d = make_doing(s, conn, ask);
+    nci_service service = *ask;
+    ncg_error err;
+    if (!d) {
+        nci_doing none = {.client = conn, .request = ask->id};
+        nci_fail(&err, NCG_ENOMEM, "the scheduler is out of memory");
+        answer(s, &none, roll->who.name, &err, NULL, 0);
+        return;
+    }
+    d->worker = roll->number;
+    d->next = s->doings;
+    s->doings = d;
+    service.kind = NCI_SERVICE_DO;
+    service.id = d->id;
+    service.where[0] = '\0';
+    nci_service_send(s->net, roll->conn, NCI_WIRE_ASK, &service, NULL);
+}
+
+static void run_on(nci_scheduler *s, nci_conn_id conn, const nci_service *ask,
+                   nci_buf *body)
+{
+    nci_service begun = {.kind = NCI_SERVICE_BEGUN, .id = ask->id};
+    bool is_here = !*ask->where, is_all = !strcmp(ask->where, "*");
+    ncg_error err;
+    nci_error_clear(&err);
+    for (size_t i = 0; !is_here && i < s->nrolls; i++)
+        begun.bytes += is_all || !strcmp(s->rolls[i].who.name, ask->where);
+    if (is_here && !begin_here(s, conn, ask, body, &err))
+        begun.bytes = 1;
+    if (!is_here && !is_all && !begun.bytes)
+        nci_fail(&err, NCG_ENOTFOUND, "the cluster has no worker '%.100s'",
+                 ask->where);
+    begun.error = err;
+    nci_service_send(s->net, conn, NCI_WIRE_TELL, &begun, NULL);
+    for (size_t i = 0; !is_here && i < s->nrolls; i++)
+        if (is_all || !strcmp(s->rolls[i].who.name, ask->where))
+            begin_there(s, conn, ask, &s->rolls[i]);
+}
+
+static void end_doing(nci_scheduler *s, const nci_roll *roll, int64_t id,
+                      const nci_service *did)
+{
+    nci_doing **at = &s->doings;
+    ncg_error gone;
+    while (*at && ((*at)->worker != roll->number || (did && (*at)->id != id)))
+        at = &(*at)->next;
+    nci_doing *d = *at;
+    if (!d)
+        return;
+    *at = d->next;
+    nci_fail(&gone, NCG_ENET, "worker %.100s left before it answered",
+             roll->who.name);
+    answer(s, d, roll->who.name, did ? &did->error : &gone,
+           did ? did->data : NULL, did ? did->ndata : 0);
+    doing_free(d);
+}
+
+/* ---- clients ------------------------------------------------------------- */
+
+static ncg_status read_call(nci_scheduler *s, const nci_service *ask,
+                            nci_unpack *in, uint32_t serial, service_call *c,
+                            ncg_error *err)
+{
+    c->name = nci_strdup(ask->name);
+    c->inputs = nci_calloc(ask->ninputs + 1, sizeof *c->inputs);
+    if (!c->name || !c->inputs || !nci_task_map_reserve(&s->calls))
+        return nci_fail(err, NCG_ENOMEM, "the scheduler is out of memory");
+    for (; c->ninputs < ask->ninputs; c->ninputs++) {
+        nci_service_input input;
+        NCI_TRY(nci_service_unpack_input(in, &input, err));
+        c->inputs[c->ninputs] = id_of(serial, input.id);
+    }
+    if (ask->id > UINT32_MAX || call_of(s, c->id))
+        return nci_fail(err, NCG_ENET, "call %lld is there already",
+                        (long long)ask->id);
+    return NCG_OK;
+}
+
+static uint32_t worker_named(const nci_scheduler *s, const char *name)
+{
+    for (size_t i = 0; i < s->nrolls; i++)
+        if (!strcmp(s->rolls[i].who.name, name))
+            return s->rolls[i].number;
+    return NCI_NO_WORKER - 2; /* no worker has it */
+}
+
+static ncg_status take_call(nci_scheduler *s, nci_conn_id conn,
+                            const nci_service *ask, nci_unpack *in,
+                            nci_buf *body, ncg_error *err)
+{
+    uint32_t serial = serial_of(s, conn);
+    service_call *c = nci_calloc(1, sizeof *c);
+    if (!c || !serial) {
+        nci_free(c);
+        return nci_fail(err, NCG_ENOMEM, "the scheduler is out of memory");
+    }
+    *c = (service_call){.id = id_of(serial, ask->id),
+                        .client = conn,
+                        .number = (uint32_t)ask->id,
+                        .body = nci_buf_retain(body),
+                        .argument = ask->data,
+                        .nargument = ask->ndata};
+    ncg_status st = read_call(s, ask, in, serial, c, err);
+    if (st) {
+        call_free(c);
+        return st;
+    }
+    nci_value_event event = {.kind = NCI_VALUE_CALL,
+                             .id = c->id,
+                             .worker = *ask->where
+                                           ? worker_named(s, ask->where)
+                                           : NCI_NO_WORKER,
+                             .inputs = c->inputs,
+                             .ninputs = c->ninputs,
+                             .retries = (int)(ask->bytes & INT16_MAX)};
+    nci_task_map_put(&s->calls, c->id, c);
+    st = nci_scheduler_value(s, &event, err);
+    /* Unless what is missing is only what could not be said. */
+    if (st == NCG_EINVAL)
+        call_free(nci_task_map_remove(&s->calls, event.id));
+    return st;
+}
+
+ncg_status nci_scheduler_ask(nci_scheduler *s, nci_conn_id conn,
+                             const nci_message *m, ncg_error *err)
+{
+    nci_unpack in = nci_dialogue_open(m);
+    nci_value_event event = {0};
+    ncg_status st = NCG_OK;
+    while (!st && !nci_service_is_end(&in)) {
+        nci_service ask;
+        NCI_TRY(nci_service_unpack(&in, &ask, err));
+        switch (ask.kind) {
+        case NCI_SERVICE_CALL:
+            st = take_call(s, conn, &ask, &in, m->body, err);
+            break;
+        case NCI_SERVICE_RELEASE:
+        case NCI_SERVICE_CANCEL:
+            event.id = id_of(serial_of(s, conn), ask.id);
+            event.kind = ask.kind == NCI_SERVICE_RELEASE ? NCI_VALUE_RELEASE
+                                                         : NCI_VALUE_CANCEL;
+            if (call_of(s, event.id) && event.kind == NCI_VALUE_RELEASE)
+                call_of(s, event.id)->client = 0;
+            nci_scheduler_value(s, &event, NULL);
+            break;
+        case NCI_SERVICE_RUN_ON:
+            run_on(s, conn, &ask, m->body);
+            break;
+        default:
+            st = nci_fail(err, NCG_ENET, "a client asks for %d", ask.kind);
+        }
+    }
+    return st;
+}
+
+/* What a client that is gone holds. */
+void nci_scheduler_values_forget(nci_scheduler *s, nci_conn_id conn)
+{
+    enum { AT_ONCE = 512 };
+    nci_value_event release = {.kind = NCI_VALUE_RELEASE};
+    size_t n = 1;
+    while (n) {
+        int64_t ids[AT_ONCE];
+        n = 0;
+        for (size_t i = 0; i < s->calls.capacity && n < AT_ONCE; i++) {
+            service_call *c = s->calls.slots[i].value;
+            if (c && c->client == conn) {
+                c->client = 0;
+                ids[n++] = c->id;
+            }
+        }
+        for (size_t i = 0; i < n; i++) {
+            release.id = ids[i];
+            nci_scheduler_value(s, &release, NULL);
+        }
+    }
+    for (size_t i = 0; i < s->nclients; i++)
+        if (s->clients[i].conn == conn)
+            s->clients[i] = s->clients[--s->nclients];
+}
+
+/* ---- workers ------------------------------------------------------------- */
+
+static void ended_there(nci_scheduler *s, const nci_roll *roll,
+                        const nci_service *told)
+{
+    service_call *c = call_of(s, told->id);
+    nci_value_event event = {.worker = roll->number,
+                             .id = told->id,
+                             .attempt = told->attempt,
+                             .bytes = told->bytes,
+                             .status = told->error.status};
+    switch (told->kind) {
+    case NCI_SERVICE_ENDED:
+        event.kind = NCI_VALUE_DONE;
+        break;
+    case NCI_SERVICE_FAILED:
+        event.kind = NCI_VALUE_FAILED;
+        if (c)
+            c->error = told->error;
+        break;
+    case NCI_SERVICE_MISSED:
+        event.kind = NCI_VALUE_MISSED;
+        break;
+    default:
+        event.kind = told->error.status ? NCI_VALUE_NOT_TAKEN
+                                        : NCI_VALUE_TAKEN;
+    }
+    nci_scheduler_value(s, &event, NULL);
+}
+
+ncg_status nci_scheduler_told(nci_scheduler *s, const nci_roll *roll,
+                              const nci_message *m, ncg_error *err)
+{
+    nci_unpack in = nci_dialogue_open(m);
+    uint32_t number = roll->number;
+    while (!nci_service_is_end(&in)) {
+        nci_service told;
+        NCI_TRY(nci_service_unpack(&in, &told, err));
+        roll = nci_scheduler_roll(s, number);
+        if (!roll)
+            return NCG_OK;
+        if (told.kind == NCI_SERVICE_DID)
+            end_doing(s, roll, told.id, &told);
+        else if (told.kind >= NCI_SERVICE_ENDED &&
+                 told.kind <= NCI_SERVICE_TAKEN)
+            ended_there(s, roll, &told);
+        else
+            return nci_fail(err, NCG_ENET, "a worker tells %d", told.kind);
+    }
+    return NCG_OK;
+}
+
+void nci_scheduler_values_left(nci_scheduler *s, const nci_roll *roll)
+{
+    size_t n = 0;
+    for (const nci_doing *d = s->doings; d; d = d->next)
+        n += d->worker == roll->number;
+    while (n--)
+        end_doing(s, roll, 0, NULL);
+    nci_scheduler_value_of(s, NCI_VALUE_LEFT, roll);
+}
+
+void nci_scheduler_values_free(nci_scheduler *s)
+{
+    for (size_t i = 0; i < s->calls.capacity; i++)
+        call_free(s->calls.slots[i].value);
+    nci_task_map_fini(&s->calls);
+    while (s->doings) {
+        nci_doing *next = s->doings->next;
+        doing_free(s->doings);
+        s->doings = next;
+    }
+    nci_free(s->value_actions.items);
+    nci_free(s->clients);
+    nci_values_free(&s->values);
+}
