@@ -51,8 +51,11 @@ def measure(result, command):
                    "peak_MB": usage.ru_maxrss / 1024}, f)
 
 
-def round_robin(commands, rounds, warm=()):
-    """Runs {name: command} in turn, `rounds` times; medians by name, or the text of the failure."""
+def round_robin(commands, rounds, warm=(), adjust=lambda name, row: None):
+    """Runs {name: command} in turn, `rounds` times; medians by name, or the text of the failure.
+
+    `adjust` may change the figures of one run.
+    """
     rows = {}
     for _ in range(rounds):
         for path in warm:
@@ -63,7 +66,9 @@ def round_robin(commands, rounds, warm=()):
             if isinstance(rows.get(name), str):
                 continue
             try:
-                rows.setdefault(name, []).append(run(command))
+                row = run(command)
+                adjust(name, row)
+                rows.setdefault(name, []).append(row)
             except (RuntimeError, OSError) as e:
                 rows[name] = str(e)
     return {name: r if isinstance(r, str) else

@@ -3,14 +3,16 @@
  * How fast this machine can read, decode and add up one variable of many
  * files: the least work that any program does for a mean over the first axis.
  *
- *     limit VARIABLE FILE...        (threads: OMP_NUM_THREADS, else all cores)
+ *     limit [-l LIKE -o OUT] VARIABLE FILE...
+ *                                   (threads: OMP_NUM_THREADS, else all cores)
  *
  * HDF5 tells where the stored pieces lie; for classic files the header is
  * walked here. Then each thread takes pieces: pread, inflate (libdeflate, zstd
  * or Blosc), put shuffled bytes together, swap them, add to its own array of
  * sums. Nothing of ncgraph is used, nothing is checked beyond what reading
- * needs: it is a yardstick for files that make_data.py wrote. Prints one line
- * of JSON.
+ * needs: it is a yardstick for files that make_data.py wrote. With -l and -o it
+ * then makes an output like that of an operation (limit_output.h). Prints one
+ * line of JSON; prepare_s is what no program has to do.
  */
 #include <blosc.h>
 #include <fcntl.h>
@@ -24,6 +26,8 @@
 #include <string.h>
 #include <unistd.h>
 #include <zstd.h>
+
+#include "limit_output.h"
 
 enum { MAX_RANK = 8, RUN_BYTES = 4 << 20 };
 
@@ -483,36 +487,59 @@ static double run_all(size_t grid)
     return total;
 }
 
-int main(int argc, char **argv)
+/* Returns the bytes of all values after decoding. */
+static double open_all(const char *name, char **paths, double *values)
 {
-    if (argc < 3) {
-        fprintf(stderr, "use: limit VARIABLE FILE...\n");
-        return 2;
-    }
-    plan.nsources = argc - 2;
+    double decoded = 0;
     plan.sources = calloc((size_t)plan.nsources, sizeof *plan.sources);
-    double start = omp_get_wtime(), values = 0, decoded = 0;
+    if (!plan.sources)
+        die("out of memory", "files");
     for (int f = 0; f < plan.nsources; f++)
-        open_source(f, argv[f + 2], argv[1]);
+        open_source(f, paths[f], name);
     for (int f = 0; f < plan.nsources; f++) {
         const source *s = &plan.sources[f];
         if (row_size(s) != row_size(&plan.sources[0]))
-            die("another grid than the first file's", argv[f + 2]);
-        values += (double)(s->shape[0] * row_size(s));
+            die("another grid than the first file's", paths[f]);
+        *values += (double)(s->shape[0] * row_size(s));
     }
     for (size_t i = 0; i < plan.npieces; i++) {
         const source *s = &plan.sources[plan.pieces[i].file];
         decoded += (double)(piece_items(&plan.pieces[i], s) * s->elem_size);
     }
+    return decoded;
+}
+
+int main(int argc, char **argv)
+{
+    const char *like = NULL, *out = NULL;
+    for (int c; (c = getopt(argc, argv, "+l:o:")) != -1;) {
+        like = c == 'l' ? optarg : like;
+        out = c == 'o' ? optarg : out;
+    }
+    if (argc - optind < 2 || !like != !out) {
+        fprintf(stderr, "use: limit [-l LIKE -o OUT] VARIABLE FILE...\n");
+        return 2;
+    }
+    const char *name = argv[optind];
+    plan.nsources = argc - optind - 1;
+    double values = 0, start = omp_get_wtime();
+    if (like)
+        output_prepare(like, name);
+    double prepared = omp_get_wtime();
+    double decoded = open_all(name, argv + optind + 1, &values);
     double indexed = omp_get_wtime();
     double total = run_all((size_t)row_size(&plan.sources[0]));
     double done = omp_get_wtime();
+    size_t written = out ? output_write(out) : 0;
+    double finished = omp_get_wtime();
     printf("{\"threads\": %d, \"files\": %d, \"chunks\": %zu, "
-           "\"index_s\": %.4f, \"read_s\": %.4f, \"decoded_GB\": %.3f, "
+           "\"prepare_s\": %.4f, \"index_s\": %.4f, \"read_s\": %.4f, "
+           "\"output_s\": %.4f, \"output_MB\": %.1f, \"decoded_GB\": %.3f, "
            "\"GB_per_s\": %.2f, \"mean\": %.6f}\n",
-           omp_get_max_threads(), plan.nsources, plan.npieces, indexed - start,
-           done - indexed, decoded / 1e9, decoded / 1e9 / (done - indexed),
-           total / values);
+           omp_get_max_threads(), plan.nsources, plan.npieces, prepared - start,
+           indexed - prepared, done - indexed, finished - done,
+           (double)written / 1e6, decoded / 1e9,
+           decoded / 1e9 / (done - indexed), total / values);
     for (int f = 0; f < plan.nsources; f++)
         close(plan.sources[f].fd);
     free(plan.sources);
