@@ -5,7 +5,6 @@ import glob
 import os
 import shutil
 import subprocess
-import time
 
 import clitest
 import clustertest
@@ -24,7 +23,9 @@ class Scripts(clustertest.TestCase):
             self.assertEqual((r.code, r.err), (0, ""), name)
 
 
-class Slurm(clustertest.TestCase):
+class OneNode(clustertest.TestCase):
+    """A Slurm of this machine, for as long as the tests take."""
+
     @classmethod
     def setUpClass(cls):
         for program in ("slurmctld", "slurmd", "srun", "munged"):
@@ -44,7 +45,6 @@ class Slurm(clustertest.TestCase):
     @classmethod
     def tearDownClass(cls):
         subprocess.run([SCRIPT, "stop", cls.state])
-        time.sleep(1)
         shutil.rmtree(cls.state, ignore_errors=True)
 
     def srun(self, *words, timeout=120):
@@ -55,6 +55,8 @@ class Slurm(clustertest.TestCase):
         return clitest.Result(p.returncode, p.stdout.decode(),
                               p.stderr.decode())
 
+
+class Slurm(OneNode):
     def test_without_pmix(self):
         r = self.srun("--mpi=none", "-n", 2, clitest.NCGRAPH, "x.nc", "::",
                       "mean", "time", "-o", "y.nc")

@@ -450,11 +450,20 @@ static void drop_value(csim *s, sworker *w, nci_task_map *map, int64_t task)
         w->on_disk -= bytes_of(s, task);
 }
 
+/* Whoever waits for a chunk of it sees the connection close. */
+static void close_requests(csim *s, int worker)
+{
+    for (size_t i = 0; i < s->nrequests; i++)
+        if (s->requests[i].from == worker)
+            end_request(s, i + 1, NCG_ENET, s->now + latency(s));
+}
+
 static void leave(csim *s, int worker)
 {
     s->workers[worker].is_alive = false;
     later(s, s->workers[worker].last_from + latency(s),
           (happening){.kind = LEFT, .worker = worker});
+    close_requests(s, worker);
 }
 
 static void carry_out(csim *s, int worker, const nci_worker_action *a)
@@ -676,10 +685,7 @@ static void kill_worker(csim *s, int worker)
     w->is_alive = false;
     later(s, w->last_from + latency(s) + (roll(s) % 4 ? 0 : SECOND),
           (happening){.kind = LEFT, .worker = worker});
-    /* Whoever waits for a chunk of it sees the connection close. */
-    for (size_t i = 0; i < s->nrequests; i++)
-        if (s->requests[i].from == worker)
-            end_request(s, i + 1, NCG_ENET, s->now + latency(s));
+    close_requests(s, worker);
 }
 
 static void stop_worker(csim *s, int worker)

@@ -102,6 +102,7 @@ struct nci_member {
     int threads;
     int64_t limit, bandwidth, end;
     int64_t grace;   /* ns kept back before the end */
+    int64_t since;   /* DRAINING: when that began */
     int64_t managed; /* sum of held of copies and leases */
     int64_t ahead;   /* of leases that wait and STORE outputs not yet put */
     int64_t leaving; /* being written to disk, then forgotten */

@@ -9,6 +9,7 @@
 #include "engine/sched/cluster_internal.h"
 
 enum { MAX_MOVES = 4, LOOKS = 16 };
+#define PATIENCE INT64_C(5000000000) /* ns for a writer that fetches from it */
 
 /* ---- what is left ------------------------------------------------------------------ */
 
@@ -102,15 +103,24 @@ typedef struct remains {
     bool is_used;   /* others fetch from here, or the writer does */
 } remains;
 
+/* A writer has a while to fetch what it was told to; one that is slow finds it
+ * elsewhere. */
+static bool is_patient(const nci_sched *s, const nci_member *m)
+{
+    return s->cluster->now < m->since + PATIENCE &&
+           (!m->end || s->cluster->now < m->end - m->grace / 2);
+}
+
 static remains look(nci_sched *s, const nci_member *m)
 {
     remains left = {0};
     int64_t first = INT64_MAX;
+    bool waits = is_patient(s, m);
     for (nci_copy *copy = m->copies; copy; copy = copy->after) {
         nci_record *r = copy->record;
-        left.is_used = left.is_used || copy->sources > 0 ||
-                       r->state == NCI_TASK_PUTTING;
-        if (!is_unique(copy) || r->state == NCI_TASK_PUTTING)
+        bool is_put = r->state == NCI_TASK_PUTTING && waits;
+        left.is_used = left.is_used || copy->sources > 0 || is_put;
+        if (!is_unique(copy) || is_put)
             continue;
         if (is_on_its_way(copy)) {
             left.waiting++;
@@ -170,6 +180,7 @@ void nci_drain_start(nci_sched *s, nci_member *m, nci_actions *actions)
     if (m->state == NCI_MEMBER_DRAINING)
         return;
     nci_member_set_state(s, m, NCI_MEMBER_DRAINING);
+    m->since = s->cluster->now;
     nci_member_empty_queue(s, m);
     for (nci_lease *l = m->leases; l; l = l->after) {
         l->record->at.is_stray = true;
