@@ -8,3 +8,33 @@ import pytest
 def rng():
     """Random numbers that are the same in every run."""
     return np.random.default_rng(20240229)
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory):
+    """A data set in memory, and the files in which it lies."""
+    from xarray_operations import sample
+    ds = sample(np.random.default_rng(3))
+    folder = tmp_path_factory.mktemp("files")
+    paths = []
+    for i in range(4):
+        paths.append(str(folder / f"part{i}.nc"))
+        ds.isel(time=slice(50 * i, 50 * i + 50)).to_netcdf(
+            paths[-1], encoding={"tas": {"chunksizes": (10, 6, 8),
+                                         "zlib": True}})
+    return ds, paths
+
+
+@pytest.fixture(scope="session", params=["open_dataset", "open_mfdataset",
+                                         "chunk"])
+def opened(request, files):
+    """A data set in memory, and the same on ncgraph, made in three ways."""
+    import ncgraph
+    import xarray
+    ds, paths = files
+    if request.param == "open_dataset":
+        return ds, ncgraph.open_dataset(paths)
+    if request.param == "chunk":
+        return ds, ds.chunk({"time": 40}, chunked_array_type="ncgraph")
+    return ds, xarray.open_mfdataset(paths, engine="ncgraph", chunks={},
+                                     chunked_array_type="ncgraph")

@@ -9,6 +9,10 @@ from ._array import Array, order_of
 from ._lib import Handle, ffi, lib
 from ._repr import size_text
 
+# Layers of the engine that give values as they are, in another place.
+MOVING = {"source", "const", "select", "ncg.concat/1", "ncg.copy/1",
+          "ncg.reshape/1", "view"}
+
 
 def _graph(arrays: list[Array], optimized: bool) -> Handle:
     rows = ffi.new("ncg_array *[]", [a._ptr for a in arrays])
@@ -28,8 +32,13 @@ def layers(*arrays: Array, optimized: bool = True) -> list[dict[str, Any]]:
     -------
     list of dict
         ``name``, ``kind``, ``kernel``, ``shape``, ``dtype``, ``chunks``,
-        ``tasks``, ``inputs`` (numbers of layers).
+        ``tasks``, ``inputs`` (numbers of layers), ``is_python`` (a function,
+        or a source, of Python).
     """
+    from ._python import KERNEL
+    kernel = KERNEL.decode()
+    sources = {node.token for node in order_of([a._node for a in arrays])
+               if node.op == "fill"}
     graph = _graph(list(arrays), optimized)
     count, err = ffi.new("size_t *"), ffi.new("ncg_error *")
     _lib.check(lib.ncg_graph_nlayers(graph.ptr, count, err), err)
@@ -47,13 +56,31 @@ def layers(*arrays: Array, optimized: bool = True) -> list[dict[str, Any]]:
             "dtype": ffi.string(lib.ncg_dtype_name(info.dtype)).decode(),
             "chunks": tuple(info.nchunks[0:info.rank]), "tasks": info.ntasks,
             "inputs": [info.inputs[k] for k in range(info.ninputs)]})
+        out[-1]["is_python"] = word(info.kernel) == kernel or \
+            word(info.token) in sources
     return out
 
 
 def is_native(*arrays: Array) -> bool:
     """Whether no layer of arrays is a function, or a source, of Python."""
-    return not any(node.op in ("python", "fill")
-                   for node in order_of([a._node for a in arrays]))
+    return kind_of(*arrays) == "native"
+
+
+def kind_of(*arrays: Array) -> str:
+    """Say what computes arrays, by the layers as they were written.
+
+    Returns
+    -------
+    str
+        ``native``: kernels of the engine; ``Python``: functions of Python on
+        chunks, and nothing but moving values beside them; ``mixed``: both.
+    """
+    rows = layers(*arrays, optimized=False)
+    if not any(row["is_python"] for row in rows):
+        return "native"
+    works = [row for row in rows if not row["is_python"]
+             and not MOVING & {row["kind"], row["kernel"]}]
+    return "mixed" if works else "Python"
 
 
 def explain(array: Array, optimized: bool = True) -> str:
@@ -77,7 +104,8 @@ def explain(array: Array, optimized: bool = True) -> str:
             nbytes *= size
         width = lib.ncg_dtype_size(lib.ncg_dtype_parse(row["dtype"].encode()))
         again = "  (shown above)" if number in shown else ""
-        lines.append(f"{'  ' * depth}{row['kind']} {row['kernel']} "
+        kernel = "Python" if row["is_python"] else row["kernel"]
+        lines.append(f"{'  ' * depth}{row['kind']} {kernel} "
                      f"{row['name']}: {row['shape']} {row['dtype']}, "
                      f"{size_text(nbytes * width)}, {row['tasks']} tasks"
                      f"{again}")

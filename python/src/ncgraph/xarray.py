@@ -46,7 +46,26 @@ def _let_dask_decline() -> None:
     manager.from_array = from_array
 
 
+def _be_collections() -> None:
+    """Without dask, too, xarray shall treat our arrays as lazy ones.
+
+    It asks whether an array is a collection of dask's before it takes the ways
+    that keep arrays lazy, and knows of none where dask is not installed.
+    """
+    from xarray.namedarray import utils
+    asked = utils.is_dask_collection
+    if getattr(asked, "_knows_ncgraph", False):
+        return
+
+    def is_dask_collection(x: Any) -> bool:
+        return isinstance(x, Array) or asked(x)
+
+    is_dask_collection._knows_ncgraph = True  # type: ignore[attr-defined]
+    utils.is_dask_collection = is_dask_collection
+
+
 _let_dask_decline()
+_be_collections()
 _groupby.install()
 
 
@@ -129,6 +148,10 @@ class NcgManager(ChunkManagerEntrypoint):
                      **kwargs: Any) -> Any:
         """Apply a generalised ufunc."""
         from ._gufunc import apply_gufunc
+        inner = getattr(func, "func", func)  # of a functools.partial
+        if getattr(inner, "__qualname__", "") == \
+                "Variable.quantile.<locals>._wrapper":
+            return func(*args)  # NumPy's functions: ours are native
         return apply_gufunc(func, signature, *args, axes=axes,
                             keepdims=keepdims, output_dtypes=output_dtypes,
                             vectorize=vectorize, **kwargs)
