@@ -11,7 +11,8 @@ enum {
     STORE_TARGET = 4 << 20, /* bytes made by one storing task */
     STATE_LIMIT = 8 << 20,  /* kept axes are not merged beyond this state */
     CUT_STATE = 16 << 10, /* groups of such states hold one label if they can */
-    MOST_GROUPS = 256,    /* more groups than this make larger ones */
+    MOST_GROUPS = 256,    /* more groups than this make larger ones; */
+    MOST_CHUNKS = 1 << 14, /* the same where they are of chunks in memory */
     STATE_SHARE = 4,      /* of a group's bytes: what its state may be, */
     LEAST_GROUPS = 8      /* unless that left fewer groups than this */
 };
@@ -91,9 +92,11 @@ static void merge_axis(blocker *b, int d, int64_t target, bool is_kept)
 /* Groups are larger where there would be so many that their tree were deep, and
  * where merging their states took a good part of the work. */
 static int64_t fold_target(const nci_grid *fine, const bool *over,
-                           int64_t block_bytes, int64_t state_bytes)
+                           bool is_chunks, int64_t block_bytes,
+                           int64_t state_bytes)
 {
-    int64_t target = FOLD_TARGET, chunks = 1;
+    int64_t target = is_chunks ? STORE_TARGET : FOLD_TARGET, chunks = 1;
+    int64_t most = is_chunks ? MOST_CHUNKS : MOST_GROUPS;
     for (int d = 0; d < fine->rank; d++)
         if (over[d])
             chunks *= fine->axis[d].nchunks;
@@ -106,8 +109,7 @@ static int64_t fold_target(const nci_grid *fine, const bool *over,
            all / (2 * (double)target) >= LEAST_GROUPS)
         target *= 2;
     while (target < FOLD_MOST &&
-           chunks / (target / (block_bytes < 1 ? 1 : block_bytes) + 1) >
-               MOST_GROUPS)
+           chunks / (target / (block_bytes < 1 ? 1 : block_bytes) + 1) > most)
         target *= 2;
     return target;
 }
@@ -135,7 +137,27 @@ static ncg_status cut_by_labels(const nci_axis *fine, const int32_t *labels,
     return st;
 }
 
-static void size_blocks(blocker *b, const nci_fold_axes *fold)
+/* Twice as long along the shortest axis, as long as that fits. */
+static void merge_alike(blocker *b, const bool *over, int64_t target)
+{
+    const nci_grid *fine = b->fine;
+    while (2 * b->bytes <= target) {
+        int least = -1;
+        for (int d = fine->rank - 1; d >= 0; d--)
+            if (b->every[d] < fine->axis[d].nchunks &&
+                (least < 0 || b->every[d] < b->every[least]))
+                least = d;
+        bool is_kept = least >= 0 && over && !over[least];
+        if (least < 0 || (is_kept && b->cells_bytes > STATE_LIMIT / 2))
+            return;
+        b->every[least] *= 2;
+        b->bytes *= 2;
+        b->cells_bytes *= is_kept ? 2 : 1;
+    }
+}
+
+static void size_blocks(blocker *b, const nci_fold_axes *fold,
+                        const nci_block_hints *hints)
 {
     const nci_grid *fine = b->fine;
     const bool *over = fold ? fold->over : NULL;
@@ -145,8 +167,13 @@ static void size_blocks(blocker *b, const nci_fold_axes *fold)
         if (over && !over[d])
             b->cells_bytes *= chunk_length(&fine->axis[d]);
     }
-    int64_t target =
-        over ? fold_target(fine, over, b->bytes, b->cells_bytes) : STORE_TARGET;
+    int64_t target = over ? fold_target(fine, over, hints && hints->is_chunks,
+                                        b->bytes, b->cells_bytes)
+                          : STORE_TARGET;
+    if (hints && hints->is_turned && fine->rank > 1) {
+        merge_alike(b, over, target);
+        return;
+    }
     for (int d = fine->rank - 1; over && d >= 0; d--)
         if (over[d])
             merge_axis(b, d, target, false);
@@ -156,13 +183,14 @@ static void size_blocks(blocker *b, const nci_fold_axes *fold)
 }
 
 ncg_status nci_block_grid(const nci_grid *fine, int64_t item,
-                          const nci_fold_axes *fold, nci_grid *out,
+                          const nci_fold_axes *fold,
+                          const nci_block_hints *hints, nci_grid *out,
                           ncg_error *err)
 {
     blocker b = {.fine = fine,
                  .bytes = item,
                  .cells_bytes = fold ? fold->cell_bytes : 0};
-    size_blocks(&b, fold);
+    size_blocks(&b, fold, hints);
     nci_grid grid = {.rank = fine->rank};
     for (int d = 0; d < fine->rank; d++) {
         bool is_cut = fold && fold->labels && d == fold->label_axis &&

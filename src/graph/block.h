@@ -21,13 +21,23 @@ typedef struct nci_fold_axes {
     const int32_t *labels;
 } nci_fold_axes;
 
+/* What is known of where the values come from. */
+typedef struct nci_block_hints {
+    bool is_chunks; /* of chunks in memory, all alive while a task runs: groups
+                       are small */
+    bool is_turned; /* an array is wanted along other axes as well: blocks grow
+                       along all axes alike, so that each has a counterpart
+                       that needs the same chunks */
+} nci_block_hints;
+
 /* nci_block_grid merges chunks of `fine` into blocks of about the target size:
  * for folds (`fold` not NULL) reduced axes first, innermost first, then kept
  * axes as long as the state stays small; for stores innermost first. Blocks
  * end where the label changes, unless states are small. `item` is the bytes of
- * one position. */
+ * one position; hints NULL: none. */
 ncg_status nci_block_grid(const nci_grid *fine, int64_t item,
-                          const nci_fold_axes *fold, nci_grid *out,
+                          const nci_fold_axes *fold,
+                          const nci_block_hints *hints, nci_grid *out,
                           ncg_error *err);
 
 /* nci_plain_pieces gives the lengths of the chunks of an array in memory: about

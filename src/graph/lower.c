@@ -156,6 +156,32 @@ static int64_t item_bytes(const nci_program *program)
     return (int64_t)(is_plain ? most_plain : most);
 }
 
+static bool is_same_way(const nci_access *a, const nci_access *b)
+{
+    for (int d = 0; d < a->rank; d++)
+        if (a->from[d] != b->from[d])
+            return false;
+    return true;
+}
+
+static nci_block_hints hints_of(const nci_lowering *lw, const nci_fused *fused)
+{
+    nci_block_hints hints = {0};
+    for (int i = 0; i < fused->noperands; i++) {
+        const nci_access *access = &fused->operands[i];
+        if (access->kind == NCI_OPERAND_SOURCE)
+            return (nci_block_hints){0};
+        if (access->kind != NCI_OPERAND_LAYER || access->rank != fused->rank)
+            continue;
+        hints.is_chunks = true;
+        for (int k = 0; k < i; k++)
+            if (lw->operand_layer[k] == lw->operand_layer[i] &&
+                !is_same_way(&fused->operands[k], access))
+                hints.is_turned = true;
+    }
+    return hints;
+}
+
 static ncg_status fused_grid(const nci_lowering *lw, const nci_program *program,
                              int64_t cell_bytes, nci_grid *out, ncg_error *err)
 {
@@ -168,9 +194,10 @@ static ncg_status fused_grid(const nci_lowering *lw, const nci_program *program,
         st = domain_axis(lw, program, d, plain[d], &fine.axis[d], err);
     nci_fold_axes fold = {fused->over, cell_bytes, fused->label_axis,
                           fused->labels};
+    nci_block_hints hints = hints_of(lw, fused);
     if (!st)
         st = nci_block_grid(&fine, item_bytes(program),
-                            fused->folds ? &fold : NULL, out, err);
+                            fused->folds ? &fold : NULL, &hints, out, err);
     nci_grid_fini(&fine);
     return st;
 }

@@ -206,4 +206,44 @@ static void order_is_as_good_as_dasks(void **state)
     assert_true(logs < 0);
 }
 
-NCG_TESTS(NCG_TEST(order_is_as_good_as_dasks))
+/* Tiles of a square, each pair of mirrored ones needed by two tasks that leave
+ * little, and a task that takes all that these leave. */
+static graph mirrored_tiles(int64_t side)
+{
+    int64_t tiles = side * side;
+    graph g = {.n = 2 * tiles + 1};
+    size_t count = (size_t)g.n + 1;
+    g.bytes = calloc(count, sizeof *g.bytes);
+    g.first = calloc(count, sizeof *g.first);
+    g.users = calloc(count, sizeof *g.users);
+    g.deps = calloc(3 * (size_t)tiles, sizeof *g.deps);
+    for (int64_t t = 0; t < g.n; t++) {
+        int64_t at = t - tiles, mirror = at % side * side + at / side;
+        g.bytes[t] = t < tiles ? 16 << 20 : 1 << 10;
+        for (int64_t k = 0; t == 2 * tiles && k < tiles; k++)
+            g.deps[g.ndeps++] = tiles + k;
+        if (t >= tiles && t < 2 * tiles)
+            g.deps[g.ndeps++] = at;
+        if (t >= tiles && t < 2 * tiles && at != mirror)
+            g.deps[g.ndeps++] = mirror;
+        g.first[t + 1] = g.ndeps;
+    }
+    for (int64_t k = 0; k < g.ndeps; k++)
+        g.users[g.deps[k]]++;
+    return g;
+}
+
+/* Two tiles and what is left of the others, whatever the side. */
+static void mirrored_tiles_meet(void **state)
+{
+    (void)state;
+    for (int64_t side = 1; side <= 48; side += 47) {
+        const char *name = NULL;
+        graph g = mirrored_tiles(side);
+        int64_t most = (2 * INT64_C(16) << 20) + (side * side + 1) * 1024;
+        assert_in_range(our_peak(&g, &name), 0, most);
+        free_graph(&g);
+    }
+}
+
+NCG_TESTS(NCG_TEST(order_is_as_good_as_dasks), NCG_TEST(mirrored_tiles_meet))

@@ -2,6 +2,7 @@
 /* The scheduler under the simulator: random plans, thread counts, limits,
  * failures, cancellation, stale events; promises checked at each event. */
 #include "base/mem.h"
+#include "engine/sched/choose.h"
 #include "engine/sched/order.h"
 #include "graph/random_nodes.h"
 #include "simulator.h"
@@ -124,6 +125,37 @@ static void check_order(const nci_plan *plan)
     nci_free(bits);
     free(position);
     free(needed);
+}
+
+/* The lists made beforehand: each needed task once, inputs first. */
+static void lists_are_complete(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed < 200; seed++) {
+        uint64_t s = seed, *bits = NULL;
+        nci_plan *plan = rnd_plan(&s, 1 + (int)(seed % 4));
+        size_t n = (size_t)plan->ntasks + 1;
+        int64_t *position = malloc(n * sizeof *position), count = 0;
+        int64_t *list = malloc(n * sizeof *list), wanted = 0;
+        ncg_error err;
+        for (int64_t t = 0; t < plan->ntasks; t++)
+            position[t] = -1;
+        CHECK_OK(nci_order_closing(plan, list, &count, &err));
+        CHECK_OK(nci_order_needed(plan, &bits, &err));
+        for (int64_t i = 0; i < count; i++) {
+            order_ctx o = {position, i};
+            assert_int_equal(position[list[i]], -1);
+            position[list[i]] = i;
+            nci_plan_deps(plan, list[i], comes_before, &o);
+        }
+        for (int64_t t = 0; t < plan->ntasks; t++)
+            wanted += !bits || (bits[t >> 6] >> (t & 63) & 1);
+        assert_int_equal(count, wanted);
+        nci_free(bits);
+        nci_plan_free(&plan);
+        free(position);
+        free(list);
+    }
 }
 
 static void order_is_depth_first(void **state)
@@ -333,6 +365,7 @@ static void sched_survives_lack_of_memory(void **state)
 }
 
 NCG_TESTS(NCG_TEST(order_is_depth_first),
+          NCG_TEST(lists_are_complete),
           NCG_TEST(order_is_that_of_the_recursion),
           NCG_TEST(sched_finishes_every_plan),
           NCG_TEST(sched_one_thread_reaches_the_peak),

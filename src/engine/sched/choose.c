@@ -29,22 +29,33 @@ static ncg_status try_way(const nci_plan *plan, const nci_sched_costs *costs,
     return st;
 }
 
-static ncg_status try_greedy(const nci_plan *plan, const nci_sched_costs *costs,
-                             const int64_t *weight, nci_sched_choice *best,
-                             ncg_error *err)
+/* Makes a list of tasks; *n is 0 where it gave up. */
+typedef ncg_status (*make_list_fn)(const nci_plan *plan, const int64_t *weight,
+                                   int64_t *list, int64_t *n, ncg_error *err);
+
+static ncg_status try_list(const nci_plan *plan, const nci_sched_costs *costs,
+                           const char *name, make_list_fn make,
+                           const int64_t *weight, nci_sched_choice *best,
+                           ncg_error *err)
 {
-    nci_sched_choice greedy = {.name = "greedy"};
-    greedy.memory =
-        nci_alloc(((size_t)plan->ntasks + 1) * sizeof *greedy.memory);
-    if (!greedy.memory)
+    nci_sched_choice listed = {.name = name};
+    listed.memory =
+        nci_alloc(((size_t)plan->ntasks + 1) * sizeof *listed.memory);
+    if (!listed.memory)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
-    greedy.way.list = greedy.memory;
-    ncg_status st = nci_order_greedy(plan, weight, greedy.memory,
-                                     &greedy.way.nlist, err);
-    if (!st && greedy.way.nlist)
-        return try_way(plan, costs, greedy, best, err);
-    nci_sched_choice_fini(&greedy);
+    listed.way.list = listed.memory;
+    ncg_status st = make(plan, weight, listed.memory, &listed.way.nlist, err);
+    if (!st && listed.way.nlist)
+        return try_way(plan, costs, listed, best, err);
+    nci_sched_choice_fini(&listed);
     return st;
+}
+
+static ncg_status make_closing(const nci_plan *plan, const int64_t *weight,
+                               int64_t *list, int64_t *n, ncg_error *err)
+{
+    (void)weight;
+    return nci_order_closing(plan, list, n, err);
 }
 
 static ncg_status try_weights(const nci_plan *plan,
@@ -58,7 +69,8 @@ static ncg_status try_weights(const nci_plan *plan,
     heavy.way.weight = heavy.memory;
     ncg_status st = nci_order_weights(plan, costs, heavy.memory, err);
     if (!st && plan->ntasks <= MANY_FOR_GREEDY)
-        st = try_greedy(plan, costs, heavy.memory, best, err);
+        st = try_list(plan, costs, "greedy", nci_order_greedy,
+                      heavy.memory, best, err);
     if (!st)
         return try_way(plan, costs, heavy, best, err);
     nci_sched_choice_fini(&heavy);
@@ -90,6 +102,8 @@ ncg_status nci_sched_choose(const nci_plan *plan, const nci_sched_costs *costs,
     if (!st && is_more && plan->noutputs > 1)
         st = try_way(plan, costs, woven, &best, err);
     if (!st && is_more)
+        st = try_list(plan, costs, "closing", make_closing, NULL, &best, err);
+    if (!st && is_more && best.peak > FEW_BYTES)
         st = try_weights(plan, costs, &best, err);
     if (st)
         nci_sched_choice_fini(&best);

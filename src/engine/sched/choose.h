@@ -10,10 +10,11 @@
  *     heavy     the input first whose making needs most beyond what it leaves
  *               (Sethi and Ullman, "The generation of optimal code for
  *               arithmetic expressions", 1970, on bytes instead of registers)
+ *     closing   what is ready comes next where it leaves little
  *     greedy    next is what costs least memory among the users of what is
  *               alive
  *
- * Heavy and greedy look at each task and are for plans up to some size only;
+ * All but plain and woven look at each task and are for plans up to some size only;
  * plans that need little memory are left in the plain order.
  * The choice depends on plan and costs, never on threads or memory limit.
  */
@@ -41,6 +42,9 @@ ncg_status nci_sched_peak(const nci_plan *plan, const nci_sched_costs *costs,
 /* nci_order_weights fills weight[ntasks] for the heavy candidate. */
 ncg_status nci_order_weights(const nci_plan *plan, const nci_sched_costs *costs,
                              int64_t *weight, ncg_error *err);
+/* nci_order_closing makes the closing list, list[ntasks], of *n tasks. */
+ncg_status nci_order_closing(const nci_plan *plan, int64_t *list, int64_t *n,
+                             ncg_error *err);
 /* nci_order_greedy makes the greedy list, list[ntasks], of *n tasks; *n is 0
  * where it gave up because the search took too long. */
 ncg_status nci_order_greedy(const nci_plan *plan, const int64_t *weight,

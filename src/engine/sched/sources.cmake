@@ -12,6 +12,7 @@ list(APPEND engine_sched_sources
   sched/lineage.c
   sched/member.c
   sched/order.c
+  sched/order_closing.c
   sched/order_greedy.c
   sched/order_weights.c
   sched/peak.c

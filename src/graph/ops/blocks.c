@@ -113,7 +113,7 @@ ncg_status nci_ops_work_grid(const nci_node *node, nci_grid *out,
     nci_grid seen = {0}, grid = {0};
     size_t item = ncg_dtype_size(node->dtype);
     NCI_TRY(nci_node_grid(node, &seen, err));
-    ncg_status st = nci_block_grid(&seen, (int64_t)item, NULL, &grid, err);
+    ncg_status st = nci_block_grid(&seen, (int64_t)item, NULL, NULL, &grid, err);
     nci_grid_fini(&seen);
     if (!st)
         st = cut_large(&grid, item, err);
