@@ -61,7 +61,8 @@ ncg_pkg(openssl openssl>=3)
 pkg_search_module(msgpack REQUIRED IMPORTED_TARGET msgpack-c msgpack)
 add_library(ncg_msgpack INTERFACE)
 target_link_libraries(ncg_msgpack INTERFACE PkgConfig::msgpack)
-# For the modules that a job of several processes loads.
+# For the modules that processes of a cluster load.
+ncg_pkg(microhttpd libmicrohttpd)
 ncg_pkg(pmix pmix)
 ncg_pkg(hwloc hwloc)
 pkg_search_module(mpi REQUIRED IMPORTED_TARGET ompi-c mpi-c mpi mpich)

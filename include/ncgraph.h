@@ -259,9 +259,14 @@ typedef struct ncg_cluster_options {
     const char *interface; /* host or number to listen on; NULL: all */
     int port;              /* 0: any */
     const ncg_launch_options *launch; /* NULL: defaults */
+    const char *http; /* where the state of the cluster is to be seen: "PORT" or
+                         "HOST:PORT". NULL: any port, of `interface`, and only
+                         of this machine without one. The scheduler file tells
+                         the address, with a token that is asked for */
+    bool no_http;
 } ncg_cluster_options;
 #define NCG_CLUSTER_OPTIONS_INIT                                               \
-    {sizeof(ncg_cluster_options), NULL, NULL, 0, NULL}
+    {sizeof(ncg_cluster_options), NULL, NULL, 0, NULL, NULL, false}
 
 /* ncg_cluster_serve stands as a cluster until somebody stops it: scheduler and
  * a worker, and a worker on each further rank that a launcher started. Returns

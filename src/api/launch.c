@@ -13,6 +13,7 @@
 
 #include "api/link.h"
 #include "engine/cluster/worker.h"
+#include "engine/http/http.h"
 #include "engine/launch/machine.h"
 #include "engine/launch/scheduler_file.h"
 #include "engine/launch/start.h"
@@ -264,7 +265,8 @@ ncg_status ncg_cluster_retire(const char *scheduler_file, const char *worker,
 
 static ncg_status publish(const char *path, const nci_handover *who,
                           const nci_scheduler *scheduler,
-                          nci_scheduler_file *file, ncg_error *err)
+                          const nci_http *http, nci_scheduler_file *file,
+                          ncg_error *err)
 {
     *file = (nci_scheduler_file){.epoch = who->epoch, .pid = getpid()};
     memcpy(file->cluster, who->cluster, sizeof file->cluster);
@@ -272,9 +274,49 @@ static ncg_status publish(const char *path, const nci_handover *who,
     snprintf(file->addresses, sizeof file->addresses, "%s",
              nci_scheduler_addresses(scheduler));
     snprintf(file->tls, sizeof file->tls, "%s", nci_scheduler_tls(scheduler));
+    if (http)
+        snprintf(file->http, sizeof file->http, "%s",
+                 nci_http_url_with_token(http));
     if (gethostname(file->host, sizeof file->host - 1))
         strcpy(file->host, "?");
     return path ? nci_scheduler_file_write(path, file, err) : NCG_OK;
+}
+
+static bool fill_report(void *scheduler, nci_report *out)
+{
+    return nci_scheduler_report(scheduler, out);
+}
+
+/* A cluster that was not told where to show its state goes on without. */
+static ncg_status show(const ncg_cluster_options *o, const nci_handover *who,
+                       const ncg_context_options *context,
+                       nci_scheduler *scheduler, nci_http **out,
+                       ncg_error *err)
+{
+    const nci_http_source source = {scheduler, fill_report};
+    char sentence[600];
+    nci_keys keys;
+    ncg_error why;
+    if (o->no_http)
+        return NCG_OK;
+    NCI_TRY(nci_keys_derive(who->secret, who->cluster, &keys, err));
+    ncg_status st =
+        nci_http_create(o->http, o->interface, &keys, &source, out, &why);
+    nci_keys_wipe(&keys);
+    if (st && o->http) {
+        if (err)
+            *err = why;
+        return st;
+    }
+    if (st)
+        snprintf(sentence, sizeof sentence, "no status over HTTP: %s",
+                 why.message);
+    else
+        snprintf(sentence, sizeof sentence, "status at %s (%s has its token)",
+                 nci_http_url(*out),
+                 o->scheduler_file ? o->scheduler_file : "nobody");
+    note_of((void *)(uintptr_t)context, sentence);
+    return NCG_OK;
 }
 
 /* Until somebody says stop, or a signal does. */
@@ -291,6 +333,7 @@ static ncg_status schedule(const ncg_cluster_options *o,
 {
     ncg_context *ctx = NULL;
     nci_scheduler *scheduler = NULL;
+    nci_http *http = NULL;
     nci_scheduler_file file;
     listen_to_signals();
     NCI_TRY(ncg_context_create(context, &ctx, err));
@@ -305,7 +348,9 @@ static ncg_status schedule(const ncg_cluster_options *o,
                                  .note_ctx = (void *)(uintptr_t)context};
     ncg_status st = nci_scheduler_create(&how, &host, &scheduler, err);
     if (!st)
-        st = publish(o->scheduler_file, who, scheduler, &file, err);
+        st = show(o, who, context, scheduler, &http, err);
+    if (!st)
+        st = publish(o->scheduler_file, who, scheduler, http, &file, err);
     if (!st)
         st = nci_handover_answer(nci_scheduler_addresses(scheduler), err);
     if (!st) {
@@ -313,6 +358,7 @@ static ncg_status schedule(const ncg_cluster_options *o,
         if (o->scheduler_file)
             nci_scheduler_file_remove(o->scheduler_file, &file);
     }
+    nci_http_destroy(&http);
     nci_scheduler_destroy(&scheduler);
     ncg_context_destroy(&ctx);
     return st;

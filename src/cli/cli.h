@@ -29,6 +29,7 @@ typedef struct nci_options {
     const char *spill_dir;
     const char *scheduler_file; /* the rest is of clusters */
     const char *interface;
+    const char *http;
     const char *name;
     const char *checkpoint_dir;
     ncg_wire_options wire;
@@ -44,7 +45,7 @@ typedef struct nci_options {
     nci_progress_mode progress;
     bool overwrite, explain, dry_run, quiet, verbose, no_history, strict;
     bool keepdims, json, missing_fill, no_default_fill, no_checksum;
-    bool force_library, help, version, exclusive;
+    bool force_library, help, version, exclusive, no_http;
 } nci_options;
 
 /* nci_usage sets *err to a usage error (exit code 2) and returns NCG_EINVAL. */

@@ -46,6 +46,8 @@ static ncg_status stand(const nci_options *o, ncg_error *err)
     how.scheduler_file = o->scheduler_file;
     how.interface = o->interface;
     how.port = o->port;
+    how.http = o->http;
+    how.no_http = o->no_http;
     how.launch = &launch;
     return ncg_cluster_serve(&how, err);
 }

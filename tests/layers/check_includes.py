@@ -36,6 +36,7 @@ HOMES = [
     (r"omp\.h", ["src/engine/kernel/", "src/io/", "bench/"]),
     (r"jansson\.h", ["src/cli/value.c", "src/engine/launch/"]),
     (r"pmix.*\.h", ["src/engine/launch/module_pmix.c"]),
+    (r"microhttpd\.h", ["src/engine/http/module_microhttpd.c"]),
     (r"hwloc\.h", ["src/engine/launch/module_pmix.c"]),
     (r"mpi\.h", ["src/engine/launch/module_mpi.c"]),
     (r"msgpack.*\.h", ["src/graph/pack.c"]),

@@ -346,6 +346,8 @@ static void on_silence(void *ctx, nci_conn_id conn, nci_silence state)
                                state == NCI_SILENCE_OVER ? NCI_VALUE_BACK
                                                          : NCI_VALUE_SILENT,
                                roll);
+    if (roll)
+        roll->is_silent = state != NCI_SILENCE_OVER;
     if (roll && s->runs && roll->joined == s->runs->id &&
         state != NCI_SILENCE_DEAD) {
         event.worker = roll->number;
@@ -417,6 +419,7 @@ ncg_status nci_scheduler_create(const nci_scheduler_options *options,
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     s->options = *options;
     s->host = host;
+    s->began = nanoseconds();
     pthread_mutex_init(&s->lock, NULL);
     nci_cond_init(&s->changed);
     ncg_status st = start(s, err);

@@ -8,6 +8,7 @@
  * after the other; workers join and leave at any time.
  */
 #include "engine/cluster/host.h"
+#include "engine/http/report.h"
 #include "engine/launch/handover.h"
 
 typedef struct nci_scheduler nci_scheduler;
@@ -34,5 +35,8 @@ const char *nci_scheduler_addresses(const nci_scheduler *scheduler);
 const char *nci_scheduler_tls(const nci_scheduler *scheduler);
 /* nci_scheduler_is_stopped tells whether a client asked for the end. */
 bool nci_scheduler_is_stopped(nci_scheduler *scheduler);
+/* nci_scheduler_report tells what the cluster looks like now; any thread.
+ * False without memory. */
+bool nci_scheduler_report(nci_scheduler *scheduler, nci_report *out);
 
 #endif

@@ -29,6 +29,7 @@ typedef struct nci_roll {
     bool is_unfit;   /* for the run under way */
     bool is_leaving;
     bool has_no_tasks, has_no_values; /* that anybody needs; leaving */
+    bool is_silent;
     nci_batch orders;
 } nci_roll;
 
@@ -91,6 +92,9 @@ struct nci_scheduler {
     struct nci_doing *doings; /* under way on workers */
     int64_t doings_made;
     bool is_stopped, is_ending;
+    int64_t began; /* ns */
+    int64_t finished, failed, canceled; /* runs */
+    nci_report_work past;               /* of these */
 };
 
 void nci_scheduler_note(const nci_scheduler *s, const char *format, ...)
@@ -117,6 +121,9 @@ ncg_status nci_scheduler_told(nci_scheduler *s, const nci_roll *roll,
 void nci_scheduler_values_forget(nci_scheduler *s, nci_conn_id client);
 void nci_scheduler_values_left(nci_scheduler *s, const nci_roll *roll);
 void nci_scheduler_values_free(nci_scheduler *s);
+
+/* nci_scheduler_account counts a run that is over; the lock is held. */
+void nci_scheduler_account(nci_scheduler *s, const nci_plan_run *run);
 
 /* ---- scheduler_run.c; the lock is held */
 

@@ -63,6 +63,7 @@ static void end_run(nci_plan_run *r)
     r->state = NCI_RUN_OVER;
     if (r->client)
         tell_client(r);
+    nci_scheduler_account(s, r);
     for (size_t i = 0; i < s->nrolls; i++) {
         nci_roll *roll = &s->rolls[i];
         roll->is_unfit = false;

@@ -8,6 +8,7 @@ list(APPEND engine_sources
   cluster/errands.c
   cluster/functions.c
   cluster/scheduler.c
+  cluster/scheduler_report.c
   cluster/scheduler_run.c
   cluster/scheduler_status.c
   cluster/scheduler_values.c

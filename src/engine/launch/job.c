@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Finding the module, calling it, and what a rank may take of its machine. A
- * module lies beside the library (or the command), or in the folder ncgraph of
- * the library's folder.
- */
+/* Calling the module, and what a rank may take of its machine. */
 #include "engine/launch/job.h"
 
 #include <dlfcn.h>
-#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "engine/launch/module_open.h"
 
 struct nci_job_peers {
     void *library;
@@ -22,53 +17,9 @@ struct nci_job_peers {
     nci_peers who;
 };
 
-/* ---- finding the module -------------------------------------------------- */
-
-/* The folder of the file that holds this code; false: not to be told. */
-static bool own_folder(char out[PATH_MAX])
-{
-    Dl_info info;
-    char *slash;
-    if (!dladdr((void *)(uintptr_t)nci_job_join, &info) || !info.dli_fname)
-        return false;
-    /* Of a program this is argv[0], which says nothing. */
-    if (!strchr(info.dli_fname, '/') || !realpath(info.dli_fname, out)) {
-        ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - 1);
-        if (n <= 0)
-            return false;
-        out[n] = '\0';
-    }
-    slash = strrchr(out, '/');
-    if (!slash)
-        return false;
-    *slash = '\0';
-    return true;
-}
-
-static void *open_beside(const char *name)
-{
-    static const char *const places[] = {"", "ncgraph/", "../",
-                                         "../" NCG_LIBDIR "/ncgraph/"};
-    char folder[PATH_MAX], path[2 * PATH_MAX];
-    const char *told = getenv("NCGRAPH_MODULE_DIR");
-    void *library = NULL;
-    if (told && *told == '/') {
-        snprintf(path, sizeof path, "%s/%s", told, name);
-        return dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    }
-    if (!own_folder(folder))
-        return NULL;
-    for (size_t i = 0; !library && i < sizeof places / sizeof *places; i++) {
-        snprintf(path, sizeof path, "%s/%s%s", folder, places[i], name);
-        if (!access(path, R_OK))
-            library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    }
-    return library;
-}
-
 static bool load(nci_job_peers *job, const char *name)
 {
-    job->library = open_beside(name);
+    job->library = nci_module_open(name);
     job->module = job->library
                       ? dlsym(job->library, NCI_LAUNCH_MODULE_SYMBOL)
                       : NULL;

@@ -11,9 +11,10 @@
  *      "host": "node1", "pid": 4711,
  *      "addresses": ["10.0.0.1:40123", "127.0.0.1:40123"],
  *      "secret_file": "/home/me/scheduler.json.key",
+ *      "http": "http://127.0.0.1:8787/?token=...",
  *      "tls": "SHA-256 of the certificate of the authority, in hex"}
  *
- * "tls" only where the cluster has it.
+ * "tls" only where the cluster has it, "http" where it shows its state.
  */
 #include "engine/launch/handover.h"
 

@@ -4,6 +4,7 @@ list(APPEND engine_sources
   launch/handover.c
   launch/job.c
   launch/machine.c
+  launch/module_open.c
   launch/nanny.c
   launch/ranks.c
   launch/scheduler_file.c

@@ -217,3 +217,18 @@ void nci_member_back(nci_sched *s, nci_member *m)
     if (m->state == NCI_MEMBER_SUSPECT)
         nci_member_set_state(s, m, NCI_MEMBER_ACTIVE);
 }
+
+bool nci_sched_member_stats(const nci_sched *s, uint32_t worker,
+                            nci_member_stats *out)
+{
+    const nci_member *m =
+        s->cluster ? nci_cluster_member(s->cluster, worker) : NULL;
+    if (!m)
+        return false;
+    *out = (nci_member_stats){.managed = m->managed,
+                              .queued = (int64_t)m->queue.count};
+    for (const nci_lease *lease = m->leases; lease; lease = lease->after)
+        out->sent++;
+    out->running = out->sent - m->nahead;
+    return true;
+}

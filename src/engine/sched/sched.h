@@ -225,6 +225,16 @@ const char *nci_sched_waits_for(const nci_sched *sched);
 ncg_status nci_sched_handle(nci_sched *sched, const nci_event *event,
                             nci_actions *actions, ncg_error *err);
 void nci_sched_get_stats(const nci_sched *sched, nci_sched_stats *out);
+/* One worker of a cluster, now. */
+typedef struct nci_member_stats {
+    int64_t managed; /* bytes booked there */
+    int64_t running; /* tasks sent, with all their inputs made */
+    int64_t sent;    /* tasks sent, these included */
+    int64_t queued;  /* tasks meant for it, not sent */
+} nci_member_stats;
+/* nci_sched_member_stats: false where the run does not know the worker. */
+bool nci_sched_member_stats(const nci_sched *sched, uint32_t worker,
+                            nci_member_stats *out);
 /* nci_sched_check verifies the invariants (memory sum, counts, order); for
  * tests and the simulator. False: *err says which one is broken. */
 bool nci_sched_check(const nci_sched *sched, ncg_error *err);
