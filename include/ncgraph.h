@@ -1034,7 +1034,8 @@ typedef struct ncg_window_options {
     int ddof;            /* std, var: divisor is N - ddof */
     bool center;         /* rolling: windows lie around their position */
     bool skipna;         /* coarsen: missing values are left out */
-    const char *boundary; /* coarsen: "exact" (NULL), "trim", "pad" */
+    const char *boundary; /* coarsen: "exact" (NULL), "trim", "pad": the last
+                             blocks have fewer positions */
 } ncg_window_options;
 #define NCG_WINDOW_OPTIONS_INIT                                                \
     {sizeof(ncg_window_options), NCG_OP_MEAN, 0, 0, false, true, NULL}

@@ -205,6 +205,7 @@ ncg_status ncg_array_arange(ncg_context *ctx, ncg_dtype dtype, double start,
     NCI_TRY(check_whole(dtype, step, err));
     int64_t n = count > 0 ? (int64_t)count : 0;
     how.start = start;
+    how.last = start + step;
     how.delta = (start + step) - start; /* as NumPy does it */
     if (dtype == NCG_DTYPE_F32)
         how.delta = (double)((float)(start + step) - (float)start);

@@ -199,9 +199,13 @@ static void put_range(const nci_generator *g, ncg_dtype dtype, int64_t first,
         float start = (float)g->start, delta = (float)g->delta;
         for (int64_t i = 0; i < n; i++)
             ((float *)out)[i] = start + (float)(first + i) * delta;
+        if (first <= 1 && first + n > 1)
+            ((float *)out)[1 - first] = (float)g->last;
     } else if (dtype == NCG_DTYPE_F64) {
         for (int64_t i = 0; i < n; i++)
             ((double *)out)[i] = g->start + (double)(first + i) * g->delta;
+        if (first <= 1 && first + n > 1)
+            ((double *)out)[1 - first] = g->last;
     } else {
         for (int64_t i = 0; i < n; i++)
             put_integer(dtype,

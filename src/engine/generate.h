@@ -16,7 +16,8 @@
 typedef enum nci_generator_kind {
     NCI_GENERATE_FULL,     /* `value` everywhere */
     NCI_GENERATE_RANGE,    /* integers: low + i * step; floats: start + i * delta
-                              as numpy.arange rounds it */
+                              as numpy.arange rounds it, the second one `last`
+                              (delta is what rounding left of the step) */
     NCI_GENERATE_LINSPACE, /* i * delta + start in double, `last` at the end */
     NCI_GENERATE_UNIFORM,  /* [0, 1), of 53 bits (F32: 24) */
     NCI_GENERATE_NORMAL,   /* mean 0, deviation 1: inverse distribution */

@@ -433,8 +433,8 @@ static void values_do_not_depend_on_chunks(void **state)
     (void)state;
     const nci_generator all[] = {
         {.kind = NCI_GENERATE_FULL, .value = {1, 2, 3, 4, 5, 6, 7, 0x40}},
-        {.kind = NCI_GENERATE_RANGE, .start = -3.5, .delta = 0.1, .low = -7,
-         .step = 3},
+        {.kind = NCI_GENERATE_RANGE, .start = -3.5, .delta = 0.1,
+         .last = -3.4, .low = -7, .step = 3},
         {.kind = NCI_GENERATE_LINSPACE, .start = 1, .delta = 0.01, .last = 9},
         {.kind = NCI_GENERATE_UNIFORM, .seed = 42},
         {.kind = NCI_GENERATE_NORMAL, .seed = UINT64_C(1) << 60},
@@ -490,7 +490,7 @@ static void large_arrays_come_in_small_pieces(void **state)
     nci_source_table *table = new_table();
     nci_grid grid = new_grid(2, shape, chunk);
     nci_source_form form = {"x", NCG_DTYPE_F64, &grid, NULL};
-    nci_generator how = {.kind = NCI_GENERATE_RANGE, .delta = 1};
+    nci_generator how = {.kind = NCI_GENERATE_RANGE, .delta = 1, .last = 1};
     nci_node *node;
     gathered g;
     (void)state;

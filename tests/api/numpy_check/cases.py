@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Random cases, run with 1, 2 and 4 threads and compared with a referee.
+"""Random cases, run with 1, 2 and 4 threads and under the least memory limit
+that they can have, and compared with a referee.
 
 A check is a function of a random generator that returns a Case. `main` runs
 the checks of a program, a number of cases each; a case that fails prints the
 seed, with which NCG_SEED=... NCG_CASE=check runs it alone.
 """
 import os
+import re
 import sys
 import time
 import traceback
@@ -155,8 +157,31 @@ def differ(got, missing, case):
     return f"values\n{got}\nnot\n{want}"
 
 
-def run_case(case, all_contexts):
-    """What is wrong, or None."""
+def limited(case, context):
+    """The result within the least memory that the library says it needs, with
+    chunks on disk where they do not fit. How an array is made may follow the
+    limit, so what it needs is asked again."""
+    limit = 1
+    for _ in range(6):
+        try:
+            result = case.build(context).compute()
+        except ncg.Error as error:
+            need = re.search(r"at least .* \((\d+) bytes\), the limit",
+                             error.message)
+            if error.status != "EBUDGET" or not need or int(need[1]) <= limit:
+                raise
+            limit = int(need[1])
+            context = ncg.Context(2, limit)
+            continue
+        if limit > 1 and context.peak() > limit:
+            raise AssertionError(f"{context.peak()} bytes were in use, the "
+                                 f"limit was {limit}")
+        return result
+    raise AssertionError(f"no end of the memory that it needs: {limit}")
+
+
+def run_case(case, all_contexts, least):
+    """What is wrong, or None. `least`: a context with a limit of one byte."""
     results, missing = [], None
     for context in all_contexts:
         try:
@@ -172,6 +197,8 @@ def run_case(case, all_contexts):
     for context, result in zip(all_contexts, results):
         if result.tobytes() != results[0].tobytes():
             return f"other bits with {context.threads} threads"
+    if limited(case, least).tobytes() != results[0].tobytes():
+        return "other bits under a memory limit"
     return differ(results[0], missing, case)
 
 
@@ -180,7 +207,7 @@ def main():
     only = os.environ.get("NCG_CASE")
     seed0 = os.environ.get("NCG_SEED")
     share = float(os.environ.get("NCG_SHARE", "1"))
-    all_contexts, failed, total = contexts(), 0, 0
+    all_contexts, least, failed, total = contexts(), ncg.Context(2, 1), 0, 0
     for function, cases in CHECKS:
         name = function.__name__
         if only and only != name:
@@ -193,7 +220,7 @@ def main():
             try:
                 with np.errstate(all="ignore"):
                     case = function(np.random.default_rng(seed))
-                    bad = run_case(case, all_contexts)
+                    bad = run_case(case, all_contexts, least)
             except Exception:  # noqa: BLE001
                 bad = traceback.format_exc()
             total += 1

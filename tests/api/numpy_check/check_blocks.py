@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Kernels of the program: by chunk, with halo, by reach, as a tree; chunks to a
 callback."""
+import ctypes
+
 import numpy as np
 
 import ncg
@@ -25,6 +27,16 @@ def three_point(inputs, output, _call):
         at = i + before
         low, high = max(0, at - 1), min(data.shape[0], at + 2)
         out[i] = data[low:high].sum(0)
+
+
+def corners(inputs, output, call):
+    """Sum of each position and all within `depth` of it, which are the
+    parameters; the input is padded."""
+    depth = np.frombuffer(ctypes.string_at(call.params, call.nparams), "i8")
+    data, out = inputs[0].array(), output.array()
+    out[...] = 0
+    for shift in np.ndindex(*(2 * depth + 1)):
+        out += data[tuple(slice(s, s + n) for s, n in zip(shift, out.shape))]
 
 
 def where_am_i(_inputs, output, _call):
@@ -63,7 +75,7 @@ def refuse(_inputs, _output, _call):
     raise ValueError("this kernel refuses")
 
 
-KERNELS = [scale, three_point, where_am_i, mean_chunk, mean_combine,
+KERNELS = [scale, three_point, corners, where_am_i, mean_chunk, mean_combine,
            mean_finish, pairs, refuse]
 
 
@@ -114,6 +126,27 @@ def map_overlap(rng):
     return Case(f"{one.values.shape} {one.chunks} {boundary}",
                 lambda c: one.on(ready(c)).map_overlap(name(three_point),
                                                        depth, boundary),
+                want, 1e-14, 1e-12)
+
+
+@check(cases=60)
+def halos(rng):
+    """Halos of several axes, which meet in the corners."""
+    one = input_(rng, dtypes=["f8"], nan=0, shape_=shape(rng, low=1, most=6,
+                                                         high=3))
+    boundary = str(rng.choice(["reflect", "periodic", "nearest"]))
+    depth = [int(rng.integers(0, min(2, n) + 1)) for n in one.values.shape]
+    mode = {"reflect": "symmetric", "periodic": "wrap",
+            "nearest": "edge"}[boundary]
+    wide = np.pad(one.values, [(d, d) for d in depth], mode)
+    want = np.zeros(one.values.shape)
+    for shift in np.ndindex(*(2 * d + 1 for d in depth)):
+        want += wide[tuple(slice(s, s + n)
+                           for s, n in zip(shift, want.shape))]
+    return Case(f"{one.values.shape} {one.chunks} {depth} {boundary}",
+                lambda c: one.on(ready(c)).map_overlap(
+                    name(corners), depth, boundary,
+                    params=np.array(depth, "i8").tobytes()),
                 want, 1e-14, 1e-12)
 
 

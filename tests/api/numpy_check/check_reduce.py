@@ -7,23 +7,11 @@ import numpy as np
 
 from cases import (Case, FLOATS, INTEGERS, Input, axes, check, input_, main,
                    shape, values)
-from rows import collect, rows_of
+from rows import collect, result_dtype, rows_of
 
 warnings.simplefilter("ignore")
 EXACT = ["min", "max", "range", "count", "any", "all", "first", "last",
          "argmin", "argmax"]
-
-
-def result_dtype(op, dtype):
-    if op in ("count", "argmin", "argmax"):
-        return np.dtype("i8")
-    if op in ("any", "all"):
-        return np.dtype(bool)
-    if op in ("mean", "std", "var", "range"):
-        return np.dtype("f4" if dtype == np.float32 else "f8")
-    if op in ("sum", "prod") and dtype.kind != "f":
-        return np.dtype("u8" if dtype.kind == "u" else "i8")
-    return dtype
 
 
 def reduce_row(op, row, holes, skipna, min_count, ddof):
@@ -56,6 +44,18 @@ def reduce_row(op, row, holes, skipna, min_count, ddof):
     return getattr(np, op)(wide)
 
 
+def weighted_row(op, row, hole, weights, skipna):
+    if hole.any() and not skipna:
+        return None
+    row, weights = row[~hole].astype("f8"), weights[~hole]
+    if row.size == 0:
+        return None
+    mean = (row * weights).sum() / weights.sum()
+    var = ((row - mean) ** 2 * weights).sum() / weights.sum()
+    return {"mean": mean, "sum": (row * weights).sum(), "var": var,
+            "std": var ** 0.5}[op]
+
+
 def tolerance(op, dtype):
     if op in EXACT:
         return 0.0
@@ -85,11 +85,12 @@ def reduce(rng):
                 want, tolerance(op, dtype), 1e-6)
 
 
-@check(cases=200)
+@check(cases=300)
 def groupby(rng):
-    op = str(rng.choice(["mean", "sum", "min", "max", "std", "count", "first",
-                         "last", "any"]))
-    one = input_(rng, shape_=shape(rng, low=1))
+    op = str(rng.choice(["mean", "sum", "prod", "min", "max", "range", "std",
+                         "var", "count", "any", "all", "first", "last"]))
+    one = input_(rng, span=5 if op == "prod" else 50,
+                 shape_=shape(rng, low=1, most=6 if op == "prod" else 9))
     axis = int(rng.integers(0, one.values.ndim))
     n, ngroups = one.values.shape[axis], int(rng.integers(1, 6))
     labels = rng.integers(-1, ngroups, n)
@@ -99,8 +100,9 @@ def groupby(rng):
     data = np.moveaxis(one.values, axis, -1)
     masks = np.moveaxis(one.mask(), axis, -1)
     outer = data.shape[:-1]
-    least = int(rng.integers(0, 3))
-    rows = [reduce_row(op, r[labels == g], h[labels == g], True, least, 0)
+    least, skipna = int(rng.integers(0, 3)), bool(rng.random() < 0.7)
+    ddof = int(rng.integers(0, 2)) if op in ("std", "var") else 0
+    rows = [reduce_row(op, r[labels == g], h[labels == g], skipna, least, ddof)
             for r, h in zip(data.reshape(-1, n), masks.reshape(-1, n))
             for g in range(ngroups)]
     want = collect(rows, dtype, outer + (ngroups,))
@@ -109,8 +111,31 @@ def groupby(rng):
     return Case(f"{op} {one.values.dtype} {one.values.shape} axis {axis} "
                 f"{labels}",
                 lambda c: one.on(c).groupby(op, axis, list(labels), ngroups,
-                                            min_count=least),
+                                            min_count=least, skipna=skipna,
+                                            ddof=ddof),
                 want, tolerance(op, dtype), 1e-5)
+
+
+@check(cases=80)
+def groupby_weighted(rng):
+    op = str(rng.choice(["mean", "sum", "std", "var"]))
+    one = input_(rng, dtypes=FLOATS + INTEGERS, shape_=shape(rng, low=1))
+    axis = int(rng.integers(0, one.values.ndim))
+    n, ngroups = one.values.shape[axis], int(rng.integers(1, 4))
+    labels = rng.integers(-1, ngroups, n)
+    weights = Input(rng.random(one.values.shape) + 0.1, one.chunks)
+    data, masks, heavy = (np.moveaxis(x, axis, -1).reshape(-1, n) for x in (
+        one.values, one.mask(), weights.values))
+    rows = [weighted_row(op, r[labels == g], h[labels == g], w[labels == g],
+                         True)
+            for r, h, w in zip(data, masks, heavy) for g in range(ngroups)]
+    dtype = np.dtype("f4" if one.values.dtype == np.float32 else "f8")
+    outer = one.values.shape[:axis] + one.values.shape[axis + 1:]
+    want = np.moveaxis(collect(rows, dtype, outer + (ngroups,)), -1, axis)
+    return Case(f"{op} {one.values.dtype} {one.values.shape} axis {axis}",
+                lambda c: one.on(c).groupby(op, axis, list(labels), ngroups,
+                                            weights.on(c)),
+                want, 2e-6 if dtype.itemsize == 4 else 1e-11, 1e-5)
 
 
 @check(cases=150)
@@ -122,24 +147,18 @@ def weighted(rng):
     weight_shape = tuple(1 if rng.random() < 0.2 else n for n in tail)
     weights = Input(rng.random(weight_shape) + 0.1)
     wide = np.broadcast_to(weights.values, one.values.shape)
-    table, holes, kept, _full = rows_of(one, over)
+    table, holes, kept, full = rows_of(one, over)
     by_weight, _, _, _ = rows_of(Input(wide), over)
-    rows = []
-    for row, hole, w in zip(table, holes, by_weight):
-        row, w = row[~hole].astype("f8"), w[~hole]
-        if row.size == 0:
-            rows.append(None)
-            continue
-        mean = (row * w).sum() / w.sum()
-        var = ((row - mean) ** 2 * w).sum() / w.sum()
-        rows.append({"mean": mean, "sum": (row * w).sum(), "var": var,
-                     "std": var ** 0.5}[op])
+    skipna, keep = bool(rng.random() < 0.7), bool(rng.random() < 0.3)
+    rows = [weighted_row(op, row, hole, w, skipna)
+            for row, hole, w in zip(table, holes, by_weight)]
     dtype = np.dtype("f4" if one.values.dtype == np.float32 else "f8")
     return Case(f"{op} {one.values.dtype} {one.values.shape} over {over} "
-                f"weights {weight_shape}",
-                lambda c: one.on(c).reduce(op, over, weights.on(c)),
-                collect(rows, dtype, kept), 2e-6 if dtype.itemsize == 4 else
-                1e-11, 1e-5)
+                f"weights {weight_shape} {skipna}",
+                lambda c: one.on(c).reduce(op, over, weights.on(c),
+                                           skipna=skipna, keepdims=keep),
+                collect(rows, dtype, full if keep else kept),
+                2e-6 if dtype.itemsize == 4 else 1e-11, 1e-5)
 
 
 @check(cases=20)

@@ -44,7 +44,7 @@ def scan_dtype(op, one):
 def scan(rng):
     op = str(rng.choice(["sum", "prod", "min", "max"]))
     one = input_(rng, dtypes=NUMBERS, shape_=shape(rng, low=1),
-                 missing=False, span=3 if op == "prod" else 50)
+                 span=3 if op == "prod" else 50)
     axis = int(rng.integers(-one.values.ndim, one.values.ndim))
     skipna = bool(rng.random() < 0.6)
     dtype = scan_dtype(op, one)
@@ -54,8 +54,12 @@ def scan(rng):
     masks = np.moveaxis(one.mask(), axis, -1)
     rows = [scan_row(op, r, h, skipna, wide)
             for r, h in zip(data.reshape(-1, n), masks.reshape(-1, n))]
-    flat = [np.nan if v is None else v for row in rows for v in row]
+    holes = np.array([v is None for row in rows for v in row], bool)
+    blank = np.nan if wide.kind == "f" else 0
+    flat = [blank if v is None else v for row in rows for v in row]
     want = np.array(flat, wide).astype(dtype).reshape(data.shape)
+    if one.missing is not None and dtype.kind != "f":
+        want = np.ma.masked_array(want, holes.reshape(data.shape))
     rtol = 0 if dtype.kind != "f" else 1e-5 if dtype.itemsize == 4 else 1e-12
     return Case(f"{op} {one.values.dtype} {one.values.shape} {axis} {skipna}",
                 lambda c: one.on(c).scan(op, axis, skipna),

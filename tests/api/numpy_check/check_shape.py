@@ -4,7 +4,7 @@
 import numpy as np
 
 import ncg
-from cases import Case, check, chunks, input_, main, shape
+from cases import Case, check, chunks, input_, main, shape, values
 from check_index import as_want
 
 
@@ -70,12 +70,32 @@ def pieces(rng, axis, same):
     return out, axis
 
 
+def joined_missing(rng, axis):
+    """Parts of one dtype, of which some mark missing values by the same
+    number; as masked arrays for the referee."""
+    parts, axis = pieces(rng, axis, False)
+    dtype = np.dtype(rng.choice(["i2", "i4", "u1"]))
+    for part in parts:
+        part.values = values(rng, dtype, part.values.shape, span=9)
+        part.missing = dtype.type(7)
+    return parts, axis
+
+
 @check(cases=80)
 def concatenate(rng):
     parts, axis = pieces(rng, int(rng.integers(0, 4)), False)
     return Case(f"{[p.values.shape for p in parts]} along {axis}",
                 lambda c: ncg.concatenate([p.on(c) for p in parts], axis),
                 np.concatenate([p.values for p in parts], axis))
+
+
+@check(cases=40)
+def concatenate_missing(rng):
+    parts, axis = joined_missing(rng, int(rng.integers(0, 4)))
+    want = np.concatenate([p.values for p in parts], axis)
+    return Case(f"{[p.values.shape for p in parts]} along {axis}",
+                lambda c: ncg.concatenate([p.on(c) for p in parts], axis),
+                np.ma.masked_array(want, want == 7))
 
 
 @check(cases=60)

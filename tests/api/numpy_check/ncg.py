@@ -42,6 +42,14 @@ class ContextOptions(C.Structure):
                 ("force_library", C.c_bool), ("room", C.c_char * 256)]
 
 
+class Stats(C.Structure):
+    _fields_ = [("struct_size", C.c_size_t)] + [
+        (name, C.c_int64) for name in (
+            "headers_direct", "headers_library", "chunks_direct",
+            "chunks_library", "bytes_disk", "bytes_decoded", "files", "tasks",
+            "peak_memory", "bytes_written")]
+
+
 class ReduceOptions(C.Structure):
     _fields_ = [("struct_size", C.c_size_t), ("op", C.c_int),
                 ("dims", C.c_char_p), ("by", C.c_char_p),
@@ -120,6 +128,9 @@ class ReductionOptions(C.Structure):
 
 
 KERNEL = C.CFUNCTYPE(C.c_int, C.POINTER(KernelCall), C.POINTER(CError))
+FILL = C.CFUNCTYPE(C.c_int, C.c_void_p, C.POINTER(C.c_int64),
+                   C.POINTER(C.c_int64), C.c_void_p, C.POINTER(CError))
+RELEASE = C.CFUNCTYPE(None, C.c_void_p, C.c_void_p)
 CHUNK_FN = C.CFUNCTYPE(C.c_int, C.POINTER(Chunk), C.c_void_p,
                        C.POINTER(CError))
 
@@ -189,6 +200,12 @@ class Context:
         self.threads = threads
         self.kernels = []
         weakref.finalize(self, release_context, self.handle)
+
+    def peak(self):
+        """Bytes that the engine managed at once, at most."""
+        stats = sized(Stats)
+        lib.ncg_context_stats(C.c_void_p(self.handle), C.byref(stats))
+        return stats.peak_memory
 
     def array(self, values, chunks=None, missing=None):
         """A copy of a NumPy array; `chunks`: one size an axis, or None."""
@@ -391,8 +408,8 @@ class Array:
                           ints(axes[0]), ints(axes[1]),
                           C.c_size_t(len(axes[0])))
 
-    def map_overlap(self, kernel, depth, boundary, dtype=None):
-        how = block_options(dtype)
+    def map_overlap(self, kernel, depth, boundary, dtype=None, params=None):
+        how = block_options(dtype, params)
         out = C.c_void_p()
         call("ncg_array_map_overlap", kernel.encode(),
              C.c_void_p(self.handle), int64s(depth), boundary.encode(),
@@ -490,3 +507,90 @@ def blockwise(kernel, chunks, arrays, reach=None, dtype=None):
 
 MAP_OPS = {lib.ncg_map_op_name(i).decode(): lib.ncg_map_op_inputs(i)
            for i in range(lib.ncg_map_op_count())}
+
+
+# ---- sources -----------------------------------------------------------------
+
+def source(function, context, *args):
+    out = C.c_void_p()
+    call("ncg_array_" + function, C.c_void_p(context.handle), *args,
+         C.byref(out))
+    return Array(context, out.value)
+
+
+def shaped(shape, chunks):
+    return len(shape), int64s(shape), int64s(chunks) if chunks else None
+
+
+def full(context, shape, value, chunks=None):
+    value = np.asarray(value)
+    return source("full", context, DTYPES[dtype_name(value.dtype)],
+                  *shaped(shape, chunks), C.c_void_p(value.ctypes.data))
+
+
+def arange(context, dtype, start, stop, step, chunk=0):
+    return source("arange", context, DTYPES[dtype_name(dtype)],
+                  C.c_double(start), C.c_double(stop), C.c_double(step),
+                  C.c_int64(chunk))
+
+
+def linspace(context, dtype, start, stop, count, endpoint, chunk=0):
+    return source("linspace", context, DTYPES[dtype_name(dtype)],
+                  C.c_double(start), C.c_double(stop), C.c_int64(count),
+                  C.c_bool(endpoint), C.c_int64(chunk))
+
+
+def random(context, kind, seed, dtype, shape, chunks=None):
+    return source("random", context, ["uniform", "normal"].index(kind),
+                  C.c_uint64(seed), DTYPES[dtype_name(dtype)],
+                  *shaped(shape, chunks))
+
+
+def random_integers(context, low, high, seed, dtype, shape, chunks=None):
+    return source("random_integers", context, C.c_int64(low), C.c_int64(high),
+                  C.c_uint64(seed), DTYPES[dtype_name(dtype)],
+                  *shaped(shape, chunks))
+
+
+def pointer_to(value, dtype):
+    """One value in memory; None stays None."""
+    return None if value is None else np.array([value], dtype)
+
+
+def from_callback(context, function, dtype, shape, chunks, missing=None):
+    """function(start, count, out) fills out."""
+    def fill(_payload, start, count, out, err):
+        try:
+            counts = [count[d] for d in range(len(shape))]
+            size = int(np.prod(counts, dtype=np.int64)) * dtype.itemsize
+            memory = (C.c_uint8 * size).from_address(out)
+            function([start[d] for d in range(len(shape))], counts,
+                     np.frombuffer(memory, dtype).reshape(counts))
+            return 0
+        except Exception as error:  # noqa: BLE001
+            err.contents.message = repr(error).encode()[:499]
+            return 13
+
+    pointer, marker = FILL(fill), pointer_to(missing, dtype)
+    context.kernels.append(pointer)
+    return source("from_callback", context, None, DTYPES[dtype_name(dtype)],
+                  *shaped(shape, chunks),
+                  C.c_void_p(marker.ctypes.data) if marker is not None
+                  else None, pointer, None, None)
+
+
+def borrow(context, values, chunks, missing, released):
+    """An array of the values where they lie; `released` gets an entry when the
+    library has let go of them."""
+    values = np.ascontiguousarray(values)
+
+    def release(_data, _payload):
+        released.append(values.shape)
+
+    pointer, marker = RELEASE(release), pointer_to(missing, values.dtype)
+    context.kernels.append(pointer)
+    return source("from_memory", context, DTYPES[dtype_name(values.dtype)],
+                  *shaped(values.shape, chunks),
+                  C.c_void_p(values.ctypes.data),
+                  C.c_void_p(marker.ctypes.data) if marker is not None
+                  else None, pointer, None)

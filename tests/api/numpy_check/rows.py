@@ -1,6 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Reductions as lists of rows: one row of values for each result."""
+"""Reductions as lists of rows: one row of values for each result; what dtype
+results have."""
 import numpy as np
+
+
+def result_dtype(op, dtype):
+    if op in ("count", "argmin", "argmax"):
+        return np.dtype("i8")
+    if op in ("any", "all"):
+        return np.dtype(bool)
+    if op in ("mean", "std", "var", "range"):
+        return np.dtype("f4" if dtype == np.float32 else "f8")
+    if op in ("sum", "prod") and dtype.kind != "f":
+        return np.dtype("u8" if dtype.kind == "u" else "i8")
+    return dtype
 
 
 def collect(rows, dtype, shape_):
