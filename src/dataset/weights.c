@@ -262,8 +262,8 @@ done:
 
 /* Weights that do not vary along a reduced dimension are a mistake. */
 static ncg_status check_use(const nci_model *model, const char *what,
-                            const bool *mask, int var,
-                            const nci_weights *weights, ncg_error *err)
+                            const bool *mask, const nci_weights *weights,
+                            ncg_error *err)
 {
     for (int a = 0; a < weights->node->rank; a++)
         if (mask[weights->dims[a]])
@@ -274,9 +274,8 @@ static ncg_status check_use(const nci_model *model, const char *what,
                      model->dims[weights->dims[a]].name);
     ncg_status st = nci_fail(
         err, NCG_EINVAL,
-        "%s: weights=%s vary along %s, which is not among the reduced "
-        "dimensions",
-        model->vars[var].name, what, dims.data ? dims.data : "nothing");
+        "weights=%s vary along %s, which is not among the reduced dimensions",
+        what, dims.data ? dims.data : "nothing");
     nci_text_fini(&dims);
     return st;
 }
@@ -296,10 +295,10 @@ static ncg_status make_area(const nci_model *model, const char *what, int var,
     sphere_axes axes = find_sphere(model, var);
     if (axes.lat < 0)
         return nci_fail(err, NCG_EINVAL,
-                        "%s: weights=%s needs a latitude along one dimension%s"
+                        "weights=%s needs a latitude along one dimension%s"
                         "; give weights=VARIABLE with the cells' areas (such "
                         "as areacello), or no weights",
-                        model->vars[var].name, what,
+                        what,
                         cosine ? ""
                                : " or cell_measures with an area that is "
                                  "in the files");
@@ -395,8 +394,7 @@ static ncg_status make_days(const nci_model *model, int var, nci_weights *out,
         return st;
     }
     return nci_fail(err, NCG_EINVAL,
-                    "%s: weights=days needs a time dimension with dates",
-                    v->name);
+                    "weights=days needs a time dimension with dates");
 }
 
 /* ---- any ----------------------------------------------------------------- */
@@ -439,7 +437,7 @@ ncg_status nci_weights_make(const nci_model *model, const char *what,
     if (!st && (!weights.units || !weights.method))
         st = nci_fail(err, NCG_ENOMEM, "out of memory");
     if (!st)
-        st = check_use(model, what, mask, var, &weights, err);
+        st = check_use(model, what, mask, &weights, err);
     if (st) {
         nci_weights_fini(&weights);
         return st;

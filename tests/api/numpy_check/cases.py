@@ -7,7 +7,6 @@ the checks of a program, a number of cases each; a case that fails prints the
 seed, with which NCG_SEED=... NCG_CASE=check runs it alone.
 """
 import os
-import re
 import sys
 import time
 import traceback
@@ -157,29 +156,6 @@ def differ(got, missing, case):
     return f"values\n{got}\nnot\n{want}"
 
 
-def limited(case, context):
-    """The result within the least memory that the library says it needs, with
-    chunks on disk where they do not fit. How an array is made may follow the
-    limit, so what it needs is asked again."""
-    limit = 1
-    for _ in range(6):
-        try:
-            result = case.build(context).compute()
-        except ncg.Error as error:
-            need = re.search(r"at least .* \((\d+) bytes\), the limit",
-                             error.message)
-            if error.status != "EBUDGET" or not need or int(need[1]) <= limit:
-                raise
-            limit = int(need[1])
-            context = ncg.Context(2, limit)
-            continue
-        if limit > 1 and context.peak() > limit:
-            raise AssertionError(f"{context.peak()} bytes were in use, the "
-                                 f"limit was {limit}")
-        return result
-    raise AssertionError(f"no end of the memory that it needs: {limit}")
-
-
 def run_case(case, all_contexts, least):
     """What is wrong, or None. `least`: a context with a limit of one byte."""
     results, missing = [], None
@@ -197,7 +173,8 @@ def run_case(case, all_contexts, least):
     for context, result in zip(all_contexts, results):
         if result.tobytes() != results[0].tobytes():
             return f"other bits with {context.threads} threads"
-    if limited(case, least).tobytes() != results[0].tobytes():
+    tight = ncg.within_least(lambda c: case.build(c).compute(), least)
+    if tight.tobytes() != results[0].tobytes():
         return "other bits under a memory limit"
     return differ(results[0], missing, case)
 

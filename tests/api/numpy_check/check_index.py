@@ -4,6 +4,7 @@
 import numpy as np
 
 from cases import Case, check, input_, main, shape
+from ncg import OMIT, map_
 
 
 def as_want(one, data):
@@ -60,6 +61,20 @@ def index(rng):
 
 
 @check(cases=100)
+def slices(rng):
+    """Any axis, counted from either end; of nothing, too."""
+    one = input_(rng, shape_=shape(rng, low=1))
+    axis = int(rng.integers(-one.values.ndim, one.values.ndim))
+    what = random_slice(rng, one.values.shape[axis])
+    ends = [OMIT if e is None else e for e in (what.start, what.stop)]
+    where = [slice(None)] * one.values.ndim
+    where[axis] = what
+    return Case(f"{one.values.shape} {axis} {what}",
+                lambda c: one.on(c).slice(axis, *ends, what.step),
+                as_want(one, one.values[tuple(where)]))
+
+
+@check(cases=100)
 def twice(rng):
     """A selection of a selection of a computed array."""
     one = input_(rng, dtypes=["i4", "f4", "f8"], missing=False,
@@ -72,7 +87,6 @@ def twice(rng):
     want = take(middle, second)
 
     def build(c):
-        from ncg import map_
         x = one.on(c).index(*first)
         return map_("add", x, x).index(*second)
 

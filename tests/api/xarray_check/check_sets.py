@@ -16,6 +16,7 @@ for module in ("numpy", "xarray", "netCDF4"):
               "scripts/install-deps --tests makes one that has")
         sys.exit(77)
 
+import netCDF4  # noqa: E402
 import numpy as np  # noqa: E402
 import xarray as xr  # noqa: E402
 
@@ -256,6 +257,55 @@ def drop(rng, context):
     sets.same(sets.make(context, ds, rng).drop(names), ds.drop_vars(names))
 
 
+@check(30)
+def attributes(rng, context):
+    """Set, replaced, removed, and in the file."""
+    ds = dataset(rng, coords(rng))
+    made, want = sets.make(context, ds, rng), {}
+    for step in range(int(rng.integers(1, 8))):
+        var = [None, "a", "time"][rng.integers(0, 3)]
+        name = f"n{rng.integers(0, 3)}"
+        kind = rng.integers(0, 4)
+        mine = want.setdefault(var, {})
+        if kind == 0:
+            made = made.remove_attr(var, name)
+            mine.pop(name, None)
+        elif kind == 1:
+            mine[name] = f"text {step}"
+            made = made.text(var, name, mine[name])
+        else:
+            dtype = str(rng.choice(["i2", "i4", "i8", "u1", "f4", "f8"]))
+            mine[name] = rng.integers(0, 99, rng.integers(1, 4)).astype(dtype)
+            made = made.set_attr(var, name, mine[name])
+    for var, attrs in want.items():
+        same_attrs(made.attrs(var), attrs)
+    for name in ds.variables:
+        np.testing.assert_array_equal(
+            made.doubles(name), ds[name].values.reshape(-1).astype("f8"))
+    grows = str(rng.choice(list(ds.sizes)))
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "out.nc")
+        made.unlimited(grows).save(path)
+        with netCDF4.Dataset(path) as file:
+            assert file.dimensions[grows].isunlimited()
+            assert not any(d.isunlimited() for n, d in file.dimensions.items()
+                           if n != grows)
+            for var, attrs in want.items():
+                there = file[var] if var else file
+                same_attrs({n: there.getncattr(n) for n in there.ncattrs()
+                            if n in attrs}, attrs)
+
+
+def same_attrs(got, want):
+    assert set(got) == set(want), f"{sorted(got)}, not {sorted(want)}"
+    for name, value in want.items():
+        if isinstance(value, str):
+            assert got[name] == value, name
+        else:
+            assert np.atleast_1d(got[name]).dtype == value.dtype, name
+            np.testing.assert_array_equal(np.atleast_1d(got[name]), value)
+
+
 @check(80)
 def select(rng, context):
     values = np.sort(rng.permutation(12)[:int(rng.integers(1, 8))]) * 10.0
@@ -412,10 +462,12 @@ def region(rng, context):
                 assert error.status == status, error
 
 
-def main():
+def main(contexts_of=None):
+    """contexts_of(): the contexts that each case gets; else one of two."""
     only = os.environ.get("NCG_CASE")
     chosen = sys.argv[1:]
     contexts = [ncg.Context(threads) for threads in (1, 2)]
+    several = contexts_of and contexts_of()
     failed = total = 0
     for function, cases in CHECKS:
         if chosen and function.__name__ not in chosen:
@@ -426,7 +478,7 @@ def main():
             total += 1
             rng = np.random.default_rng([case, len(function.__name__)])
             try:
-                function(rng, contexts[case % 2])
+                function(rng, several or contexts[case % 2])
             except Exception:  # noqa: BLE001
                 failed += 1
                 if failed <= 5:

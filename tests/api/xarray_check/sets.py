@@ -15,6 +15,7 @@ import ncg  # noqa: E402
 JOINS = ["exact", "inner", "outer", "left", "right", "override"]
 COMPATS = ["equals", "no_conflicts", "override"]
 METHODS = [None, "nearest", "pad", "backfill"]
+CHAR = 12  # NCG_DTYPE_CHAR
 lib = ncg.lib
 lib.ncg_dataset_dim_name.restype = C.c_char_p
 lib.ncg_dataset_var_name.restype = C.c_char_p
@@ -27,6 +28,13 @@ for getter in ("dim_name", "dim_size", "var_name", "var_rank"):
     getattr(lib, "ncg_dataset_" + getter).argtypes = [C.c_void_p, C.c_size_t]
 lib.ncg_dataset_var_dim.argtypes = [C.c_void_p, C.c_size_t, C.c_int]
 lib.ncg_dataset_attr_text.argtypes = [C.c_void_p, C.c_int, C.c_char_p]
+lib.ncg_dataset_attr_name.restype = C.c_char_p
+lib.ncg_dataset_attr_name.argtypes = [C.c_void_p, C.c_int, C.c_size_t]
+lib.ncg_dataset_nattrs.restype = C.c_size_t
+lib.ncg_dataset_nattrs.argtypes = [C.c_void_p, C.c_int]
+lib.ncg_dataset_attr.restype = C.c_void_p
+lib.ncg_dataset_attr.argtypes = [C.c_void_p, C.c_int, C.c_char_p,
+                                 C.c_void_p, C.c_void_p]
 lib.ncg_dataset_find.argtypes = [C.c_void_p, C.c_char_p]
 
 
@@ -50,6 +58,13 @@ def words(names):
 def options(join="exact", compat="equals"):
     return C.byref(ncg.sized(CombineOptions, join=JOINS.index(join),
                              compat=COMPATS.index(compat)))
+
+
+def stats(op, dims, by=None, weights=None, skipna=True, min_count=1, ddof=0):
+    how = ncg.reduce_options(op, skipna, min_count, ddof)
+    how.dims, how.by = dims.encode(), by and by.encode()
+    how.weights = weights and weights.encode()
+    return how
 
 
 def release(pointer):
@@ -92,6 +107,63 @@ class Set:
                           C.c_size_t(len(values)), METHODS.index(method),
                           C.c_double(tolerance))
 
+    def set_attr(self, var, name, value):
+        """Numbers; set_text sets texts."""
+        value = np.ascontiguousarray(value)
+        return self.apply("set_attr", var and var.encode(), name.encode(),
+                          ncg.DTYPES[ncg.dtype_name(value.dtype)],
+                          C.c_size_t(value.size),
+                          C.c_void_p(value.ctypes.data))
+
+    def remove_attr(self, var, name):
+        return self.apply("remove_attr", var and var.encode(), name.encode())
+
+    def attrs(self, var):
+        """Names and values; texts as str."""
+        v = lib.ncg_dataset_find(self.handle, var.encode()) if var else -1
+        out = {}
+        for i in range(lib.ncg_dataset_nattrs(self.handle, v)):
+            name = lib.ncg_dataset_attr_name(self.handle, v, i)
+            dtype, count = C.c_int(), C.c_size_t()
+            data = lib.ncg_dataset_attr(self.handle, v, name, C.byref(dtype),
+                                        C.byref(count))
+            if dtype.value == CHAR:
+                value = C.string_at(data, count.value).decode()
+            else:
+                dtype = np.dtype(ncg.NAMES[dtype.value])
+                value = np.frombuffer(C.string_at(
+                    data, count.value * dtype.itemsize), dtype)
+            out[name.decode()] = value
+        return out
+
+    def doubles(self, name):
+        """ncg_dataset_values: NaN where missing."""
+        out, count = C.POINTER(C.c_double)(), C.c_size_t()
+        ncg.call("ncg_dataset_values", C.c_void_p(self.handle), name.encode(),
+                 C.byref(out), C.byref(count))
+        values = np.array(out[:count.value])
+        lib.ncg_free(out)
+        return values
+
+    def isel(self, what):
+        return self.apply("isel", words(what), C.c_size_t(len(what)))
+
+    def select(self, what):
+        return self.apply("sel", words(what), C.c_size_t(len(what)))
+
+    def reduce(self, op, dims, by=None, weights=None, skipna=True,
+               min_count=1, ddof=0):
+        return self.apply("reduce", C.byref(stats(
+            op, dims, by, weights, skipna, min_count, ddof)))
+
+    def quantile(self, q, method, dims):
+        return self.apply("quantile", (C.c_double * len(q))(*q),
+                          C.c_size_t(len(q)), method.encode(),
+                          C.byref(stats("mean", dims)))
+
+    def anomaly(self, by):
+        return self.apply("anomaly", by and by.encode())
+
     def array(self, name):
         out = C.c_void_p()
         ncg.call("ncg_dataset_array", C.c_void_p(self.handle), name.encode(),
@@ -126,6 +198,8 @@ class Set:
         """As xarray has them: integers with a missing value become floats."""
         array = self.array(name)
         data, missing = array.compute(), array.missing()
+        if data.dtype == np.bool_ and missing is not None:
+            data, missing = data.view("u1"), missing.view("u1")
         if data.dtype.kind in "iu" and missing is not None:
             holes = data == missing
             data = data.astype("f8")
