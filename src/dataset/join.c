@@ -334,25 +334,30 @@ static ncg_status group_init(nci_join_work *work, int root,
     return nci_join_group_vars(group, err);
 }
 
+ncg_status nci_join_finish(nci_join_group *group, nci_model **out,
+                           ncg_error *err)
+{
+    NCI_TRY(nci_join_check_shapes(group, err));
+    NCI_TRY(nci_join_check_units(group, err));
+    NCI_TRY(nci_join_check_values(group, err));
+    NCI_TRY(nci_join_order(group, err));
+    return nci_join_build(group, out, err);
+}
+
 static ncg_status join_group(nci_join_work *work, int root, nci_model **out,
                              ncg_error *err)
 {
     nci_join_group group;
+    bool is_joined = false;
     ncg_status st = group_init(work, root, &group, err);
     if (!st)
         st = nci_join_check_layout(&group, err);
     if (!st)
         st = nci_join_find_axis(&group, err);
-    if (!st)
-        st = nci_join_check_shapes(&group, err);
-    if (!st)
-        st = nci_join_check_units(&group, err);
-    if (!st)
-        st = nci_join_check_values(&group, err);
-    if (!st)
-        st = nci_join_order(&group, err);
-    if (!st)
-        st = nci_join_build(&group, out, err);
+    if (!st && group.join_name && work->options->join == NCG_JOIN_INNER)
+        st = nci_join_inner(&group, out, &is_joined, err);
+    if (!st && !is_joined)
+        st = nci_join_finish(&group, out, err);
     nci_join_group_fini(&group);
     return st;
 }

@@ -29,14 +29,12 @@ static ncg_status misfit(nci_join_group *group, nci_join_var *var,
     return NCG_OK;
 }
 
-/* Pieces of one variable lie on one grid; only variables of different files
- * are cut to what they share. */
+/* With join=inner only what has no numbers to compare by comes here. */
 static const char *remedy(const nci_join_group *group)
 {
     return group->work->options->join == NCG_JOIN_INNER
-               ? " (join=inner is for files of different variables: cut these "
-                 "to one grid first)"
-               : "";
+               ? ""
+               : " (join=inner cuts files to what they share)";
 }
 
 static bool has_same_dims(const nci_header *a, const nci_var *x,

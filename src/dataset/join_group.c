@@ -57,10 +57,11 @@ static nci_join_var *add_var(nci_join_group *group, const char *name)
     return var;
 }
 
+/* nfiles: the group has no file of that class. */
 static size_t first_member(const nci_join_group *group, int klass)
 {
     size_t m = 0;
-    while (nci_join_member(group, m)->klass != klass)
+    while (m < group->nfiles && nci_join_member(group, m)->klass != klass)
         m++;
     return m;
 }
@@ -70,8 +71,8 @@ static ncg_status add_class(nci_join_group *group, int klass, bool is_first,
                             ncg_error *err)
 {
     const nci_join_class *from = &group->work->classes[klass];
-    const nci_header *header = group->work->files[from->file].header;
     size_t member = first_member(group, klass);
+    const nci_header *header = nci_join_member(group, member)->header;
     for (size_t v = 0; v < header->nvars; v++) {
         const nci_var *desc = &header->vars[v];
         if (!from->wanted[v])
@@ -148,8 +149,7 @@ ncg_status nci_join_group_vars(nci_join_group *group, ncg_error *err)
     int first = nci_join_member(group, 0)->klass;
     NCI_TRY(add_class(group, first, true, err));
     for (size_t k = 0; k < group->work->nclasses; k++)
-        if ((int)k != first &&
-            group->work->classes[k].group == group->work->classes[first].group)
+        if ((int)k != first && first_member(group, (int)k) < group->nfiles)
             NCI_TRY(add_class(group, (int)k, false, err));
     for (size_t i = 0; i < group->nvars; i++) {
         nci_join_var *var = &group->vars[i];

@@ -13,6 +13,7 @@
  *   join_check.c  what must be equal, is
  *   join_order.c  sorting, overlaps, gaps: the list of segments
  *   join_build.c, join_source.c  the group's model
+ *   join_inner.c  files of one group on different grids, cut to what they share
  *   join_merge.c  groups with different variables become one model
  *
  * Files of one class have the same variables and dimensions at the same
@@ -210,6 +211,15 @@ typedef struct nci_join_pieces {
  * member that describes the variable; `segments` is freed with nci_free. */
 ncg_status nci_join_pieces_make(nci_join_group *group, const nci_join_var *var,
                                 nci_join_pieces *out, ncg_error *err);
+
+/* join.c: the stages after the axis is known. */
+ncg_status nci_join_finish(nci_join_group *group, nci_model **out,
+                           ncg_error *err);
+
+/* join_inner.c: makes the model of a group whose files lie on different grids,
+ * where they do (*is_joined); the axis is known. */
+ncg_status nci_join_inner(nci_join_group *group, nci_model **out,
+                          bool *is_joined, ncg_error *err);
 
 /* join_merge.c: takes the variables of `from` into *into. */
 ncg_status nci_join_merge(nci_join_work *work, nci_model **into,

@@ -51,9 +51,46 @@ static void coordinates_must_agree(void **state)
     ((double *)b->data[2])[1] = 0.5;
     CHECK_STATUS(NCG_EMISMATCH, fake_join(&world, NULL, &model, &err));
     CHECK_MESSAGE("a.nc, b.nc: lat differs at position 1: 0 and 0.5");
+    CHECK_MESSAGE("join=inner");
+}
+
+static void inner_cuts_to_what_is_shared(void **state)
+{
+    (void)state;
     nci_join_options options = {.join = NCG_JOIN_INNER};
+    fake_file *b = daily("b.nc", 5, 5);
+    ((double *)b->data[2])[1] = 0.5;
+    daily("a.nc", 0, 5);
+    daily("c.nc", 10, 3);
+    CHECK_OK(fake_join(&world, &options, &model, &err));
+    assert_int_equal(fake_find(model, "tas")->array->shape[0], 13);
+    assert_int_equal(fake_find(model, "tas")->array->shape[1], 2);
+    CHECK_NEAR(fake_coord(model, "lat", 0), -10, 0);
+    CHECK_NEAR(fake_coord(model, "lat", 1), 10, 0);
+    CHECK_NEAR(fake_coord(model, "time", 12), 12, 0);
+    CHECK_NEAR(fake_coord(model, "time_bnds", 25), 12.5, 0);
+    assert_int_equal(model->join_dim, nci_model_find_dim(model, "time"));
+    assert_int_equal(model->file_of[0], 1);
+    assert_int_equal(model->file_of[5], 0);
+    assert_int_equal(model->file_of[12], 2);
+    assert_non_null(strstr(world.notes, "lat cut to the 2 positions"));
+    for (int k = 0; k < 3; k++)
+        ((double *)b->data[2])[k] += 90;
+    nci_model_release(&model);
     CHECK_STATUS(NCG_EMISMATCH, fake_join(&world, &options, &model, &err));
-    CHECK_MESSAGE("join=inner is for files of different variables");
+    CHECK_MESSAGE("a.nc, b.nc: data sets 1 and 2 share no value of lat");
+}
+
+static void inner_runs_must_not_overlap(void **state)
+{
+    (void)state;
+    nci_join_options options = {.join = NCG_JOIN_INNER,
+                                .overlap = NCG_OVERLAP_LAST};
+    daily("a.nc", 0, 6);
+    fake_file *b = daily("b.nc", 5, 5);
+    ((double *)b->data[2])[1] = 0.5;
+    CHECK_STATUS(NCG_EMISMATCH, fake_join(&world, &options, &model, &err));
+    CHECK_MESSAGE("a.nc, b.nc: they overlap along time");
 }
 
 static void rounding_is_told(void **state)
@@ -171,8 +208,15 @@ static void sizes_must_agree(void **state)
     CHECK_STATUS(NCG_EMISMATCH, fake_join(&world, NULL, &model, &err));
     CHECK_MESSAGE("dimension lat has 3 and 2 positions");
     nci_join_options options = {.join = NCG_JOIN_INNER};
+    CHECK_OK(fake_join(&world, &options, &model, &err));
+    assert_int_equal(fake_find(model, "tas")->array->shape[1], 2);
+    nci_model_release(&model);
+    for (int f = 0; f < 2; f++) { /* lat is not the coordinate any more */
+        nci_free(world.files[f].header->vars[2].name);
+        world.files[f].header->vars[2].name = nci_strdup("y");
+    }
     CHECK_STATUS(NCG_EMISMATCH, fake_join(&world, &options, &model, &err));
-    CHECK_MESSAGE("cut these to one grid first");
+    CHECK_MESSAGE("a.nc, b.nc: ");
 }
 
 static void scalars_of_files_may_differ(void **state)
@@ -287,7 +331,9 @@ static void unknown_calendar(void **state)
 
 NCG_TESTS(JOIN_TEST(other_reference_date), JOIN_TEST(calendars_must_agree),
           JOIN_TEST(equal_calendars_by_other_names),
-          JOIN_TEST(coordinates_must_agree), JOIN_TEST(rounding_is_told),
+          JOIN_TEST(coordinates_must_agree),
+          JOIN_TEST(inner_cuts_to_what_is_shared),
+          JOIN_TEST(inner_runs_must_not_overlap), JOIN_TEST(rounding_is_told),
           JOIN_TEST(units_must_agree), JOIN_TEST(packed_differently),
           JOIN_TEST(integers_of_different_fill),
           JOIN_TEST(integers_of_one_fill),
