@@ -75,9 +75,10 @@ class TestCase(clitest.TestCase):
             write_grid(self.path("in_%d.nc" % i), nt=nt, nlat=nlat, nlon=nlon,
                        start=nt * i, step=1, chunks=chunks)
 
-    def start(self, *words, env=None):
+    def start(self, *words, env=None, inside=()):
+        """`inside`: put before the command (network.Host.inside)."""
         with open(self.path("log"), "ab") as log:
-            p = subprocess.Popen([clitest.NCGRAPH, *map(str, words)],
+            p = subprocess.Popen([*inside, clitest.NCGRAPH, *map(str, words)],
                                  cwd=self.dir, stdin=subprocess.DEVNULL,
                                  env=env,
                                  stdout=subprocess.DEVNULL, stderr=log)
@@ -94,15 +95,15 @@ class TestCase(clitest.TestCase):
             self.assertLess(time.monotonic(), end, self.log())
             time.sleep(0.02)
 
-    def cluster(self, *words):
+    def cluster(self, *words, **how):
         p = self.start("cluster", "--scheduler-file", "s.json", "-v", "-j", 1,
-                       *words)
+                       *words, **how)
         self.wait_until(lambda: os.path.exists(self.path("s.json")))
         return p
 
-    def worker(self, name, *words, env=None):
+    def worker(self, name, *words, **how):
         p = self.start("worker", "--scheduler-file", "s.json", "-j", 1,
-                       "--name", name, *words, env=env)
+                       "--name", name, *words, **how)
         self.wait_until(lambda: "worker %s joined" % name in self.log())
         return p
 

@@ -197,7 +197,6 @@ static void end_conns(nci_conns *conns, void (*first)(nci_net *net))
 void nci_net_destroy(nci_net **slot)
 {
     nci_net *net = *slot;
-    *slot = NULL;
     if (!net)
         return;
     end_conns(&net->control, nci_listeners_close);
@@ -206,6 +205,7 @@ void nci_net_destroy(nci_net **slot)
     nci_loop_end(&net->control.loop);
     nci_loop_end(&net->serve.loop);
     nci_loop_end(&net->receive.loop);
+    *slot = NULL; /* hooks may have used it until here */
     nci_fetches_free(net);
     nci_servings_free(net);
     pthread_mutex_destroy(&net->table.lock);
