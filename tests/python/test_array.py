@@ -363,3 +363,59 @@ def test_made_of_positions(rng):
           v.reshape(3, 2, 2, 4).sum(axis=(1, 3)))
     with pytest.raises(ValueError):
         ncg.coarsen(np.sum, x, {0: 4})
+
+
+def test_nan_sums_of_nothing(rng):
+    v = rng.normal(size=(6, 4))
+    v[:, 1] = np.nan
+    x = ncg.from_array(v, chunks=(2, 3))
+    for name in ("nansum", "nanprod"):
+        fn = getattr(np, name)
+        for axis in (None, 0, 1, ()):
+            np.testing.assert_allclose(fn(x, axis=axis), fn(v, axis=axis))
+    whole = np.where(np.isnan(v), v, 3.7)
+    np.testing.assert_array_equal(
+        np.nansum(ncg.from_array(whole, chunks=2), axis=0, dtype="i8"),
+        np.nansum(whole, axis=0, dtype="i8"))
+
+
+def test_weighted_quantiles(rng):
+    v = rng.normal(size=(7, 5, 6))
+    x = ncg.from_array(v, chunks=(3, 5, 2))
+    w = rng.uniform(0.5, 2, size=5)
+    made = np.quantile(x, [0.2, 0.7], axis=1, weights=w, method="inverted_cdf")
+    assert made.shape == (2, 7, 6) and made.chunks[2] == (2, 2, 2)
+    np.testing.assert_allclose(made, np.quantile(
+        v, [0.2, 0.7], axis=1, weights=w, method="inverted_cdf"))
+    full = rng.uniform(0.5, 2, size=v.shape)
+    np.testing.assert_allclose(
+        np.nanquantile(x, 0.4, axis=(0, 2), weights=full, keepdims=True,
+                       method="inverted_cdf"),
+        np.quantile(v, 0.4, axis=(0, 2), weights=full, keepdims=True,
+                    method="inverted_cdf"))
+    for q in (0.5, np.float32(0.5), [0.5], np.asarray([0.5], "f4")):
+        assert np.quantile(x.astype("f4"), q, axis=0).dtype == \
+            np.quantile(v.astype("f4"), q, axis=0).dtype
+
+
+def test_trace_and_view(rng):
+    v = rng.integers(0, 1 << 20, size=(4, 6)).astype("i8")
+    x = ncg.from_array(v, chunks=(2, 3))
+    assert np.trace(x, 1).compute() == np.trace(v, 1) == x.trace(1)
+    for dtype in ("f8", "i4", "i2"):
+        np.testing.assert_array_equal(x.view(dtype), v.view(dtype))
+    small = ncg.from_array(v.view("i2"), chunks=(2, 8))
+    np.testing.assert_array_equal(small.view("i8"), v)
+    with pytest.raises(ValueError, match="whole values"):
+        ncg.from_array(v.view("i2"), chunks=(2, 6)).view("i8")
+    with pytest.raises(ValueError, match="order"):
+        x.view("i4", order="asdf")
+
+
+def test_masked_assignment_of_wrong_length():
+    x = ncg.ones(4, chunks=2)
+    for values in ([2, 3], [1, 2, 3, 4]):
+        with pytest.raises(ValueError):
+            x[np.array([True, True, True, False])] = values
+    with pytest.raises(IndexError):
+        x[np.array([[True], [False]])] = 1

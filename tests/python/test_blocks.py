@@ -133,3 +133,48 @@ def test_computing_inside_a_task():
 
     made = ncg.zeros((4,), chunks=2, dtype="i8").map_blocks(nested, dtype="i8")
     np.testing.assert_array_equal(made, [45] * 4)
+
+
+def test_reduction_by_functions_that_give_their_block():
+    """Partial results that are views of blocks outlive the blocks."""
+    v = np.arange(24 * 24.0 * 24).reshape(24, 24, 24)
+    x = lazy(v, (3, 5, 24))
+    for axis in ((0,), (0, 2), (0, 1, 2)):
+        made = ncg.reduction(x, lambda b, axis, keepdims: b,
+                             lambda b, axis, keepdims: b, axis=axis,
+                             keepdims=True, dtype="f8")
+        np.testing.assert_array_equal(made, v)
+        parts = ncg.reduction(
+            x, lambda b, axis, keepdims: {"s": b[:1]},
+            lambda p, axis, keepdims: np.concatenate(
+                [q["s"].ravel() for q in _flat(p)]).sum(keepdims=True)
+            .reshape((1,) * 3), axis=(0, 1, 2), keepdims=True, dtype="f8",
+            concatenate=False, split_every=100)
+        np.testing.assert_array_equal(parts, v[::3].sum(keepdims=True))
+
+
+def _flat(parts):
+    return [q for p in parts for q in _flat(p)] if isinstance(parts, list) \
+        else [parts]
+
+
+def test_store_later_writes_chunk_by_chunk():
+    v = np.arange(20.0).reshape(4, 5)
+    x = lazy(v, (2, 3))
+    first, second = np.zeros((4, 5)), np.zeros((4, 5))
+    made = ncg.store([x, x], [first, second], compute=False)
+    assert [m.npartitions for m in made] == [4, 4] and not first.any()
+    ncg.compute(*made)
+    np.testing.assert_array_equal(first, v)
+    np.testing.assert_array_equal(second, v)
+    wide = np.zeros((8, 9))
+    one = x.store(wide, regions=(slice(None, None, 2), [0, 2, 4, 6, 8]),
+                  compute=False, return_stored=True)
+    np.testing.assert_array_equal(one.compute(), v)
+    np.testing.assert_array_equal(wide[::2, ::2], v)
+
+
+def test_names_say_what_is_called():
+    x = lazy(np.arange(6.0), 2)
+    assert x.map_blocks(np.sqrt).name.startswith("sqrt-")
+    assert x.map_blocks(_flat, dtype="f8").name.startswith("_flat-")

@@ -36,9 +36,10 @@ _HOMES = {
               "roll diff ravel repeat tile swapaxes rollaxis",
     "_elementwise": "where clip",
     "_reduce": "mean prod std var nansum nanprod nanmean nanmin nanmax nanstd "
-               "nanvar argmin argmax nanargmin nanargmax quantile nanquantile "
-               "percentile nanpercentile median nanmedian average cumsum "
+               "nanvar argmin argmax nanargmin nanargmax average cumsum "
                "cumprod nancumsum nancumprod sort argsort count",
+    "_quantiles": "quantile nanquantile percentile nanpercentile median "
+                  "nanmedian",
     "_matrices": "eye tri diag indices fromfunction coarsen argwhere "
                  "flatnonzero ediff1d PerformanceWarning",
     "_products": "matmul tensordot dot einsum",

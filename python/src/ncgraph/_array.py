@@ -179,7 +179,8 @@ class Array(Methods):
         if copy is False:
             raise ValueError("the values of a lazy array are computed: "
                              "copy=False is not possible")
-        values = np.asarray(self.compute())
+        values = np.asarray(self.compute(),
+                            object if self.dtype == object else None)
         return values if dtype is None else values.astype(dtype, copy=False)
 
     def item(self, *args: Any) -> Any:
@@ -278,7 +279,9 @@ class Node:
 
     @property
     def kind(self) -> str:
-        """The operation, for people."""
+        """The operation, for people; the name of a function of Python."""
+        if self.op == "python":
+            return self.params[0].label
         return self.params[0] if self.op in ("map", "reduce", "scan") \
             else self.op
 
@@ -288,6 +291,9 @@ class Node:
         source = self.params[0] if self.op == "fill" else None
         if getattr(source, "key_name", None) and source.chunks == self.chunks:
             return source.key_name  # somebody else's tasks
+        if self.op == "same" and self.inputs[0].dtype == self.dtype and \
+                self.inputs[0].chunks == self.chunks:
+            return self.inputs[0].name
         if self.op in ("memory", "same", "rechunk", "handle"):
             # One token may stand for several dtypes and chunks.
             text = repr((self.dtype.str, self.chunks)).encode()

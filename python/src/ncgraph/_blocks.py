@@ -192,6 +192,8 @@ def map_blocks(func: Callable, *args: Any, name: Any = None, token: Any = None,
             labels.insert(d, -1)
     elif chunks is not None and not split:
         labels = [-1] * len(chunks)
+    elif isinstance(chunks, (tuple, list)) and len(chunks) > len(labels):
+        labels = [-1] * (len(chunks) - len(labels)) + labels
     grid = _block_grid(split, ndim)
     sizes = _out_chunks(labels, grid, chunks)
     reaches = []

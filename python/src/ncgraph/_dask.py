@@ -124,6 +124,24 @@ def to_dask_array(array: Array) -> Any:
                     meta=np.empty((0,) * array.ndim, array.dtype))
 
 
+def to_delayed(array: Array, optimize_graph: bool = True) -> np.ndarray:
+    """Return an array of ``dask.delayed`` objects, one for each chunk."""
+    from dask.delayed import Delayed
+    from ._dask_layer import make
+    dsk = make(array)
+    if optimize_graph:
+        from dask.highlevelgraph import HighLevelGraph
+        tasks = dict(dsk)
+        layer = f"delayed-{array.name}"
+        dsk = HighLevelGraph.from_collections(layer, tasks)
+    else:
+        layer = array.name
+    out = np.empty(array.numblocks, dtype=object)
+    for index in all_indices(array.chunks):
+        out[index] = Delayed((array.name, *index), dsk, layer=layer)
+    return out
+
+
 class Foreign:
     """A source whose chunks are tasks of a graph of dask's."""
 

@@ -6,7 +6,7 @@ import itertools
 from typing import Any, Iterator
 
 import numpy as np
-from dask._task_spec import Alias, DataNode, Task, TaskRef
+from dask._task_spec import Alias, Task, TaskRef
 from dask.highlevelgraph import HighLevelGraph, Layer
 
 from . import _lib
@@ -93,6 +93,8 @@ def _add(out: dict, node: Node, deps: "Dependencies") -> None:
             _many(node):
         _add_reduction(out, node)
         return
+    if node.op == "same" and node.name == node.inputs[0].name:
+        return  # the same keys
     call = Operation(node)
     starts = [chunk_starts(i.chunks) for i in node.inputs]
     names = [i.name for i in node.inputs]
@@ -117,7 +119,8 @@ def _add_parts(out: dict, node: Node, values: np.ndarray) -> None:
     name, call = node.name, Operation(node)
     for index in all_indices(node.chunks):
         key = (name, *index)
-        out[key] = DataNode(key, values[call.place(index)])
+        # The array itself: who looks into the graph shall find values.
+        out[key] = np.asarray(values[call.place(index)])
 
 
 def _add_foreign(out: dict, node: Node) -> None:

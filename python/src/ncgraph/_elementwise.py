@@ -90,6 +90,9 @@ def apply(ufunc: np.ufunc, inputs: Sequence[Any], dtype: Any = None,
     Dtypes are those that NumPy's own rules give. What the engine has no kernel
     for runs in Python, chunk by chunk.
     """
+    if ufunc.signature is not None:
+        from ._gufunc import apply_gufunc
+        return apply_gufunc(ufunc, ufunc.signature, *inputs, **kwargs)
     operands = [operand(v) for v in inputs]
     if not any(isinstance(o, Array) for o in operands):
         operands[0] = _of_numpy(np.asarray(operands[0]))
@@ -97,8 +100,6 @@ def apply(ufunc: np.ufunc, inputs: Sequence[Any], dtype: Any = None,
     np.broadcast_shapes(*(o.shape for o in operands if isinstance(o, Array)))
     rule = {} if dtype is None else {
         "signature": (None,) * ufunc.nin + (np.dtype(dtype),) * ufunc.nout}
-    if ufunc.signature is not None:
-        raise TypeError(f"{ufunc.__name__} is not a function of elements")
     if any(k == np.dtype(object) or k is complex for k in kinds) or \
             any(isinstance(k, np.dtype) and k.kind in "USV" for k in kinds):
         return _untyped(ufunc, operands, kwargs, dtype)

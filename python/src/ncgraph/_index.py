@@ -336,7 +336,10 @@ def setitem(a: Array, key: Any, value: Any) -> Array:
     if isinstance(key, Array) and key.dtype == bool or \
             (isinstance(key, np.ndarray) and key.dtype == bool
              and key.ndim == a.ndim):
-        if np.ndim(value) and np.shape(value) != a.shape:
+        if key.shape != a.shape:
+            raise IndexError("boolean index did not match indexed array: its "
+                             f"shape is {key.shape}, not {a.shape}")
+        if np.ndim(value) and not (np.shape(value) == a.shape == (1,)):
             return _assign_masked(a, np.asarray(key), np.asarray(value))
         if not isinstance(value, Array):
             value = np.asarray(value).astype(a.dtype)

@@ -128,17 +128,20 @@ class Methods(np.lib.mixins.NDArrayOperatorsMixin):
         return _fn("_elementwise", "astype")(self, dtype, **kwargs)
 
     def copy(self) -> Any:
-        """Return an array of the same values."""
-        return self._new("same")
+        """Return an array of the same values; assigning to one of the two does
+        not change the other."""
+        return self._of(self._node)
 
-    def __copy__(self) -> Any:
-        return self._new("same")
+    __copy__ = copy
 
     def __deepcopy__(self, memo: Any) -> Any:
         return self._new("same")
 
     def view(self, dtype: Any = None, order: Any = "C") -> Any:
-        """Look at the values' bytes as another dtype of the same size."""
+        """Look at the values' bytes as another dtype; one of another size
+        changes the last axis."""
+        if order not in ("C", None):
+            raise ValueError(f"order {order!r} is not known; 'C' is")
         from ._values import view
         return view(self, dtype)
 
@@ -237,6 +240,11 @@ class Methods(np.lib.mixins.NDArrayOperatorsMixin):
         """Position of the maximum."""
         return _fn("_reduce", "argmax")(self, axis, out, keepdims)
 
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1,
+              dtype: Any = None) -> Any:
+        """Sum of a diagonal."""
+        return _fn("_searching", "trace")(self, offset, axis1, axis2, dtype)
+
     def moment(self, order: int, axis: Any = None, dtype: Any = None,
                keepdims: bool = False, ddof: int = 0, split_every: Any = None,
                out: Any = None) -> Any:
@@ -270,7 +278,7 @@ class Methods(np.lib.mixins.NDArrayOperatorsMixin):
 
     def store(self, target: Any, **kwargs: Any) -> Any:
         """Write the values into something; see :func:`ncgraph.store`."""
-        return _fn("_store", "store")([self], [target], **kwargs)
+        return _fn("_store", "store")(self, target, **kwargs)
 
     def map_overlap(self, func: Any, depth: Any = None, boundary: Any = None,
                     trim: bool = True, **kwargs: Any) -> Any:
@@ -311,6 +319,14 @@ class Methods(np.lib.mixins.NDArrayOperatorsMixin):
     def to_dask_array(self) -> Any:
         """Return the array as dask's, with the same chunks."""
         return _fn("_dask", "to_dask_array")(self)
+
+    def to_delayed(self, optimize_graph: bool = True) -> Any:
+        """Return an array of ``dask.delayed`` objects, one for each chunk."""
+        return _fn("_dask", "to_delayed")(self, optimize_graph)
+
+    def compute_chunk_sizes(self) -> Any:
+        """Return the array: sizes of chunks are always known."""
+        return self
 
     @property
     def dask(self) -> Any:

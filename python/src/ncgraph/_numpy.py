@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from . import (_creation, _elementwise, _histogram, _index, _joining,
-               _lines, _products, _reduce, _searching, _shape, _statistics,
-               _values, config)
+               _lines, _products, _quantiles, _reduce, _searching, _shape,
+               _statistics, _values, config)
 from ._array import Array
 from ._creation import asarray
 from ._registry import FUNCTIONS, implements
@@ -43,9 +43,10 @@ def array_function(self: Array, func: Any, types: Any, args: Any,
 
 for _module, _names in (
     (_reduce, "prod mean std var nansum nanprod nanmean nanmin nanmax nanstd "
-              "nanvar argmin argmax nanargmin nanargmax quantile nanquantile "
-              "percentile nanpercentile median nanmedian average cumsum "
+              "nanvar argmin argmax nanargmin nanargmax average cumsum "
               "cumprod nancumsum nancumprod sort argsort count_nonzero ptp"),
+    (_quantiles, "quantile nanquantile percentile nanpercentile median "
+                 "nanmedian"),
     (_shape, "transpose moveaxis rollaxis swapaxes reshape ravel expand_dims "
              "squeeze broadcast_to broadcast_arrays concatenate stack block "
              "pad flip roll diff repeat tile"),
@@ -65,10 +66,8 @@ implements("permute_dims")(_shape.transpose)
 implements("concat")(_shape.concatenate)
 implements("round", "around")(_elementwise.round_)
 implements("astype")(lambda x, dtype, **k: _elementwise.astype(x, dtype))
-implements("cumulative_sum")(lambda x, axis=None, dtype=None, **k:
-                             _reduce.cumsum(x, axis, dtype))
-implements("cumulative_prod")(lambda x, axis=None, dtype=None, **k:
-                              _reduce.cumprod(x, axis, dtype))
+implements("cumulative_sum")(_reduce.cumulative_sum)
+implements("cumulative_prod")(_reduce.cumulative_prod)
 
 
 @implements("asarray", "asanyarray", "ascontiguousarray")
@@ -111,7 +110,7 @@ def result_type(*args: Any) -> np.dtype:
 
 @implements("can_cast")
 def _can_cast(a: Any, to: Any, casting: str = "safe") -> bool:
-    return np.can_cast(getattr(a, "dtype", a), to, casting)
+    return np.can_cast(a.dtype if isinstance(a, Array) else a, to, casting)
 
 
 __all__ = ["FUNCTIONS", "FallbackWarning", "_histogram", "_joining",

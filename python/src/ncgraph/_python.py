@@ -81,6 +81,19 @@ class Function:
             data = np.random.default_rng().bytes(16)
         return hashlib.blake2b(data, digest_size=16).digest()
 
+    @property
+    def label(self) -> str:
+        """What people call the function."""
+        call = self.call
+        while True:
+            inner = next((getattr(call, n) for n in ("call", "func", "function")
+                          if callable(getattr(call, n, None))), None)
+            if inner is None:
+                break
+            call = inner
+        name = getattr(call, "__name__", type(call).__name__)
+        return name.strip("<>").lower()
+
     def portable(self) -> bytes:
         """The function as bytes that workers understand."""
         if self.data is None:
@@ -242,7 +255,8 @@ def _reach_rows(reach: Sequence[Reach], alive: list) -> Any:
 
 
 def layer(call: Callable, inputs: Sequence[Array], chunks: _chunks.Chunks,
-          reaches: Sequence[Sequence[Reach]], dtype: Any) -> Array:
+          reaches: Sequence[Sequence[Reach]], dtype: Any,
+          token: bytes | None = None) -> Array:
     """Make an array whose chunks a function gives.
 
     Parameters
@@ -256,6 +270,8 @@ def layer(call: Callable, inputs: Sequence[Array], chunks: _chunks.Chunks,
         For each input, for each of its axes.
     dtype : dtype
         Of the result.
+    token : bytes, optional
+        16 bytes that say which function it is, where its value does not.
     """
     dtype = canonical(dtype)
     if any(0 in c and len(c) == 1 for c in chunks):
@@ -268,7 +284,7 @@ def layer(call: Callable, inputs: Sequence[Array], chunks: _chunks.Chunks,
     rows = []
     for array, reach in zip(inputs, reaches):
         rows.append(tuple(reach) + ((Reach(-1),) if array._width else ()))
-    function = Function(call, [a.dtype for a in inputs], dtype)
+    function = Function(call, [a.dtype for a in inputs], dtype, token)
     return Array._make("python", inputs, (function, whole, tuple(rows)), dtype)
 
 

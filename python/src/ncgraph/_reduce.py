@@ -65,6 +65,8 @@ def reduce(op: str, a: Any, axis: Any = None, dtype: Any = None,
         if op != "count" else np.dtype("i8")
     if not is_native(result):
         return _out(_python(op, a, axes, dtype, keepdims, skipna, ddof), out)
+    if skipna and op in ("sum", "prod") and result.kind in "iu":
+        a, skipna = _without_nan(op, a), False  # before it becomes an integer
     if op in ("mean", "std", "var", "sum", "prod") and a.dtype != result and \
             (dtype is not None or (a.dtype.kind == "b")):
         a = a.astype(result)
@@ -72,11 +74,6 @@ def reduce(op: str, a: Any, axis: Any = None, dtype: Any = None,
         return _out(_of_nothing(op, a, result, skipna, ddof), out)
     if not skipna and op in ("any", "all") and a.dtype.kind == "f":
         a = a.astype(bool)
-    if skipna and op in ("sum", "prod") and not min_count:
-        # Of nothing but NaN these are 0 and 1: NaN is replaced.
-        from ._elementwise import where
-        nothing = np.asarray(op == "prod", a.dtype)
-        a, skipna = where(np.isnan(a), nothing, a), False
     floor = min_count if skipna and op in ("sum", "prod", "min", "max", "mean",
                                            "std", "var") else 0
     if op in ("min", "max", "mean", "std", "var"):
@@ -109,7 +106,16 @@ def _of_nothing(op: str, a: Array, result: np.dtype, skipna: bool,
         return a.astype(bool)
     if op == "count":
         return apply(np.logical_not, (apply(np.isnan, (a,)),)).astype(result)
+    if skipna and op in ("sum", "prod"):
+        a = _without_nan(op, a)
     return a.astype(result)
+
+
+def _without_nan(op: str, a: Array) -> Array:
+    """What changes nothing in place of NaN."""
+    from ._elementwise import apply, where
+    nothing = np.asarray(op == "prod", a.dtype)
+    return where(apply(np.isnan, (a,)), nothing, a)
 
 
 # ---- in Python ----------------------------------------------------------------------
@@ -145,7 +151,9 @@ def _python(op: str, a: Array, axes: tuple[int, ...], dtype: Any,
     if not a.size:
         return from_array(function(np.empty(a.shape, a.dtype), axis=axes,
                                    keepdims=keepdims, **kwargs))
-    result = np.asarray(function(_sample(a), axis=axes, **kwargs)).dtype
+    result = a.dtype if a.dtype == object and dtype is None and \
+        op not in ("any", "all") else \
+        np.asarray(function(_sample(a), axis=axes, **kwargs)).dtype
     return callable_reduction(function, a, axes, keepdims, result, kwargs,
                               tree=op in _TREES)
 
@@ -286,87 +294,7 @@ nanargmin = _arg_function("argmin", True)
 nanargmax = _arg_function("argmax", True)
 
 
-# ---- quantiles -----------------------------------------------------------------------------
-
-def _quantiles(a: Any, q: Any, axis: Any, method: str, keepdims: Any,
-               skipna: bool, weights: Any = None) -> Array:
-    a = asarray(a)
-    keep = keepdims is True
-    axes = axes_of(axis, a.ndim)
-    weak = q if isinstance(q, (int, float)) else np.full(1, 0.5)
-    q = np.asarray(q, dtype="f8")
-    if q.size and not (0 <= q.min() and q.max() <= 1):
-        raise ValueError("Quantiles must be in the range [0, 1]")
-    name = "nanquantile" if skipna else "quantile"
-    sample = getattr(np, name)(np.ones(1, a.dtype), weak, method=method)
-    if weights is not None or not is_native(a.dtype) or not a.size or \
-            not is_native(sample.dtype) or not axes:
-        return _python_quantile(name, a, q, axes, method, keep, weights,
-                                sample.dtype)
-    a = a.astype(sample.dtype) if a.dtype.kind == "f" else a
-    made = a._new("quantile", (tuple(q.ravel().tolist()), axes, method, skipna,
-                               keep, native_code(sample.dtype)), sample.dtype)
-    return reshape(made, q.shape + made.shape[1:]) if q.ndim != 1 else made
-
-
-def _python_quantile(name: str, a: Array, q: np.ndarray, axes: tuple,
-                     method: str, keep: bool, weights: Any,
-                     dtype: Any) -> Array:
-    values = getattr(np, name)(
-        np.asarray(a), q, axis=axes[0] if len(axes) == 1 else axes,
-        method=method, keepdims=keep,
-        weights=None if weights is None else np.asarray(weights))
-    return from_array(np.asarray(values, dtype))
-
-
-def quantile(a: Any, q: Any, axis: Any = None, out: Any = None,
-             overwrite_input: bool = False, method: str = "linear",
-             keepdims: Any = False, weights: Any = None) -> Array:
-    """Exact quantiles, as :func:`numpy.quantile`."""
-    return _quantiles(a, q, axis, method, keepdims, False, weights)
-
-
-def nanquantile(a: Any, q: Any, axis: Any = None, out: Any = None,
-                overwrite_input: bool = False, method: str = "linear",
-                keepdims: Any = False, weights: Any = None) -> Array:
-    """Exact quantiles without NaN, as :func:`numpy.nanquantile`."""
-    return _quantiles(a, q, axis, method, keepdims, True, weights)
-
-
-def percentile(a: Any, q: Any, axis: Any = None, out: Any = None,
-               overwrite_input: bool = False, method: str = "linear",
-               keepdims: Any = False, **kwargs: Any) -> Array:
-    """Exact percentiles, as :func:`numpy.percentile`."""
-    return quantile(a, np.asarray(q, "f8") / 100, axis, method=method,
-                    keepdims=keepdims)
-
-
-def nanpercentile(a: Any, q: Any, axis: Any = None, out: Any = None,
-                  overwrite_input: bool = False, method: str = "linear",
-                  keepdims: Any = False, **kwargs: Any) -> Array:
-    """Exact percentiles without NaN, as :func:`numpy.nanpercentile`."""
-    return nanquantile(a, np.asarray(q, "f8") / 100, axis, method=method,
-                       keepdims=keepdims)
-
-
-def _median(a: Any, axis: Any, keepdims: Any, skipna: bool) -> Array:
-    a = asarray(a)
-    if a.dtype.kind == "b":
-        a = a.astype("f8")
-    return _quantiles(a, 0.5, axis, "linear", keepdims, skipna)
-
-
-def median(a: Any, axis: Any = None, out: Any = None,
-           overwrite_input: bool = False, keepdims: Any = False) -> Array:
-    """Exact median, as :func:`numpy.median`."""
-    return _median(a, axis, keepdims, False)
-
-
-def nanmedian(a: Any, axis: Any = None, out: Any = None,
-              overwrite_input: bool = False, keepdims: Any = False) -> Array:
-    """Exact median without NaN, as :func:`numpy.nanmedian`."""
-    return _median(a, axis, keepdims, True)
-
+# ---- weighted ------------------------------------------------------------------------------
 
 def average(a: Any, axis: Any = None, weights: Any = None,
             returned: bool = False, keepdims: bool = False) -> Any:
@@ -439,6 +367,32 @@ cumsum = _scan_function("sum", "cumsum", False)
 cumprod = _scan_function("prod", "cumprod", False)
 nancumsum = _scan_function("sum", "nancumsum", True)
 nancumprod = _scan_function("prod", "nancumprod", True)
+
+
+def _cumulative(function: Callable, first: int) -> Callable:
+    def cumulative(x: Any, /, *, axis: Any = None, dtype: Any = None,
+                   out: Any = None, include_initial: bool = False) -> Array:
+        x = asarray(x)
+        if axis is None:
+            if x.ndim != 1:
+                raise ValueError("For arrays which have more than one dimension "
+                                 "``axis`` argument is required.")
+            axis = 0
+        made = function(x, axis, dtype, out)
+        if not include_initial:
+            return made
+        from ._shape import concatenate
+        shape = list(made.shape)
+        shape[axis_of(axis, x.ndim)] = 1
+        return concatenate([from_array(np.full(shape, first, made.dtype)),
+                            made], axis=axis)
+    cumulative.__name__ = f"cumulative_{'prod' if first else 'sum'}"
+    cumulative.__doc__ = f"As :func:`numpy.{cumulative.__name__}`."
+    return cumulative
+
+
+cumulative_sum = _cumulative(cumsum, 0)
+cumulative_prod = _cumulative(cumprod, 1)
 
 
 def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None,

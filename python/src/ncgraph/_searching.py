@@ -93,6 +93,14 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     return _shape.moveaxis(a.vindex[tuple(keys)], 0, -1)
 
 
+@implements("trace")
+def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1,
+          dtype: Any = None, out: Any = None) -> Array:
+    """Sum of a diagonal, as :func:`numpy.trace`."""
+    from ._reduce import sum_
+    return sum_(diagonal(a, offset, axis1, axis2), -1, dtype, out)
+
+
 @implements("unique")
 def unique(ar: Any, **kwargs: Any) -> Any:
     """Different values; they are computed: their number is needed."""

@@ -481,9 +481,7 @@ def repeat(a: Any, repeats: Any, axis: Any = None) -> Array:
     """Repeat elements, as :func:`numpy.repeat`."""
     a = asarray(a)
     if axis is None:
-        if a.ndim > 1:
-            raise NotImplementedError("give the axis along which to repeat")
-        axis = 0
+        a, axis = ravel(a), 0
     axis = axis_of(axis, a.ndim)
     places = np.repeat(np.arange(a.shape[axis]), repeats)
     return a[(slice(None),) * axis + (places,)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import uuid
 from typing import Any, Sequence
 
 import numpy as np
@@ -32,7 +33,7 @@ class Target:
 
     def __init__(self, array: Array, target: Any, lock: Any, region: Any):
         self.array, self.target = array, target
-        self.lock = lock or contextlib.nullcontext()
+        self.lock = _held(lock)
         self.region = region
 
     def put(self, chunk: Any) -> None:
@@ -66,6 +67,67 @@ class Target:
             let_go(payload)
 
 
+class Acquired:
+    """A lock that has nothing but acquire and release, for ``with``."""
+
+    def __init__(self, lock: Any):
+        self.lock = lock
+
+    def __enter__(self) -> None:
+        self.lock.acquire()
+
+    def __exit__(self, *exc: Any) -> None:
+        self.lock.release()
+
+
+def _held(lock: Any) -> Any:
+    """Something for ``with`` of what a user calls a lock."""
+    if not lock:
+        return contextlib.nullcontext()
+    return lock if hasattr(lock, "__enter__") else Acquired(lock)
+
+
+def _new_lock(is_here: bool) -> Any:
+    """A lock; one that can be pickled where others may run the tasks."""
+    if not is_here:
+        with contextlib.suppress(ImportError):
+            from dask.utils import SerializableLock
+            return SerializableLock()
+    import threading
+    return threading.Lock()
+
+
+class WriteChunk:
+    """Writes a chunk into a target; gives the chunk, or nothing of interest."""
+
+    def __init__(self, target: Any, lock: Any, region: Any, gives_chunk: bool):
+        self.target, self.lock, self.region = target, lock, region
+        self.gives_chunk = gives_chunk
+
+    def __call__(self, blocks: list, where: Any) -> Any:
+        place = where.inputs[0]
+        key = tuple(slice(s, s + n) for s, n in zip(place.start, place.shape))
+        with self.lock:
+            self.target[_inside(self.region, key)] = blocks[0]
+        return blocks[0] if self.gives_chunk else \
+            np.zeros((1,) * blocks[0].ndim, "?")
+
+
+def _later(row: "Target", gives_chunk: bool) -> Array:
+    """An array whose chunks, when they are computed, are written."""
+    from ._python import Reach, layer
+    from ._reduce import _bounds
+    a = row.array
+    if not a.size:
+        return a
+    call = WriteChunk(row.target, row.lock, row.region, gives_chunk)
+    sizes = a.chunks if gives_chunk else tuple((1,) * len(c) for c in a.chunks)
+    reach = [Reach(d, *_bounds(c)) for d, c in enumerate(a.chunks)]
+    # Two targets of equal values are two targets.
+    return layer(call, [a], sizes, [reach], a.dtype if gives_chunk else "?",
+                 token=uuid.uuid4().bytes)
+
+
 def _inside(region: Any, key: tuple[slice, ...]) -> tuple:
     """Positions of the target for positions inside a region of it."""
     if region is None:
@@ -73,10 +135,13 @@ def _inside(region: Any, key: tuple[slice, ...]) -> tuple:
     region = region if isinstance(region, tuple) else (region,)
     out, rest = [], iter(key)
     for r in region:
-        if not isinstance(r, slice):
+        if isinstance(r, (int, np.integer)):
             out.append(r)
             continue
         k = next(rest)
+        if not isinstance(r, slice):
+            out.append(np.asarray(r)[k])
+            continue
         first, step = r.start or 0, r.step or 1
         out.append(slice(first + k.start * step,
                          first + (k.stop - 1) * step + 1, r.step))
@@ -99,10 +164,12 @@ def store(sources: Any, targets: Any, lock: Any = True, regions: Any = None,
     regions : tuple of slice, or sequence of them, optional
         Where in the targets.
     compute : bool
-        Whether to do it now; otherwise a ``dask.delayed`` object is returned.
+        Whether to do it now; otherwise arrays are returned whose chunks are
+        written when they are computed, each by a task of its own.
     return_stored : bool
         Whether arrays that read the targets are returned.
     """
+    is_one = isinstance(sources, Array)
     sources = [sources] if isinstance(sources, Array) else list(sources)
     if not all(isinstance(s, Array) for s in sources):
         if any(not hasattr(s, "chunks") for s in sources):
@@ -119,36 +186,24 @@ def store(sources: Any, targets: Any, lock: Any = True, regions: Any = None,
         raise ValueError(f"Different number of sources [{len(sources)}] and "
                          f"regions [{len(regions)}]")
     if lock is True:
-        import threading
-        lock = threading.Lock()
+        lock = _new_lock(compute)
     rows = [Target(s, t, lock, r)
             for s, t, r in zip(sources, targets, regions)]
     if not compute:
-        from dask.delayed import delayed
-        made = delayed(_write, pure=False, traverse=False)(Later(rows))
-        if not return_stored:
-            return made
+        made = tuple(_later(r, return_stored) for r in rows)
+    elif not return_stored:
+        _write(rows)
+        return None
     else:
         _write(rows)
-    if return_stored:
         from ._creation import from_array
-        read = tuple(from_array(t, s.chunks) if r is None else
+        made = tuple(from_array(t, s.chunks) if r is None else
                      from_array(t[r], s.chunks)
                      for s, t, r in zip(sources, targets, regions))
-        return read
-    return None
+    return made[0] if is_one else made
 
 
-class Later:
-    """Rows of a store that runs later; opaque to graphs."""
-
-    def __init__(self, rows: list[Target]):
-        self.rows = rows
-
-
-def _write(rows: Sequence[Target] | Later) -> None:
-    if isinstance(rows, Later):
-        rows = rows.rows
+def _write(rows: Sequence[Target]) -> None:
     rows = [r for r in rows if r.array.size]
     if sum(r.array.nbytes for r in rows) <= TOGETHER:
         from ._compute import run

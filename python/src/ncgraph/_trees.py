@@ -27,7 +27,7 @@ class Partial:
         if self.is_last:
             return made
         cell = np.empty((1,) * len(where.output.shape), dtype=object)
-        cell[(0,) * cell.ndim] = made
+        cell[(0,) * cell.ndim] = _owned(made, value)
         return cell
 
     def _joined(self, cells: np.ndarray) -> Any:
@@ -37,6 +37,19 @@ class Partial:
             made = cells[kept]
             return made.tolist() if made.ndim else made.item()
         return _concatenated(cells, self.axes)
+
+
+def _owned(made: Any, block: Any) -> Any:
+    """A partial result without views of a block, whose memory goes back to the
+    engine when the task ends."""
+    if isinstance(made, np.ndarray):
+        return made.copy() if isinstance(block, np.ndarray) and \
+            np.may_share_memory(made, block) else made
+    if isinstance(made, dict):
+        return {k: _owned(v, block) for k, v in made.items()}
+    if type(made) in (list, tuple):
+        return type(made)(_owned(v, block) for v in made)
+    return made
 
 
 def _concatenated(cells: np.ndarray, axes: tuple) -> Any:
@@ -104,12 +117,14 @@ def reduction(x: Any, chunk: Callable, aggregate: Callable, axis: Any = None,
     merge = combine or aggregate
     while any(made.shape[d] > max(every.get(d, 4), 2) for d in axes):
         made = _merged(made, merge, axes, every, concatenate)
+    kept = _kept(x, chunk, aggregate, axes) if keepdims and concatenate and \
+        weights is None else ()
     row, chunks, place = [], [], 0
     for d in range(x.ndim):
         if d in axes:
             row.append(Reach(-1))
             if keepdims:
-                chunks.append((output_size,))
+                chunks.append((x.shape[d] if d in kept else output_size,))
                 place += 1
         else:
             row.append(Reach(place, *_bounds(made.chunks[d])))
@@ -124,6 +139,23 @@ def reduction(x: Any, chunk: Callable, aggregate: Callable, axis: Any = None,
     return result
 
 
+def _kept(x: Array, chunk: Callable, aggregate: Callable,
+          axes: tuple) -> tuple[int, ...]:
+    """Axes that functions give as long as they get them: tried on small
+    arrays."""
+    def sizes(n: int) -> tuple[int, ...]:
+        sample = np.ones((n,) * x.ndim, x.dtype)
+        part = chunk(sample, axis=axes, keepdims=True)
+        return np.shape(aggregate(part, axis=axes, keepdims=True))
+    try:
+        two, three = sizes(2), sizes(3)
+    except Exception:
+        return ()
+    if len(two) != x.ndim or len(three) != x.ndim:
+        return ()
+    return tuple(d for d in axes if two[d] == 2 and three[d] == 3)
+
+
 class Weighted:
     """A chunk's partial result with weights."""
 
@@ -132,8 +164,8 @@ class Weighted:
 
     def __call__(self, blocks: list, where: Call) -> Any:
         cell = np.empty((1,) * len(where.output.shape), dtype=object)
-        cell[(0,) * cell.ndim] = self.func(blocks[0], blocks[1],
-                                           axis=self.axes, keepdims=True)
+        made = self.func(blocks[0], blocks[1], axis=self.axes, keepdims=True)
+        cell[(0,) * cell.ndim] = _owned(_owned(made, blocks[0]), blocks[1])
         return cell
 
 

@@ -127,16 +127,35 @@ def array_equal(a: Any, b: Any, equal_nan: bool = False) -> Any:
 
 
 def view(a: Array, dtype: Any) -> Array:
-    """Look at the values' bytes as another dtype of the same size."""
+    """Look at the values' bytes as another dtype."""
     dtype = canonical(a.dtype if dtype is None else dtype)
     if dtype == a.dtype:
         return a
     if dtype.itemsize != a.dtype.itemsize:
-        raise NotImplementedError("a view of another size: use astype")
+        return _view_of_size(a, dtype)
     if storage(dtype)[:] == storage(a.dtype)[:]:
         return a._new("same", (), dtype)
     from ._python import elementwise
     return elementwise(View(dtype), [a], dtype)
+
+
+def _view_of_size(a: Array, dtype: np.dtype) -> Array:
+    """The last axis becomes longer or shorter, chunk by chunk."""
+    from ._python import Elementwise, Reach, layer
+    if not a.ndim:
+        raise ValueError("the last axis of a view of another size must exist")
+    sizes = []
+    for c in a.chunks[-1]:
+        if c * a.dtype.itemsize % dtype.itemsize:
+            raise ValueError(
+                f"chunks of {c} values of {a.dtype} do not hold whole values "
+                f"of {dtype}: rechunk the last axis first")
+        sizes.append(c * a.dtype.itemsize // dtype.itemsize)
+    from ._reduce import _bounds
+    reach = [Reach(d) for d in range(a.ndim - 1)] + \
+        [Reach(a.ndim - 1, *_bounds(a.chunks[-1]))]
+    return layer(Elementwise(View(dtype), {}), [a],
+                 a.chunks[:-1] + (tuple(sizes),), [reach], dtype)
 
 
 class View:

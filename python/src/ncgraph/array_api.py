@@ -89,6 +89,56 @@ def unique_values(x):
     return asarray(_np.unique(_np.asarray(x)))
 
 
+def unique_all(x):
+    """Different values, where each is first, where it is, how often."""
+    return _computed(_np.unique_all, x)
+
+
+def unique_counts(x):
+    """Different values, and how often each is there."""
+    return _computed(_np.unique_counts, x)
+
+
+def unique_inverse(x):
+    """Different values, and where in them each value is."""
+    return _computed(_np.unique_inverse, x)
+
+
+def _computed(function, x):
+    made = function(_np.asarray(x))
+    return type(made)(*(asarray(part) for part in made))
+
+
+def matrix_transpose(x):
+    """Exchange the last two axes."""
+    return asarray(x).mT
+
+
+def unstack(x, /, *, axis=0):
+    """Slices along an axis."""
+    x = asarray(x)
+    front = (slice(None),) * (axis % x.ndim)
+    return tuple(x[(*front, i)] for i in range(x.shape[axis]))
+
+
+def sort(x, /, *, axis=-1, descending=False, stable=True):
+    """Sort along an axis."""
+    made = _np.sort(asarray(x), axis=axis)
+    return flip(made, axis=axis) if descending else made
+
+
+def argsort(x, /, *, axis=-1, descending=False, stable=True):
+    """Positions that sort along an axis; those of equal values in order."""
+    x = asarray(x)
+    if not descending:
+        return _np.argsort(x, axis=axis)
+    made = flip(_np.argsort(flip(x, axis=axis), axis=axis), axis=axis)
+    return x.shape[axis] - 1 - made
+
+
+broadcast_shapes = _np.broadcast_shapes
+
+
 class linalg:  # noqa: N801 - a namespace
     """Linear algebra; of whole matrices, in one task."""
 

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Exact quantiles and medians."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ._array import Array
+from ._creation import asarray, from_array
+from ._dtypes import is_native, native_code
+from ._shape import axes_of, reshape
+
+
+def _quantiles(a: Any, q: Any, axis: Any, method: str, keepdims: Any,
+               skipna: bool, weights: Any = None) -> Array:
+    a = asarray(a)
+    keep = keepdims is True
+    axes = axes_of(axis, a.ndim)
+    # A number of Python is weak, as in NumPy: it takes the values' dtype.
+    weak = q if isinstance(q, (int, float)) else \
+        np.full(1, 0.5, _exact(np.asarray(q).dtype))
+    q = np.asarray(q)
+    q = q.astype(_exact(q.dtype))
+    if q.size and not (0 <= q.min() and q.max() <= 1):
+        raise ValueError("Quantiles must be in the range [0, 1]")
+    name = "nanquantile" if skipna else "quantile"
+    sample = getattr(np, name)(np.ones(1, a.dtype), weak, method=method)
+    if weights is not None or not is_native(a.dtype) or not a.size or \
+            not is_native(sample.dtype) or not axes:
+        return _in_python(name, a, q, axes, method, keep, weights,
+                          sample.dtype)
+    a = a.astype(sample.dtype) if a.dtype.kind == "f" else a
+    made = a._new("quantile", (tuple(q.ravel().tolist()), axes, method, skipna,
+                               keep, native_code(sample.dtype)), sample.dtype)
+    return reshape(made, q.shape + made.shape[1:]) if q.ndim != 1 else made
+
+
+def _exact(dtype: np.dtype) -> np.dtype:
+    return dtype if dtype.kind == "f" else np.dtype("f8")
+
+
+class Quantile:
+    """NumPy's quantiles of a block, with weights."""
+
+    def __init__(self, name: str, q: np.ndarray, axes: tuple[int, ...],
+                 method: str, keep: bool):
+        self.name, self.q, self.axes = name, q, axes
+        self.method, self.keep = method, keep
+
+    def __call__(self, blocks: list, where: Any) -> Any:
+        axis = self.axes[0] if len(self.axes) == 1 else self.axes
+        weights = np.broadcast_to(blocks[1], blocks[0].shape) \
+            if len(blocks) > 1 else None
+        return getattr(np, self.name)(
+            blocks[0], self.q, axis=axis, method=self.method,
+            keepdims=self.keep, weights=weights)
+
+
+def _in_python(name: str, a: Array, q: np.ndarray, axes: tuple, method: str,
+               keep: bool, weights: Any, dtype: Any) -> Array:
+    from ._python import Reach, layer
+    call = Quantile(name, q, axes, method, keep)
+    if not a.size:
+        return from_array(np.asarray(
+            call([np.empty(a.shape, a.dtype)], None), dtype))
+    inputs = [a] if weights is None else [a, _spread(a, axes, weights)]
+    chunks, reach = [(n,) for n in q.shape], []
+    for d, sizes in enumerate(a.chunks):
+        if d in axes:
+            reach.append(Reach(-1))
+        else:
+            reach.append(Reach(len(chunks)))
+        if d not in axes or keep:
+            chunks.append((1,) if d in axes else sizes)
+    rows = [reach] + [[r if w.shape[d] > 1 else Reach(-1)
+                       for d, r in enumerate(reach)] for w in inputs[1:]]
+    return layer(call, inputs, tuple(chunks), rows, dtype)
+
+
+def _spread(a: Array, axes: tuple[int, ...], weights: Any) -> Array:
+    """Weights with as many axes as the values; of size 1 where all are equal."""
+    w = asarray(weights)
+    if w.shape == a.shape:
+        return w if w.chunks == a.chunks else w.rechunk(a.chunks)
+    if w.shape != tuple(a.shape[d] for d in axes):
+        raise TypeError("Shape of weights must be the shape of the axes of "
+                        f"the array: {w.shape} is not that of axes {axes} of "
+                        f"{a.shape}")
+    shape = [1] * a.ndim
+    for d in axes:
+        shape[d] = a.shape[d]
+    return reshape(w, tuple(shape))
+
+
+def quantile(a: Any, q: Any, axis: Any = None, out: Any = None,
+             overwrite_input: bool = False, method: str = "linear",
+             keepdims: Any = False, weights: Any = None) -> Array:
+    """Exact quantiles, as :func:`numpy.quantile`."""
+    return _quantiles(a, q, axis, method, keepdims, False, weights)
+
+
+def nanquantile(a: Any, q: Any, axis: Any = None, out: Any = None,
+                overwrite_input: bool = False, method: str = "linear",
+                keepdims: Any = False, weights: Any = None) -> Array:
+    """Exact quantiles without NaN, as :func:`numpy.nanquantile`."""
+    return _quantiles(a, q, axis, method, keepdims, True, weights)
+
+
+def _percent(q: Any) -> Any:
+    return q / 100 if isinstance(q, (int, float)) else np.asarray(q) / 100
+
+
+def percentile(a: Any, q: Any, axis: Any = None, out: Any = None,
+               overwrite_input: bool = False, method: str = "linear",
+               keepdims: Any = False, **kwargs: Any) -> Array:
+    """Exact percentiles, as :func:`numpy.percentile`."""
+    return quantile(a, _percent(q), axis, method=method,
+                    keepdims=keepdims, **kwargs)
+
+
+def nanpercentile(a: Any, q: Any, axis: Any = None, out: Any = None,
+                  overwrite_input: bool = False, method: str = "linear",
+                  keepdims: Any = False, **kwargs: Any) -> Array:
+    """Exact percentiles without NaN, as :func:`numpy.nanpercentile`."""
+    return nanquantile(a, _percent(q), axis, method=method,
+                       keepdims=keepdims, **kwargs)
+
+
+def _median(a: Any, axis: Any, keepdims: Any, skipna: bool) -> Array:
+    a = asarray(a)
+    if a.dtype.kind == "b":
+        a = a.astype("f8")
+    return _quantiles(a, 0.5, axis, "linear", keepdims, skipna)
+
+
+def median(a: Any, axis: Any = None, out: Any = None,
+           overwrite_input: bool = False, keepdims: Any = False) -> Array:
+    """Exact median, as :func:`numpy.median`."""
+    return _median(a, axis, keepdims, False)
+
+
+def nanmedian(a: Any, axis: Any = None, out: Any = None,
+              overwrite_input: bool = False, keepdims: Any = False) -> Array:
+    """Exact median without NaN, as :func:`numpy.nanmedian`."""
+    return _median(a, axis, keepdims, True)
