@@ -1730,6 +1730,45 @@ NCG_API ncg_status ncg_run_on_workers(ncg_context *ctx, const char *function,
                                       size_t *n, ncg_error *err);
 NCG_API void ncg_worker_answers_free(ncg_worker_answer **answers, size_t n);
 
+/* ---- data that stays on a cluster -------------------------------------------
+ *
+ * In a context that is linked to a cluster ncg_persist leaves the chunks on the
+ * workers that made them; what is computed from the arrays runs there, and any
+ * client may publish them. Chunks go with the last handle of the last client
+ * that reads them, unless they are published. What is lost with a worker is made
+ * again from the files.
+ */
+
+/* ncg_publish puts arrays under a name, with a note of the program's own, and
+ * keeps them there when this client has ended. Arrays that are not persisted are
+ * published as expressions. `replace`: in the place of what has that name.
+ * Errors: EUNSUPPORTED (no cluster; what exists in this process only), EEXISTS,
+ * EINVAL (a name has 1 to 127 bytes), ENET. */
+NCG_API ncg_status ncg_publish(ncg_context *ctx, const char *name,
+                               ncg_array *const *arrays, size_t n,
+                               ncg_bytes note, bool replace, ncg_error *err);
+
+typedef struct ncg_published {
+    ncg_array **arrays;
+    size_t narrays;
+    void *note;
+    size_t note_size;
+} ncg_published;
+
+/* ncg_published_get gives what was published; ncg_published_free. It is there
+ * as long as the handles are, also when it is unpublished.
+ * Errors: EUNSUPPORTED, ENOTFOUND, ENET; those of opening files. */
+NCG_API ncg_status ncg_published_get(ncg_context *ctx, const char *name,
+                                     ncg_published *out, ncg_error *err);
+NCG_API void ncg_published_free(ncg_published *published);
+/* ncg_unpublish takes a name away. Errors: EUNSUPPORTED, ENOTFOUND, ENET. */
+NCG_API ncg_status ncg_unpublish(ncg_context *ctx, const char *name,
+                                 ncg_error *err);
+/* ncg_published_names gives all names; ncg_published_names_free. */
+NCG_API ncg_status ncg_published_names(ncg_context *ctx, char ***names,
+                                       size_t *n, ncg_error *err);
+NCG_API void ncg_published_names_free(char **names);
+
 #ifdef __cplusplus
 }
 #endif

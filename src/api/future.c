@@ -30,15 +30,7 @@ static ncg_status client_of(ncg_context *ctx, nci_client **out, ncg_error *err)
 {
     if (!ctx)
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
-    NCI_TRY(nci_handle_check(&ctx->handle, NCI_HANDLE_CONTEXT, err));
-    if (!ctx->executor)
-        return nci_fail(err, NCG_EINVAL, "the context is destroyed");
-    if (!ctx->link)
-        return nci_fail(err, NCG_EUNSUPPORTED,
-                        "this context is not linked to a cluster: use "
-                        "ncg_context_connect or ncg_launch");
-    *out = ctx->link->client;
-    return NCG_OK;
+    return nci_link_client(ctx, out, err);
 }
 
 static ncg_status wrap(nci_future *it_take, ncg_future **out, ncg_error *err)

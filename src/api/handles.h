@@ -68,6 +68,10 @@ typedef struct nci_shipment {
 ncg_status nci_context_lower(ncg_context *ctx, const nci_output *outputs,
                              int noutputs, nci_plan **out,
                              nci_shipment *shipment, ncg_error *err);
+/* nci_context_find_held gives what is persisted in the place of a node (a
+ * nci_replace_fn; ctx: the context). */
+ncg_status nci_context_find_held(void *ctx, const nci_node *node,
+                                 nci_node **out, ncg_error *err);
 /* nci_context_run lowers outputs and runs them into `sink`: the one way from
  * arrays to values. Serialised in a context; counts statistics; ECANCELED. */
 ncg_status nci_context_run(ncg_context *ctx, const nci_output *outputs,

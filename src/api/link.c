@@ -5,6 +5,7 @@
 
 #include "api/ship.h"
 #include "base/mem.h"
+#include "engine/cluster/client_kept.h"
 #include "graph/codec_output.h"
 
 /* ---- plans of others ----------------------------------------------------- */
@@ -33,6 +34,50 @@ static void close_plan(void *arg, nci_hosted *hosted)
     nci_source_table_free(&hosted->sources);
 }
 
+typedef struct selection {
+    int output;
+    const int64_t *chunks;
+    int64_t nchunks;
+    const nci_codec_hooks *hooks;
+    char **bytes;
+    size_t *nbytes;
+    nci_token *hash;
+} selection;
+
+static ncg_status select_from(void *arg, nci_output *outputs, int noutputs,
+                              ncg_error *err)
+{
+    const selection *s = arg;
+    nci_plan *plan = NULL;
+    if (s->output < 0 || s->output >= noutputs)
+        return nci_fail(err, NCG_EBUG, "output %d is unknown", s->output);
+    nci_output one = outputs[s->output];
+    one.list = s->chunks;
+    one.nlist = s->nchunks;
+    NCI_TRY(nci_lower(&one, 1, &plan, err));
+    *s->hash = nci_plan_hash(plan);
+    nci_plan_free(&plan);
+    return nci_encode_outputs(&one, 1, NULL, NULL, s->hooks, s->bytes,
+                              s->nbytes, err);
+}
+
+static ncg_status select_chunks(void *arg, const char *bytes, size_t nbytes,
+                                int output, const int64_t *chunks,
+                                int64_t nchunks, char **out, size_t *nout,
+                                nci_token *hash, ncg_error *err)
+{
+    ncg_context *ctx = arg;
+    nci_source_table *sources = NULL;
+    NCI_TRY(nci_source_table_create(&sources, err));
+    nci_ship ship = {ctx->io, sources, &ctx->lock};
+    nci_codec_hooks hooks = nci_ship_hooks(&ship);
+    selection s = {output, chunks, nchunks, &hooks, out, nout, hash};
+    ncg_status st =
+        nci_decode_outputs(bytes, nbytes, &hooks, select_from, &s, err);
+    nci_source_table_free(&sources);
+    return st;
+}
+
 static void get_reads(void *arg, nci_io_stats *out)
 {
     const ncg_context *ctx = arg;
@@ -50,6 +95,7 @@ nci_plan_host nci_link_host(ncg_context *ctx)
     return (nci_plan_host){.ctx = ctx,
                            .open = open_plan,
                            .close = close_plan,
+                           .select = select_chunks,
                            .reads = get_reads,
                            .kernels = nci_executor_kernels(ctx->executor)};
 }
@@ -82,7 +128,10 @@ static ncg_status connect_client(ncg_context *ctx, const char *addresses,
                               .memory = ctx->options.memory_limit,
                               .note = note,
                               .note_ctx = ctx};
-    return nci_client_connect(&how, &ctx->link->client, err);
+    NCI_TRY(nci_client_connect(&how, &ctx->link->client, err));
+    const nci_source_holder holder = nci_client_holder(ctx->link->client);
+    nci_source_table_set_holder(ctx->sources, &holder);
+    return NCG_OK;
 }
 
 ncg_status nci_link_join(ncg_context *ctx, const char *addresses,
@@ -124,9 +173,23 @@ void nci_link_drop(ncg_context *ctx)
     ctx->link = NULL;
     if (!link)
         return;
+    nci_source_table_set_holder(ctx->sources, NULL);
     nci_client_close(&link->client);
     nci_scheduler_destroy(&link->scheduler);
     nci_free(link);
+}
+
+ncg_status nci_link_client(ncg_context *ctx, nci_client **out, ncg_error *err)
+{
+    NCI_TRY(nci_handle_check(&ctx->handle, NCI_HANDLE_CONTEXT, err));
+    if (!ctx->executor)
+        return nci_fail(err, NCG_EINVAL, "the context is destroyed");
+    if (!ctx->link)
+        return nci_fail(err, NCG_EUNSUPPORTED,
+                        "this context is not linked to a cluster: use "
+                        "ncg_context_connect or ncg_launch");
+    *out = ctx->link->client;
+    return NCG_OK;
 }
 
 /* ---- runs ---------------------------------------------------------------- */
@@ -183,10 +246,13 @@ ncg_status nci_link_run(ncg_context *ctx, const nci_plan *plan,
                           .nbytes = shipment->nbytes,
                           .plan = plan,
                           .forms = forms,
+                          .keeps = sink->sets,
                           .reads = count_reads,
                           .reads_ctx = ctx};
     ncg_status st = nci_client_run(ctx->link->client, &job, sink, cancel,
                                    report, report_ctx, stats, err);
+    if (sink->sets)
+        *sink->stays = true;
     nci_free(forms);
     return st;
 }

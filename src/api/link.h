@@ -24,6 +24,8 @@ ncg_status nci_link_join(ncg_context *ctx, const char *addresses,
                          double timeout, ncg_error *err);
 ncg_status nci_link_found(ncg_context *ctx, const nci_handover *who,
                           const char *interface, ncg_error *err);
+/* nci_link_client: EUNSUPPORTED: the context is not linked; EINVAL. */
+ncg_status nci_link_client(ncg_context *ctx, nci_client **out, ncg_error *err);
 /* nci_link_drop ends the link, and the cluster where it began here. */
 void nci_link_drop(ncg_context *ctx);
 

@@ -11,14 +11,15 @@
 #include "api/protocol.h"
 #include "api/results.h"
 #include "base/mem.h"
+#include "engine/cluster/client_kept.h"
 #include "engine/source_make.h"
 #include "graph/pass_replace.h"
 #include "graph/plan.h"
 
 /* ---- finding ------------------------------------------------------------- */
 
-static ncg_status find_held(void *arg, const nci_node *node, nci_node **out,
-                            ncg_error *err)
+ncg_status nci_context_find_held(void *arg, const nci_node *node, nci_node **out,
+                                 ncg_error *err)
 {
     ncg_context *ctx = arg;
     NCI_TRY(nci_source_table_find(ctx->sources, node->token, out, err));
@@ -53,7 +54,7 @@ ncg_status nci_context_lower(ncg_context *ctx, const nci_output *outputs,
                              int noutputs, nci_plan **out,
                              nci_shipment *shipment, ncg_error *err)
 {
-    if (!nci_source_table_held(ctx->sources))
+    if (!nci_source_table_finds(ctx->sources))
         return lower(ctx, outputs, noutputs, NULL, out, shipment, err);
     int n = 0;
     ncg_status st = NCG_OK;
@@ -65,13 +66,13 @@ ncg_status nci_context_lower(ncg_context *ctx, const nci_output *outputs,
         own[n].node = NULL;
         if (!outputs[n].node)
             continue;
-        st = nci_pass_replace(outputs[n].node, find_held, ctx, &own[n].node,
+        st = nci_pass_replace(outputs[n].node, nci_context_find_held, ctx, &own[n].node,
                               err);
         if (st)
             break;
     }
     if (!st)
-        st = lower(ctx, own, noutputs, find_held, out, shipment, err);
+        st = lower(ctx, own, noutputs, nci_context_find_held, out, shipment, err);
     for (int i = 0; i < n; i++)
         nci_node_release(&own[i].node);
     nci_free(own);
@@ -85,6 +86,8 @@ typedef struct keeping {
     nci_node *node; /* borrowed */
     size_t at;      /* place among the results */
     nci_grid grid;
+    bool is_remote; /* it stays on a cluster: no chunks here */
+    nci_token space;
     nci_buf **chunks;
     int64_t nchunks;
 } keeping;
@@ -156,32 +159,72 @@ static ncg_status find_or_add(persisting *p, nci_node *const *nodes, size_t i,
     return *out ? NCG_OK : add_item(p, nodes[i], i, err);
 }
 
-static ncg_status make_array(persisting *p, const keeping *k, nci_node **out,
+static ncg_status make_array(persisting *p, keeping *k, nci_node **out,
                              ncg_error *err)
 {
     nci_source_form form = {k->node->name, k->node->dtype, &k->grid,
                             k->node->has_missing ? k->node->missing : NULL};
     nci_node *node = NULL;
-    NCI_TRY(nci_source_from_chunks(p->ctx->sources, &form, k->node->token,
-                                   k->chunks, &node, err));
+    if (k->is_remote)
+        NCI_TRY(nci_source_from_remote(p->ctx->sources, &form, k->node->token,
+                                       k->space, &node, err));
+    else
+        NCI_TRY(nci_source_from_chunks(p->ctx->sources, &form, k->node->token,
+                                       k->chunks, &node, err));
     node->name = k->node->name;
     *out = node;
     return NCG_OK;
 }
 
+/* Names that no other set of chunks has, for arrays; none for tasks. */
+static ncg_status name_sets(persisting *p, int noutputs, nci_token **out,
+                            ncg_error *err)
+{
+    nci_token *sets = nci_calloc((size_t)noutputs + 1, sizeof *sets);
+    if (!sets)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    for (int i = 0; i < p->count; i++)
+        p->items[i].space = sets[i] = nci_source_new_space();
+    *out = sets;
+    return NCG_OK;
+}
+
+static ncg_status make_arrays(persisting *p, nci_node **out, ncg_error *err)
+{
+    int i = 0;
+    ncg_status st = NCG_OK;
+    for (; !st && i < p->count; i++)
+        st = make_array(p, &p->items[i], &out[p->items[i].at], err);
+    for (i -= st != NCG_OK; st && i < p->count; i++)
+        if (p->items[i].is_remote)
+            nci_client_unhold(p->ctx->link->client, p->items[i].space);
+    return st;
+}
+
 static ncg_status run_all(persisting *p, nci_node **out, ncg_error *err)
 {
-    nci_sink sink = {
-        .ctx = p, .put = keep_chunk, .is_plain = true, .keeps = p->nbytes};
+    bool stays = false;
+    nci_token *sets = NULL;
+    nci_sink sink = {.ctx = p,
+                     .put = keep_chunk,
+                     .is_plain = true,
+                     .stays = &stays,
+                     .keeps = p->nbytes};
     int n = p->count;
     for (size_t i = 0; p->values && i < p->values->nitems; i++)
         p->outputs[n++] = nci_result_output(&p->values->items[i]);
     if (!n)
         return NCG_OK;
-    NCI_TRY(nci_context_run(p->ctx, p->outputs, n, &sink, err));
+    if (p->ctx->link)
+        NCI_TRY(name_sets(p, n, &sets, err));
+    sink.sets = sets;
+    ncg_status st = nci_context_run(p->ctx, p->outputs, n, &sink, err);
     for (int i = 0; i < p->count; i++)
-        NCI_TRY(make_array(p, &p->items[i], &out[p->items[i].at], err));
-    return NCG_OK;
+        p->items[i].is_remote = stays;
+    if (!st)
+        st = make_arrays(p, out, err);
+    nci_free(sets);
+    return st;
 }
 
 /* ---- values of explicit tasks -------------------------------------------- */

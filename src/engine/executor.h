@@ -35,6 +35,11 @@ typedef struct nci_sink {
     ncg_status (*form)(void *ctx, int output, struct nci_encoding *out,
                        ncg_error *err);
     int retries;   /* a task that fails runs so many times more */
+    /* On a cluster: the sets of chunks (engine/source_remote.h) that outputs
+     * become on the workers, zeros: put; NULL: all are put. *stays tells
+     * whether that was done. */
+    const nci_token *sets;
+    bool *stays;
     int64_t keeps; /* bytes of what is put that stay in memory; they and held
                       chunks are taken off the memory limit of the run */
 } nci_sink;

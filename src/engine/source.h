@@ -29,6 +29,8 @@ const nci_source *nci_source_table_get(const nci_source_table *table,
 
 /* nci_source_table_held: bytes of all held chunks. */
 int64_t nci_source_table_held(const nci_source_table *table);
+/* nci_source_table_finds tells whether arrays are found by their tokens. */
+bool nci_source_table_finds(const nci_source_table *table);
 /* nci_source_table_hold counts bytes that are held outside of the table's
  * sources; negative: that are held no longer. */
 void nci_source_table_hold(nci_source_table *table, int64_t nbytes);
@@ -96,7 +98,8 @@ struct nci_source {
     nci_decode plain;    /* of values in memory */
     nci_buf **chunks;    /* retained; of a caller's array: one, the whole */
     int64_t nchunks, held;
-    bool is_whole, is_found;
+    bool is_whole, is_found, is_remote;
+    nci_token space; /* is_remote: name of the set of chunks */
     struct nci_extent **extents; /* of held chunks on disk, whose place in
                                     `chunks` is NULL; NULL: there are none */
     int64_t on_disk;             /* bytes of them */

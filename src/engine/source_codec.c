@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "engine/source_internal.h"
 
-enum { SENT_WHOLE, SENT_CHUNKS, SENT_GENERATOR, SENT_KINDS };
+enum { SENT_WHOLE, SENT_CHUNKS, SENT_GENERATOR, SENT_REMOTE, SENT_KINDS };
 
 /* ---- form ---------------------------------------------------------------- */
 
@@ -195,6 +195,12 @@ ncg_status nci_source_encode(const nci_source *source, nci_pack *pack,
                         "cannot be sent: register a kernel and use that, or "
                         "compute it and save it to a file",
                         name);
+    if (source->is_remote) {
+        nci_pack_i64(pack, SENT_REMOTE);
+        pack_form(pack, source->spec);
+        nci_pack_bytes(pack, &source->space, sizeof source->space);
+        return NCG_OK;
+    }
     if (source->nchunks) /* also of arrays in memory, which have one */
         return encode_values(source, pack, err);
     encode_generator(source, pack);
@@ -237,6 +243,19 @@ static ncg_status decode_values(nci_source_table *table, nci_unpack *in,
     return st;
 }
 
+static ncg_status decode_remote(nci_source_table *table, nci_unpack *in,
+                                const sent_form *form, nci_node **out,
+                                ncg_error *err)
+{
+    nci_token space;
+    nci_unpack_exactly(in, &space, sizeof space);
+    NCI_TRY(nci_unpack_status(in, err));
+    NCI_TRY(find_same(table, form, out, err));
+    return *out ? NCG_OK
+                : nci_source_from_remote(table, &form->it, form->token, space,
+                                         out, err);
+}
+
 ncg_status nci_source_decode(nci_source_table *table, nci_unpack *in,
                              nci_node **out, ncg_error *err)
 {
@@ -244,7 +263,9 @@ ncg_status nci_source_decode(nci_source_table *table, nci_unpack *in,
     int kind = (int)nci_unpack_i64(in, 0, SENT_KINDS - 1);
     NCI_TRY(unpack_form(in, &form, err));
     ncg_status st = nci_unpack_status(in, err);
-    if (!st)
+    if (!st && kind == SENT_REMOTE)
+        st = decode_remote(table, in, &form, out, err);
+    else if (!st)
         st = kind == SENT_GENERATOR
                  ? decode_generator(table, in, &form, out, err)
                  : decode_values(table, in, kind == SENT_WHOLE, &form, out,

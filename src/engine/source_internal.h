@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "engine/source_make.h"
+#include "engine/source_remote.h"
 #include "engine/spill_file.h"
 
 typedef struct nci_source_place {
@@ -22,6 +22,7 @@ struct nci_source_table {
     int64_t held;      /* bytes in memory */
     int64_t on_disk;
     nci_spill_file *spill; /* NULL until held chunks had to go */
+    nci_source_holder holder; /* of chunks elsewhere */
 };
 
 /* nci_source_create makes a source of `form` with room for nchunks buffers; its

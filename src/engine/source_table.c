@@ -266,6 +266,15 @@ void nci_source_table_hold(nci_source_table *table, int64_t nbytes)
     pthread_mutex_unlock(&table->lock);
 }
 
+bool nci_source_table_finds(const nci_source_table *table)
+{
+    pthread_mutex_t *lock = (pthread_mutex_t *)&table->lock;
+    pthread_mutex_lock(lock);
+    bool finds = table->found != NULL;
+    pthread_mutex_unlock(lock);
+    return finds;
+}
+
 int64_t nci_source_table_on_disk(const nci_source_table *table)
 {
     pthread_mutex_t *lock = (pthread_mutex_t *)&table->lock;

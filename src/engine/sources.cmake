@@ -16,6 +16,7 @@ list(APPEND engine_sources
   source_files.c
   source_fill.c
   source_memory.c
+  source_remote.c
   source_reshape.c
   source_spill.c
   source_table.c

@@ -267,7 +267,7 @@ static ncg_status unpack_lists(reading *r, ncg_error *err)
 }
 
 static ncg_status read_all(reading *r, const nci_codec_hooks *hooks,
-                           nci_plan **out, ncg_error *err)
+                           nci_outputs_fn visit, void *ctx, ncg_error *err)
 {
     int n = 0;
     NCI_TRY(unpack_count(r, &n, err));
@@ -282,15 +282,15 @@ static ncg_status read_all(reading *r, const nci_codec_hooks *hooks,
     for (int i = 0; i < r->count; i++)
         NCI_TRY(unpack_output(r, i, err));
     NCI_TRY(unpack_roots(r, hooks, err));
-    return nci_lower(r->outputs, r->count, out, err);
+    return visit(ctx, r->outputs, r->count, err);
 }
 
-ncg_status nci_decode_plan(const char *bytes, size_t nbytes,
-                           const nci_codec_hooks *hooks, nci_plan **out,
-                           ncg_error *err)
+ncg_status nci_decode_outputs(const char *bytes, size_t nbytes,
+                              const nci_codec_hooks *hooks,
+                              nci_outputs_fn visit, void *ctx, ncg_error *err)
 {
     reading r = {.in = {.data = bytes, .size = nbytes}};
-    ncg_status st = read_all(&r, hooks, out, err);
+    ncg_status st = read_all(&r, hooks, visit, ctx, err);
     for (size_t i = 0; i < r.nroots; i++)
         nci_node_release(&r.roots[i]);
     nci_free(r.roots);
@@ -306,6 +306,20 @@ ncg_status nci_decode_plan(const char *bytes, size_t nbytes,
     nci_free(r.grids);
     nci_free(r.outputs);
     return st;
+}
+
+static ncg_status lower(void *ctx, nci_output *outputs, int noutputs,
+                        ncg_error *err)
+{
+    nci_plan **out = ctx;
+    return nci_lower(outputs, noutputs, out, err);
+}
+
+ncg_status nci_decode_plan(const char *bytes, size_t nbytes,
+                           const nci_codec_hooks *hooks, nci_plan **out,
+                           ncg_error *err)
+{
+    return nci_decode_outputs(bytes, nbytes, hooks, lower, out, err);
 }
 
 /* ---- comparing ----------------------------------------------------------- */

@@ -20,6 +20,12 @@ ncg_status nci_encode_outputs(const nci_output *outputs, int noutputs,
 ncg_status nci_decode_plan(const char *bytes, size_t nbytes,
                            const nci_codec_hooks *hooks, nci_plan **out,
                            ncg_error *err);
+/* nci_decode_outputs reads them and calls visit(ctx, ...) with them. */
+typedef ncg_status (*nci_outputs_fn)(void *ctx, nci_output *outputs,
+                                     int noutputs, ncg_error *err);
+ncg_status nci_decode_outputs(const char *bytes, size_t nbytes,
+                              const nci_codec_hooks *hooks,
+                              nci_outputs_fn visit, void *ctx, ncg_error *err);
 /* nci_plan_hash names what the tasks of a plan are. */
 nci_token nci_plan_hash(const nci_plan *plan);
 

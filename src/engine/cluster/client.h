@@ -36,6 +36,9 @@ typedef struct nci_client_job {
     /* How workers encode what they store, one an output; NULL: chunks come as
      * they are, and the sink encodes here. */
     const nci_encoding *forms;
+    /* The set of chunks that each output becomes on the workers (zeros: it is
+     * put); NULL: all are put. This client holds the sets then. */
+    const nci_token *keeps;
     /* Called now and then with what workers have read since the last time. */
     void (*reads)(void *ctx, const nci_io_stats *more);
     void *reads_ctx;

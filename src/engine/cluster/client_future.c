@@ -377,20 +377,16 @@ static void fetched(void *ctx, nci_buf *chunk, const ncg_error *why)
     pthread_mutex_unlock(&t->lock);
 }
 
-static ncg_status fetch_locked(nci_future *f, nci_buf **out, ncg_error *err)
+static ncg_status wait_fetch_locked(nci_futures *t, const nci_fetch_spec *spec,
+                                    nci_buf **out, ncg_error *err)
 {
-    nci_futures *t = f->table;
     fetching g = {.table = t};
     uint64_t number = 0;
     bool has_aborted = false;
-    nci_fetch_spec spec = {.addresses = f->where,
-                           .role = NCI_PEER_CLIENT,
-                           .key = {nci_value_space(), f->key},
-                           .nbytes = f->bytes};
-    if (!f->bytes)
-        return nci_buf_create(0, out, err);
+    if (t->is_gone)
+        return nci_fail(err, NCG_ENET, "%s", t->why.message);
     t->busy++;
-    ncg_status st = nci_fetch(t->client->net, &spec, fetched, &g, &number, err);
+    ncg_status st = nci_fetch(t->client->net, spec, fetched, &g, &number, err);
     while (!st && !g.is_over) {
         if (t->is_gone && !has_aborted) {
             has_aborted = true;
@@ -410,6 +406,42 @@ static ncg_status fetch_locked(nci_future *f, nci_buf **out, ncg_error *err)
     if (!g.chunk && err)
         *err = g.error;
     return g.error.status;
+}
+
+static ncg_status fetch_locked(nci_future *f, nci_buf **out, ncg_error *err)
+{
+    nci_fetch_spec spec = {.addresses = f->where,
+                           .role = NCI_PEER_CLIENT,
+                           .key = {nci_value_space(), f->key},
+                           .nbytes = f->bytes};
+    return f->bytes ? wait_fetch_locked(f->table, &spec, out, err)
+                    : nci_buf_create(0, out, err);
+}
+
+ncg_status nci_client_fetch(nci_client *c, const char *where,
+                            const nci_chunk_key *key, int64_t nbytes,
+                            nci_buf **out, ncg_error *err)
+{
+    nci_futures *t = c->futures;
+    nci_fetch_spec spec = {.addresses = where,
+                           .role = NCI_PEER_CLIENT,
+                           .key = *key,
+                           .nbytes = nbytes};
+    pthread_mutex_lock(&t->lock);
+    ncg_status st = wait_fetch_locked(t, &spec, out, err);
+    pthread_mutex_unlock(&t->lock);
+    return st;
+}
+
+bool nci_futures_pause(nci_futures *t)
+{
+    double until = nci_futures_now() + 0.05;
+    pthread_mutex_lock(&t->lock);
+    while (!t->is_gone && nci_futures_wait_locked(t, until))
+        ;
+    bool is_gone = t->is_gone;
+    pthread_mutex_unlock(&t->lock);
+    return !is_gone;
 }
 
 static ncg_status value_locked(nci_future *f, nci_buf **out, ncg_error *err)

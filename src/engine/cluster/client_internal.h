@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #ifndef NCI_ENGINE_CLUSTER_CLIENT_INTERNAL_H
 #define NCI_ENGINE_CLUSTER_CLIENT_INTERNAL_H
-/* client.c: connection and runs. client_future.c: calls. */
+/* client.c: connection. client_run.c: runs. client_future.c: calls.
+ * client_kept.c: what stays on workers. */
 #include <pthread.h>
 
 #include "engine/cluster/client.h"
@@ -38,9 +39,16 @@ struct nci_client {
     nci_finished_message end;
     nci_progress_message news;
     int64_t ntasks;
+    struct nci_client_hold *holds; /* sets of chunks that sources read */
     bool has_answer; /* to a call */
     ncg_error said;
     char *answer;
 };
+
+/* ---- client_run.c */
+
+/* nci_client_take_put_locked begins to fetch what a PUT message names. */
+void nci_client_take_put_locked(nci_client *client,
+                                const nci_message *message);
 
 #endif

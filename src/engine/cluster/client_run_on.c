@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Functions that a client has called at once, on the scheduler or on workers. */
+/* What a client asks for and waits for: functions called at once, on the
+ * scheduler or on workers; published data. */
 #include <stdio.h>
 #include <string.h>
 
@@ -72,19 +73,12 @@ static ncg_status wait_locked(nci_futures *t, nci_asking *a, ncg_error *err)
 }
 
 static ncg_status ask_locked(nci_futures *t, nci_asking *a,
-                             const char *function, ncg_bytes argument,
-                             const char *where, ncg_error *err)
+                             const nci_service *what, ncg_error *err)
 {
-    nci_service ask = {.kind = NCI_SERVICE_RUN_ON,
-                       .id = a->id,
-                       .data = argument.data,
-                       .ndata = argument.size};
+    nci_service ask = *what;
+    ask.id = a->id;
     if (t->is_gone)
         return nci_fail(err, NCG_ENET, "%s", t->why.message);
-    if (strlen(function) >= sizeof ask.name || strlen(where) >= sizeof ask.where)
-        return nci_fail(err, NCG_EINVAL, "a name is too long");
-    strcpy(ask.name, function);
-    strcpy(ask.where, where);
     pthread_mutex_lock(&t->client->lock);
     nci_conn_id conn = t->client->conn;
     pthread_mutex_unlock(&t->client->lock);
@@ -92,10 +86,8 @@ static ncg_status ask_locked(nci_futures *t, nci_asking *a,
     return wait_locked(t, a, err);
 }
 
-ncg_status nci_client_run_on(nci_client *c, const char *function,
-                             ncg_bytes argument, const char *where,
-                             ncg_worker_answer **out, size_t *n,
-                             ncg_error *err)
+ncg_status nci_client_ask(nci_client *c, const nci_service *what,
+                          ncg_worker_answer **out, size_t *n, ncg_error *err)
 {
     nci_futures *t = c->futures;
     nci_asking a = {.expected = -1};
@@ -104,7 +96,7 @@ ncg_status nci_client_run_on(nci_client *c, const char *function,
     a.next = t->askings;
     t->askings = &a;
     t->busy++;
-    ncg_status st = ask_locked(t, &a, function, argument, where, err);
+    ncg_status st = ask_locked(t, &a, what, err);
     t->busy--;
     nci_asking **at = &t->askings;
     while (*at != &a)
@@ -119,4 +111,19 @@ ncg_status nci_client_run_on(nci_client *c, const char *function,
     *out = a.answers;
     *n = a.count;
     return NCG_OK;
+}
+
+ncg_status nci_client_run_on(nci_client *c, const char *function,
+                             ncg_bytes argument, const char *where,
+                             ncg_worker_answer **out, size_t *n,
+                             ncg_error *err)
+{
+    nci_service ask = {.kind = NCI_SERVICE_RUN_ON,
+                       .data = argument.data,
+                       .ndata = argument.size};
+    if (strlen(function) >= sizeof ask.name || strlen(where) >= sizeof ask.where)
+        return nci_fail(err, NCG_EINVAL, "a name is too long");
+    strcpy(ask.name, function);
+    strcpy(ask.where, where);
+    return nci_client_ask(c, &ask, out, n, err);
 }

@@ -102,6 +102,9 @@ typedef struct nci_plan_message {
     int retries;
     int nforms; /* 0: chunks are put as they are */
     nci_encoding *forms; /* one an output, owned */
+    int nkeeps;          /* 0, or one an output: */
+    nci_token *keeps;    /* the set of chunks that it becomes on the workers;
+                            zeros: it is put. Owned */
     const char *bytes;   /* of the outputs (graph/codec_output.h): borrowed */
     size_t nbytes;
 } nci_plan_message;
@@ -148,6 +151,12 @@ ncg_status nci_roster_unpack(nci_unpack *in, nci_roster *out, ncg_error *err);
 void nci_plan_message_pack(nci_pack *pack, const nci_plan_message *what);
 ncg_status nci_plan_message_unpack(nci_unpack *in, nci_plan_message *out,
                                    ncg_error *err);
+void nci_plan_message_fini(nci_plan_message *what);
+/* nci_plan_keep gives the set that an output becomes; false: it is put. */
+bool nci_plan_keep(const nci_plan_message *what, int output, nci_token *out);
+/* JOIN, run n: the plan is open; bytes that the run may take here. */
+void nci_opened_pack(nci_pack *pack, nci_token hash, int64_t limit);
+ncg_status nci_opened_unpack(nci_unpack *in, int64_t *limit, ncg_error *err);
 /* READS: storage chunks and bytes; headers are not counted. */
 void nci_reads_pack(nci_pack *pack, const nci_io_stats *reads);
 ncg_status nci_reads_unpack(nci_unpack *in, nci_io_stats *out, ncg_error *err);

@@ -159,7 +159,49 @@ void nci_plan_message_pack(nci_pack *pack, const nci_plan_message *p)
     nci_pack_i64(pack, p->nforms);
     for (int i = 0; i < p->nforms; i++)
         pack_form(pack, &p->forms[i]);
+    nci_pack_i64(pack, p->nkeeps);
+    for (int i = 0; i < p->nkeeps; i++)
+        pack_token(pack, p->keeps[i]);
     nci_pack_bytes(pack, p->bytes, p->nbytes);
+}
+
+void nci_plan_message_fini(nci_plan_message *p)
+{
+    nci_free(p->forms);
+    nci_free(p->keeps);
+    p->forms = NULL;
+    p->keeps = NULL;
+    p->nforms = p->nkeeps = 0;
+}
+
+bool nci_plan_keep(const nci_plan_message *p, int output, nci_token *out)
+{
+    if (output < 0 || output >= p->nkeeps)
+        return false;
+    *out = p->keeps[output];
+    return out->low || out->high;
+}
+
+/* A list whose members take a byte at least, each. */
+static int unpack_count(nci_unpack *in)
+{
+    int64_t n = nci_unpack_i64(in, 0, INT32_MAX);
+    if ((size_t)n > in->size - in->at)
+        in->failed = true;
+    return in->failed ? 0 : (int)n;
+}
+
+static ncg_status unpack_keeps(nci_unpack *in, nci_plan_message *out,
+                               ncg_error *err)
+{
+    int n = unpack_count(in);
+    out->keeps = nci_calloc((size_t)n + 1, sizeof *out->keeps);
+    if (!out->keeps)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    out->nkeeps = n;
+    for (int i = 0; i < n; i++)
+        out->keeps[i] = unpack_token(in);
+    return NCG_OK;
 }
 
 ncg_status nci_plan_message_unpack(nci_unpack *in, nci_plan_message *out,
@@ -167,23 +209,34 @@ ncg_status nci_plan_message_unpack(nci_unpack *in, nci_plan_message *out,
 {
     *out = (nci_plan_message){.hash = unpack_token(in)};
     out->retries = (int)nci_unpack_i64(in, 0, 1 << 16);
-    int64_t n = nci_unpack_i64(in, 0, INT32_MAX);
-    if ((size_t)n > in->size - in->at)
-        in->failed = true;
+    int n = unpack_count(in);
     NCI_TRY(ended(in, "a plan", err));
     out->forms = nci_calloc((size_t)n + 1, sizeof *out->forms);
     if (!out->forms)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
-    out->nforms = (int)n;
+    out->nforms = n;
     for (int i = 0; i < out->nforms && !in->failed; i++)
         unpack_form(in, &out->forms[i]);
+    ncg_status st = unpack_keeps(in, out, err);
     out->bytes = nci_unpack_bytes(in, &out->nbytes);
-    ncg_status st = ended(in, "a plan", err);
-    if (st) {
-        nci_free(out->forms);
-        out->forms = NULL;
-    }
+    if (!st)
+        st = ended(in, "a plan", err);
+    if (st)
+        nci_plan_message_fini(out);
     return st;
+}
+
+void nci_opened_pack(nci_pack *pack, nci_token hash, int64_t limit)
+{
+    pack_token(pack, hash);
+    nci_pack_i64(pack, limit);
+}
+
+ncg_status nci_opened_unpack(nci_unpack *in, int64_t *limit, ncg_error *err)
+{
+    unpack_token(in);
+    *limit = nci_unpack_i64(in, 1, INT64_MAX);
+    return ended(in, "what a worker has opened", err);
 }
 
 /* ---- a run --------------------------------------------------------------- */

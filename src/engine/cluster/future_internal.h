@@ -36,5 +36,18 @@ bool nci_futures_wait_locked(nci_futures *t, double until);
 double nci_futures_now(void);
 /* nci_asking_told_locked takes BEGUN and ANSWER. */
 void nci_asking_told_locked(nci_futures *t, const nci_service *told);
+/* nci_client_ask asks and waits for BEGUN and as many ANSWERs; *out: nci_free
+ * each data, message and worker. */
+ncg_status nci_client_ask(nci_client *client, const nci_service *what,
+                          ncg_worker_answer **out, size_t *n, ncg_error *err);
+
+/* nci_client_fetch waits for a chunk from a worker. */
+ncg_status nci_client_fetch(nci_client *client, const char *where,
+                            const nci_chunk_key *key, int64_t nbytes,
+                            nci_buf **out, ncg_error *err);
+/* nci_futures_pause waits for a moment; false: the scheduler is gone. */
+bool nci_futures_pause(nci_futures *t);
+/* client_kept.c: with the client. */
+void nci_client_holds_free(nci_client *client);
 
 #endif

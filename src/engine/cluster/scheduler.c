@@ -2,7 +2,7 @@
 /*
  * The scheduler's life: workers that come and go, clients and what they ask.
  */
-#include "engine/cluster/scheduler_internal.h"
+#include "engine/cluster/scheduler_kept.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -112,13 +112,17 @@ static ncg_status enrol(nci_scheduler *s, nci_conn_id conn, nci_unpack *in,
 }
 
 /* A worker has the plan of a run open. */
-static ncg_status open_there(nci_scheduler *s, nci_conn_id conn, uint32_t run)
+static ncg_status open_there(nci_scheduler *s, nci_conn_id conn, uint32_t run,
+                             nci_unpack *in, ncg_error *err)
 {
     nci_roll *roll = roll_of(s, conn);
     nci_plan_run *r = run_of(s, run);
+    int64_t limit = 0;
+    NCI_TRY(nci_opened_unpack(in, &limit, err));
     if (!roll || !r)
         return NCG_OK; /* it is over */
     roll->open = run;
+    roll->limit = limit < roll->who.limit ? limit : roll->who.limit;
     nci_run_announce(r, roll);
     return NCG_OK;
 }
@@ -132,8 +136,10 @@ static void strike(nci_scheduler *s, nci_roll *roll)
     nci_roll gone = *roll;
     *roll = s->rolls[--s->nrolls];
     nci_scheduler_values_left(s, &gone);
-    if (has_joined)
+    if (has_joined && s->runs)
         nci_run_event(s->runs, &left);
+    if (s->runs)
+        nci_kept_worker_left(s->runs, gone.number);
     send_roster(s);
     if (s->runs)
         nci_run_check(s->runs);
@@ -200,6 +206,7 @@ static ncg_status have_read(nci_scheduler *s, const nci_message *message,
 static void client_is_gone(nci_scheduler *s, nci_conn_id conn)
 {
     nci_scheduler_values_forget(s, conn);
+    nci_kept_forget(s, conn);
     for (nci_plan_run *r = s->runs, *next; r; r = next) {
         next = r->next;
         if (r->client != conn)
@@ -264,7 +271,7 @@ static ncg_status take_locked(nci_scheduler *s, nci_conn_id conn,
     nci_roll *roll = roll_of(s, conn);
     switch (m->type) {
     case NCI_WIRE_JOIN:
-        return m->request ? open_there(s, conn, m->request)
+        return m->request ? open_there(s, conn, m->request, &in, err)
                           : enrol(s, conn, &in, err);
     case NCI_WIRE_DONE:
         return run && roll && roll->joined == run->id
@@ -456,6 +463,8 @@ void nci_scheduler_destroy(nci_scheduler **slot)
     for (size_t i = 0; i < s->nrolls; i++)
         nci_batch_fini(&s->rolls[i].orders);
     nci_free(s->rolls);
+    nci_kept_free(s);
+    nci_names_free(s);
     if (s->values)
         nci_scheduler_values_free(s);
     nci_keys_wipe(&s->keys);

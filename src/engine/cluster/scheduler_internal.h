@@ -3,8 +3,10 @@
 #define NCI_ENGINE_CLUSTER_SCHEDULER_INTERNAL_H
 /*
  * scheduler.c: life, workers, what the net tells. scheduler_run.c: one run and
- * the machine's actions. scheduler_values.c: calls, and what stays on workers
- * between runs. scheduler_status.c: what all of it looks like. One lock guards
+ * the machine's actions. scheduler_begin.c: how a run begins, again and again.
+ * scheduler_values.c: calls, and what stays on workers between runs.
+ * scheduler_kept.c: sets of chunks among that. scheduler_names.c: published
+ * data. scheduler_status.c: what all of it looks like. One lock guards
  * everything; nothing that takes long happens under it.
  */
 #include <pthread.h>
@@ -28,6 +30,7 @@ typedef struct nci_roll {
     uint32_t joined; /* the run whose machine knows it, 0: none */
     bool is_unfit;   /* for the run under way */
     bool is_leaving;
+    int64_t limit;   /* of the run that it has open */
     bool has_no_tasks, has_no_values; /* that anybody needs; leaving */
     bool is_silent;
     nci_batch orders;
@@ -59,6 +62,15 @@ typedef struct nci_plan_run {
     ncg_error error; /* the first */
     ncg_error unfit; /* why the first worker that cannot take part cannot */
     int64_t failed;  /* its task, -1 */
+    struct nci_keeping *keepings, **last_keeping; /* chunks that workers were
+                                                     told to keep */
+    int64_t lost_keeping; /* task that must come before all others, -1 */
+    uint32_t repairs;     /* serial of the set that is made again, 0: none */
+    uint64_t *put;        /* bits: tasks that were put; where the run may have
+                             to begin again; NULL */
+    int64_t ntasks;
+    bool is_waiting; /* for what it reads: it begins again when it has ended */
+    int begun;       /* how often */
     struct nci_plan_run *next;
 } nci_plan_run;
 
@@ -90,6 +102,8 @@ struct nci_scheduler {
     size_t nclients, clients_capacity;
     uint32_t serials; /* given so far */
     struct nci_doing *doings; /* under way on workers */
+    struct nci_kept_set *sets;
+    struct nci_published *published;
     int64_t doings_made;
     bool is_stopped, is_ending;
     int64_t began; /* ns */
@@ -149,6 +163,31 @@ void nci_run_news(nci_plan_run *run);
 void nci_run_send_plan(nci_plan_run *run, const nci_roll *roll);
 /* nci_run_check ends a run that no worker can take up. */
 void nci_run_check(nci_plan_run *run);
+/* nci_run_note_put: it need not be put again when the run begins anew. */
+void nci_run_note_put(nci_plan_run *run, int64_t task);
+/* nci_run_apply carries out what its machine said; may end the run. */
+void nci_run_apply(nci_plan_run *run);
+/* nci_run_fail notes the first error. nci_run_end: client and workers are told,
+ * the next one begins. */
+void nci_run_fail(nci_plan_run *run, const ncg_error *error);
+void nci_run_end(nci_plan_run *run);
+/* nci_run_clear lets go of what its plan needs. */
+void nci_run_clear(nci_plan_run *run);
 void nci_run_free(nci_plan_run *run);
+
+/* ---- scheduler_begin.c; the lock is held */
+
+/* nci_run_repair queues, before all others, a run that makes the chunks of a
+ * set again that are lost. */
+ncg_status nci_run_repair(nci_scheduler *s, uint32_t serial, ncg_error *err);
+/* nci_run_again puts a run behind those that make what it waits for. */
+void nci_run_again(nci_plan_run *run);
+
+/* ---- scheduler_names.c; the lock is held */
+
+void nci_names_ask(nci_scheduler *s, nci_conn_id client,
+                   const nci_service *ask);
+int64_t nci_names_count(const nci_scheduler *s);
+void nci_names_free(nci_scheduler *s);
 
 #endif

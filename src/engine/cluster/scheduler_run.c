@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One run on the scheduler: its plan is opened here and on every worker at the
- * same time, its machine is asked what to do, the actions go out as records.
+ * One run on the scheduler: its machine is asked what to do, the actions go out
+ * as records.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,8 +9,9 @@
 #include <time.h>
 
 #include "base/mem.h"
-#include "engine/cluster/scheduler_internal.h"
-#include "graph/codec_output.h"
+#include "engine/cluster/scheduler_kept.h"
+
+enum { MOST_BEGUN = 20 }; /* times that a run begins */
 
 static int64_t nanoseconds(void)
 {
@@ -21,15 +22,24 @@ static int64_t nanoseconds(void)
 
 /* ---- the end ------------------------------------------------------------- */
 
-void nci_run_free(nci_plan_run *r)
+void nci_run_clear(nci_plan_run *r)
 {
     nci_sched_free(&r->sched);
     nci_sched_choice_fini(&r->choice);
+    r->choice = (nci_sched_choice){0};
     nci_free(r->actions.items);
+    r->actions = (nci_actions){0};
     if (r->hosted.plan)
         r->scheduler->host->close(r->scheduler->host->ctx, &r->hosted);
-    nci_free(r->message.forms);
+    r->hosted = (nci_hosted){0};
+    nci_plan_message_fini(&r->message);
+}
+
+void nci_run_free(nci_plan_run *r)
+{
+    nci_run_clear(r);
     nci_buf_release(&r->body);
+    nci_free(r->put);
     nci_free(r);
 }
 
@@ -55,13 +65,20 @@ static void tell_client(const nci_plan_run *r)
 }
 
 /* The run is over: client and workers are told, the next one begins. */
-static void end_run(nci_plan_run *r)
+void nci_run_end(nci_plan_run *r)
 {
     nci_scheduler *s = r->scheduler;
     nci_plan_run **at = &s->runs;
     nci_message forget = {.type = NCI_WIRE_FORGET, .request = r->id};
+    bool goes_on = r->is_waiting && !r->has_error && r->begun < MOST_BEGUN;
+    if (r->is_waiting && !r->has_error && !goes_on) {
+        nci_fail(&r->error, NCG_ENET,
+                 "chunks that it reads were lost again and again");
+        r->has_error = true;
+    }
     r->state = NCI_RUN_OVER;
-    if (r->client)
+    nci_kept_end(r, goes_on);
+    if (r->client && !goes_on)
         tell_client(r);
     nci_scheduler_account(s, r);
     for (size_t i = 0; i < s->nrolls; i++) {
@@ -76,11 +93,14 @@ static void end_run(nci_plan_run *r)
         at = &(*at)->next;
     if (*at)
         *at = r->next;
-    nci_run_free(r);
+    if (goes_on)
+        nci_run_again(r);
+    else
+        nci_run_free(r);
     nci_run_next(s);
 }
 
-static void fail_run(nci_plan_run *r, const ncg_error *error)
+void nci_run_fail(nci_plan_run *r, const ncg_error *error)
 {
     if (!r->has_error) {
         r->error = *error;
@@ -90,8 +110,34 @@ static void fail_run(nci_plan_run *r, const ncg_error *error)
 
 /* ---- actions ------------------------------------------------------------- */
 
+static bool was_put(const nci_plan_run *r, int64_t task)
+{
+    return r->put && r->put[task >> 6] >> (task & 63) & 1;
+}
+
+static void put_again(nci_plan_run *r, const nci_action *action)
+{
+    nci_event done = {.kind = NCI_EVENT_PUT_DONE,
+                      .worker = NCI_NO_WORKER,
+                      .task = action->task,
+                      .attempt = action->attempt};
+    nci_sched_handle(r->sched, &done, &r->actions, NULL);
+}
+
+void nci_run_note_put(nci_plan_run *r, int64_t task)
+{
+    if (r->put && task >= 0 && task < r->ntasks)
+        r->put[task >> 6] |= UINT64_C(1) << (task & 63);
+}
+
 static void hand_put(nci_plan_run *r, const nci_action *action)
 {
+    if (was_put(r, action->task)) {
+        put_again(r, action);
+        return;
+    }
+    if (nci_kept_put(r, action))
+        return;
     const nci_roll *roll = nci_scheduler_roll(r->scheduler, action->from);
     nci_put_message put = {.task = action->task,
                            .attempt = action->attempt,
@@ -151,7 +197,8 @@ static bool act(nci_plan_run *r, const nci_action *action)
         order_all(r, action);
         nci_fail(&error, action->status, "%s",
                  ncg_status_text(action->status));
-        fail_run(r, &error);
+        if (!r->is_waiting)
+            nci_run_fail(r, &error);
         return true;
     case NCI_ACTION_LEAVE:
         may_leave(r, action);
@@ -173,8 +220,7 @@ static void send_orders(nci_plan_run *r)
     }
 }
 
-/* Carries out what the machine said; may end the run. */
-static void apply(nci_plan_run *r)
+void nci_run_apply(nci_plan_run *r)
 {
     bool is_over = false;
     for (size_t i = 0; i < r->actions.count; i++)
@@ -182,7 +228,7 @@ static void apply(nci_plan_run *r)
     r->actions.count = 0;
     send_orders(r);
     if (is_over)
-        end_run(r);
+        nci_run_end(r);
 }
 
 void nci_run_event(nci_plan_run *r, nci_event *event)
@@ -191,7 +237,7 @@ void nci_run_event(nci_plan_run *r, nci_event *event)
         return;
     event->now = nanoseconds();
     nci_sched_handle(r->sched, event, &r->actions, NULL);
-    apply(r);
+    nci_run_apply(r);
 }
 
 ncg_status nci_run_records(nci_plan_run *r, const nci_message *message,
@@ -200,22 +246,27 @@ ncg_status nci_run_records(nci_plan_run *r, const nci_message *message,
     const uint8_t *records = message->head;
     int64_t now = nanoseconds();
     ncg_status st = NCG_OK;
-    if (r->state != NCI_RUN_RUNNING)
+    if (r->state != NCI_RUN_RUNNING && !(is_client && r->put))
         return NCG_OK;
     for (size_t at = 0; !st && at + NCI_RECORD_SIZE <= message->nhead;
          at += NCI_RECORD_SIZE) {
         nci_event event;
         st = nci_event_decode(records + at, is_client, &event, err);
-        if (!st && (event.task < 0 || event.task >= r->hosted.plan->ntasks))
+        if (!st && (event.task < 0 || event.task >= r->ntasks))
             st = nci_fail(err, NCG_ENET, "task %lld is unknown",
                           (long long)event.task);
         if (st)
             break;
+        if (is_client && event.kind == NCI_EVENT_PUT_DONE)
+            nci_run_note_put(r, event.task);
+        if (r->state != NCI_RUN_RUNNING)
+            continue;
         event.worker = is_client ? NCI_NO_WORKER : worker;
         event.now = now;
         nci_sched_handle(r->sched, &event, &r->actions, NULL);
     }
-    apply(r);
+    if (r->state == NCI_RUN_RUNNING)
+        nci_run_apply(r);
     return st;
 }
 
@@ -234,7 +285,7 @@ void nci_run_announce(nci_plan_run *r, nci_roll *roll)
     nci_event joined = {.kind = NCI_EVENT_WORKER_JOINED,
                         .worker = roll->number,
                         .threads = roll->who.threads,
-                        .limit = roll->who.limit,
+                        .limit = roll->limit,
                         .bandwidth = roll->who.bandwidth,
                         .end = roll->end,
                         .now = nanoseconds()};
@@ -249,7 +300,7 @@ void nci_run_announce(nci_plan_run *r, nci_roll *roll)
         return;
     }
     roll->joined = r->id;
-    apply(r);
+    nci_run_apply(r);
 }
 
 /* Nobody who is here can take the run up: it fails for the first reason. */
@@ -261,17 +312,21 @@ void nci_run_check(nci_plan_run *r)
         is_hopeless = is_hopeless && s->rolls[i].is_unfit;
     if (!is_hopeless || r->state != NCI_RUN_RUNNING)
         return;
-    fail_run(r, &r->unfit);
-    end_run(r);
+    nci_run_fail(r, &r->unfit);
+    nci_run_end(r);
 }
 
 void nci_run_failed(nci_plan_run *r, nci_roll *roll, int64_t task,
                     const ncg_error *error)
 {
+    if (task >= 0 && !r->has_error && nci_kept_is_waited_for(r))
+        r->is_waiting = true;
+    if (task >= 0 && r->is_waiting)
+        return;
     if (task >= 0) {
         if (!r->has_error)
             r->failed = task;
-        fail_run(r, error);
+        nci_run_fail(r, error);
         return; /* the record follows */
     }
     roll->is_unfit = true;
@@ -288,11 +343,11 @@ void nci_run_cancel(nci_plan_run *r)
     ncg_error error;
     nci_fail(&error, NCG_ECANCELED, "canceled");
     r->is_canceled = true;
-    fail_run(r, &error);
+    nci_run_fail(r, &error);
     if (r->state == NCI_RUN_RUNNING)
         nci_run_event(r, &cancel);
     else if (r->state == NCI_RUN_QUEUED)
-        end_run(r);
+        nci_run_end(r);
 }
 
 void nci_run_news(nci_plan_run *r)
@@ -317,107 +372,4 @@ void nci_run_news(nci_plan_run *r)
     nci_progress_pack(&pack, &p);
     nci_dialogue_send(r->scheduler->net, r->client, NCI_WIRE_PROGRESS,
                       r->request, &pack, NULL);
-}
-
-/* ---- beginning ----------------------------------------------------------- */
-
-static ncg_status open_plan(nci_plan_run *r, ncg_error *err)
-{
-    const nci_plan_host *host = r->scheduler->host;
-    nci_unpack in = {.data = nci_buf_data(r->body),
-                     .size = nci_buf_size(r->body)};
-    NCI_TRY(nci_plan_message_unpack(&in, &r->message, err));
-    NCI_TRY(host->open(host->ctx, r->message.bytes, r->message.nbytes,
-                       &r->hosted, err));
-    if (!nci_token_equal(nci_plan_hash(r->hosted.plan), r->message.hash))
-        return nci_fail(err, NCG_EMISMATCH,
-                        "the scheduler comes to another plan than the client: "
-                        "are both the same version of ncgraph?");
-    r->space = nci_run_space(r->message.hash, r->id);
-    return NCG_OK;
-}
-
-static ncg_status make_machine(nci_plan_run *r, ncg_error *err)
-{
-    nci_sched_costs costs = {&r->costs, nci_costs_scratch, nci_costs_threads};
-    nci_cluster_options how = NCI_CLUSTER_OPTIONS_INIT;
-    r->costs = (nci_costs){r->hosted.plan, r->hosted.sources,
-                           r->scheduler->host->kernels, r->message.nforms > 0,
-                           r->message.retries};
-    NCI_TRY(nci_sched_choose(r->hosted.plan, &costs, &r->choice, err));
-    NCI_TRY(nci_sched_floor(r->hosted.plan, &costs, &how.floor, err));
-    NCI_TRY(nci_sched_create(r->hosted.plan, &costs, &r->choice, &r->sched,
-                             err));
-    how.can_checkpoint = r->scheduler->options.can_checkpoint;
-    return nci_sched_open_cluster(r->sched, &how, err);
-}
-
-static void open_errand(void *ctx)
-{
-    nci_plan_run *r = ctx;
-    nci_scheduler *s = r->scheduler;
-    ncg_error err;
-    nci_error_clear(&err);
-    ncg_status st = open_plan(r, &err);
-    if (!st)
-        st = make_machine(r, &err);
-    pthread_mutex_lock(&s->lock);
-    if (st) {
-        err.status = st;
-        fail_run(r, &err);
-    }
-    r->state = NCI_RUN_RUNNING;
-    if (st || r->is_canceled || s->is_ending) {
-        r->state = NCI_RUN_QUEUED;
-        end_run(r);
-    } else {
-        for (size_t i = 0; s->runs == r && i < s->nrolls; i++)
-            nci_run_announce(r, &s->rolls[i]);
-        if (s->runs == r)
-            nci_run_check(r);
-    }
-    pthread_cond_broadcast(&s->changed);
-    pthread_mutex_unlock(&s->lock);
-}
-
-void nci_run_next(nci_scheduler *s)
-{
-    nci_plan_run *r = s->runs;
-    ncg_error err;
-    if (!r || r->state != NCI_RUN_QUEUED || s->is_ending)
-        return;
-    r->state = NCI_RUN_OPENING;
-    for (size_t i = 0; i < s->nrolls; i++)
-        nci_run_send_plan(r, &s->rolls[i]);
-    if (!nci_errands_add(s->plans, open_errand, r, &err))
-        return;
-    fail_run(r, &err);
-    end_run(r);
-}
-
-void nci_run_submit(nci_scheduler *s, nci_conn_id client,
-                    const nci_message *message)
-{
-    ncg_error err;
-    nci_pack pack = {0};
-    nci_plan_run *r = nci_calloc(1, sizeof *r);
-    nci_plan_run **last = &s->runs;
-    if (!r) {
-        nci_fail(&err, NCG_ENOMEM, "the scheduler is out of memory");
-        nci_net_send_error(s->net, client, message->request, &err, NULL);
-        return;
-    }
-    *r = (nci_plan_run){.scheduler = s,
-                        .id = ++s->runs_made,
-                        .client = client,
-                        .request = message->request,
-                        .body = nci_buf_retain(message->body),
-                        .failed = -1};
-    while (*last)
-        last = &(*last)->next;
-    *last = r;
-    nci_pack_i64(&pack, r->id);
-    nci_dialogue_send(s->net, client, NCI_WIRE_SUBMITTED, r->request, &pack,
-                      NULL);
-    nci_run_next(s);
 }

@@ -3,7 +3,7 @@
  * The state of a cluster as JSON: workers, computations, calls and what stays
  * on the workers.
  */
-#include "engine/cluster/scheduler_internal.h"
+#include "engine/cluster/scheduler_kept.h"
 
 /* Names come from workers: nothing that would leave a JSON text. */
 static void add_string(nci_text *text, const char *string)
@@ -27,11 +27,15 @@ void nci_scheduler_describe(const nci_scheduler *s, nci_text *text)
         add_string(text, roll->who.name);
         nci_text_add(text, ", \"host\": ");
         add_string(text, roll->who.host);
+        int64_t count = 0;
+        int64_t held = nci_values_held(s->values, roll->number, &count);
         nci_text_add(text,
                      ", \"pid\": %lld, \"threads\": %d, \"memory\": %lld, "
+                     "\"held\": %lld, \"held_bytes\": %lld, "
                      "\"leaving\": %s}",
                      (long long)roll->who.pid, roll->who.threads,
-                     (long long)roll->who.limit,
+                     (long long)roll->who.limit, (long long)count,
+                     (long long)held,
                      roll->is_leaving ? "true" : "false");
     }
     nci_text_add(text, "],\n \"computations\": [");
@@ -59,8 +63,12 @@ void nci_scheduler_describe(const nci_scheduler *s, nci_text *text)
     nci_text_add(text,
                  "],\n \"calls\": {\"waiting\": %lld, \"queued\": %lld, "
                  "\"running\": %lld, \"failed\": %lld},\n \"held\": "
-                 "{\"values\": %lld, \"chunks\": %lld, \"bytes\": %lld}}\n",
+                 "{\"values\": %lld, \"chunks\": %lld, \"bytes\": %lld},\n "
+                 "\"published\": %lld,\n \"persisted\": ",
                  (long long)v.waiting, (long long)v.ready,
                  (long long)v.running, (long long)v.failed, (long long)v.there,
-                 (long long)v.kept, (long long)v.bytes);
+                 (long long)v.kept, (long long)v.bytes,
+                 (long long)nci_names_count(s));
+    nci_kept_describe(s, text);
+    nci_text_add(text, "}\n");
 }

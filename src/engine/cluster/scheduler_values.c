@@ -9,7 +9,7 @@
 
 #include "base/mem.h"
 #include "engine/cluster/functions.h"
-#include "engine/cluster/scheduler_internal.h"
+#include "engine/cluster/scheduler_kept.h"
 
 /* A call that somebody may still ask about. */
 typedef struct nci_service_call {
@@ -142,6 +142,7 @@ static void act(nci_scheduler *s, const nci_value_action *a)
                            .bytes = a->bytes};
     const nci_roll *from;
     nci_roll *roll;
+    nci_kept_key(s, a->id, &service.space, &service.key);
     switch (a->kind) {
     case NCI_VALUE_RUN:
         send_run(s, a);
@@ -175,6 +176,7 @@ static void act(nci_scheduler *s, const nci_value_action *a)
         tell_erred(s, a);
         break;
     case NCI_VALUE_LOST:
+        nci_kept_lost(s, a->id);
         break;
     case NCI_VALUE_FORGOTTEN:
         call_free(nci_task_map_remove(&s->calls, a->id));
@@ -185,11 +187,14 @@ static void act(nci_scheduler *s, const nci_value_action *a)
 ncg_status nci_scheduler_value(nci_scheduler *s, const nci_value_event *event,
                                ncg_error *err)
 {
-    nci_value_actions *list = &s->value_actions;
-    ncg_status st = nci_values_handle(s->values, event, list, err);
-    for (size_t i = 0; i < list->count; i++)
-        act(s, &list->items[i]);
-    list->count = 0;
+    nci_value_actions list = s->value_actions; /* it may come back here */
+    s->value_actions = (nci_value_actions){0};
+    ncg_status st = nci_values_handle(s->values, event, &list, err);
+    for (size_t i = 0; i < list.count; i++)
+        act(s, &list.items[i]);
+    list.count = 0;
+    nci_free(s->value_actions.items);
+    s->value_actions = list;
     if (st == NCG_ENOMEM)
         nci_scheduler_note(s, "the scheduler is out of memory");
     return st;
@@ -355,6 +360,26 @@ static void end_doing(nci_scheduler *s, const nci_roll *roll, int64_t id,
     doing_free(d);
 }
 
+/* Who has a chunk of a set. Clients get it as an answer. */
+static void locate(nci_scheduler *s, nci_conn_id conn, const nci_service *ask,
+                   bool is_client)
+{
+    const nci_roll *holder = NULL;
+    nci_service said = {.kind = NCI_SERVICE_LOCATED, .id = ask->id};
+    nci_error_clear(&said.error);
+    if (!nci_kept_locate(s, ask->space, ask->key, &holder, &said.bytes,
+                         &said.error))
+        memcpy(said.where, holder->who.addresses, sizeof said.where);
+    if (is_client) {
+        nci_service begun = {
+            .kind = NCI_SERVICE_BEGUN, .id = ask->id, .bytes = 1};
+        said.kind = NCI_SERVICE_ANSWER;
+        nci_service_send(s->net, conn, NCI_WIRE_TELL, &begun, NULL);
+    }
+    nci_service_send(s->net, conn, is_client ? NCI_WIRE_TELL : NCI_WIRE_ASK,
+                     &said, NULL);
+}
+
 /* ---- clients ------------------------------------------------------------- */
 
 static ncg_status read_call(nci_scheduler *s, const nci_service *ask,
@@ -446,6 +471,21 @@ ncg_status nci_scheduler_ask(nci_scheduler *s, nci_conn_id conn,
         case NCI_SERVICE_RUN_ON:
             run_on(s, conn, &ask, m->body);
             break;
+        case NCI_SERVICE_HOLD:
+            nci_kept_hold(s, conn, ask.space);
+            break;
+        case NCI_SERVICE_LET_GO:
+            nci_kept_let_go(s, conn, ask.space);
+            break;
+        case NCI_SERVICE_LOCATE:
+            locate(s, conn, &ask, true);
+            break;
+        case NCI_SERVICE_PUBLISH:
+        case NCI_SERVICE_GET:
+        case NCI_SERVICE_NAMES:
+        case NCI_SERVICE_UNPUBLISH:
+            nci_names_ask(s, conn, &ask);
+            break;
         default:
             st = nci_fail(err, NCG_ENET, "a client asks for %d", ask.kind);
         }
@@ -522,6 +562,10 @@ ncg_status nci_scheduler_told(nci_scheduler *s, const nci_roll *roll,
             return NCG_OK;
         if (told.kind == NCI_SERVICE_DID)
             end_doing(s, roll, told.id, &told);
+        else if (told.kind == NCI_SERVICE_KEPT)
+            nci_kept_answer(s, roll, &told);
+        else if (told.kind == NCI_SERVICE_LOCATE)
+            locate(s, roll->conn, &told, false);
         else if (told.kind >= NCI_SERVICE_ENDED &&
                  told.kind <= NCI_SERVICE_TAKEN)
             ended_there(s, roll, &told);

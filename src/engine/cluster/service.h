@@ -20,6 +20,12 @@
  *       |                            | <------- TAKEN             |
  *       | RUN_ON ------------------> | DO ----------------------> |
  *       | <-- BEGUN, ANSWER          | <------- DID               |
+ *       | HOLD, LET_GO ------------> | KEEP --------------------> |
+ *       |                            | <------- KEPT              |
+ *       | LOCATE ------------------> | <------- LOCATE            |
+ *       | <--------- LOCATED         | LOCATED -----------------> |
+ *       | PUBLISH, GET, NAMES, UNPUBLISH --> |
+ *       | <-- BEGUN, ANSWER
  *
  * Any bytes are safe to decode. What is read is borrowed from the message.
  */
@@ -32,18 +38,31 @@ typedef enum nci_service_kind {
     NCI_SERVICE_CANCEL,   /* id */
     NCI_SERVICE_RUN_ON,   /* id, name: function, where: worker, "*": all, "":
                              the scheduler; data */
+    NCI_SERVICE_HOLD,      /* space: this client reads a set of chunks */
+    NCI_SERVICE_LET_GO,    /* space: and no more */
+    NCI_SERVICE_PUBLISH,   /* id, name, data (published.h), bytes: 1: in the
+                              place of what has that name */
+    NCI_SERVICE_GET,       /* id, name: its data; this client holds its sets */
+    NCI_SERVICE_NAMES,     /* id: all of them, each ended by a zero byte */
+    NCI_SERVICE_UNPUBLISH, /* id, name */
 
     NCI_SERVICE_RUN = 16, /* id, attempt, name, data, inputs */
     NCI_SERVICE_STOP,     /* id, attempt */
     NCI_SERVICE_TAKE,     /* space, key, id, attempt, bytes, where */
     NCI_SERVICE_DROP,     /* space, key */
     NCI_SERVICE_DO,       /* id, name, data */
+    NCI_SERVICE_KEEP,     /* bytes: run, id: task, attempt: the worker keeps
+                             what it left as chunk `key` of `space` */
+    NCI_SERVICE_LOCATED,  /* id, bytes, where, error; to clients as well */
 
     NCI_SERVICE_ENDED = 32, /* id, attempt, bytes */
     NCI_SERVICE_FAILED,     /* id, attempt, error */
     NCI_SERVICE_MISSED,     /* id, attempt */
     NCI_SERVICE_TAKEN,      /* id, attempt, status */
     NCI_SERVICE_DID,        /* id, error, data */
+    NCI_SERVICE_KEPT,       /* as KEEP, bytes: its size; error */
+    NCI_SERVICE_LOCATE,     /* id: own number, space, key: who has that chunk?
+                               Clients ask, too */
 
     NCI_SERVICE_READY = 48, /* id, key, bytes, where: addresses */
     NCI_SERVICE_ERRED,      /* id, error */

@@ -2,12 +2,17 @@
 list(APPEND engine_sources
   cluster/client.c
   cluster/client_future.c
+  cluster/client_kept.c
+  cluster/client_run.c
   cluster/client_run_on.c
   cluster/dialogue.c
   cluster/dialogue_pack.c
   cluster/errands.c
   cluster/functions.c
   cluster/scheduler.c
+  cluster/scheduler_begin.c
+  cluster/scheduler_kept.c
+  cluster/scheduler_names.c
   cluster/scheduler_report.c
   cluster/scheduler_run.c
   cluster/scheduler_status.c
@@ -17,4 +22,5 @@ list(APPEND engine_sources
   cluster/worker_call.c
   cluster/worker_chunk.c
   cluster/worker_keep.c
-  cluster/worker_run.c)
+  cluster/worker_run.c
+  cluster/worker_take.c)

@@ -343,6 +343,7 @@ static void stop(nci_hand *hand)
         nci_net_destroy(&hand->net);
     nci_keys_wipe(&hand->keys);
     nci_hand_let_go_all_locked(hand);
+    nci_spill_file_free(&hand->kept_disk);
     nci_free(hand->roster.entries);
     pthread_cond_destroy(&hand->changed);
     pthread_mutex_destroy(&hand->lock);
@@ -354,6 +355,7 @@ ncg_status nci_cluster_work(nci_executor *executor, const nci_plan_host *host,
     nci_hand hand = {.executor = executor,
                      .host = host,
                      .options = options,
+                     .kept_room = executor->limit / 2,
                      .begin = seconds()};
     pthread_mutex_init(&hand.lock, NULL);
     nci_cond_init(&hand.changed);

@@ -102,9 +102,7 @@ static ncg_status gather_inputs(hand_call *c, ncg_error *err)
     nci_hand *hand = c->hand;
     for (size_t i = 0; i < c->ninputs; i++) {
         nci_chunk_key key = {nci_value_space(), c->inputs[i].id};
-        pthread_mutex_lock(&hand->lock);
-        c->chunks[i] = nci_buf_retain(nci_hand_kept_locked(hand, &key));
-        pthread_mutex_unlock(&hand->lock);
+        NCI_TRY(nci_hand_kept(hand, &key, &c->chunks[i], err));
         if (!c->chunks[i] && c->inputs[i].bytes)
             NCI_TRY(fetch_input(c, i, err));
         c->values[i] = (ncg_bytes){nci_buf_data(c->chunks[i]),
@@ -293,6 +291,10 @@ void nci_hand_asked(nci_hand *hand, const nci_message *message)
             nci_hand_take_locked(hand, &ask);
         else if (ask.kind == NCI_SERVICE_DROP)
             nci_hand_let_go_locked(hand, &key);
+        else if (ask.kind == NCI_SERVICE_KEEP)
+            nci_hand_keep_output_locked(hand, &ask);
+        else if (ask.kind == NCI_SERVICE_LOCATED)
+            nci_hand_located_locked(hand, &ask);
         else
             st = nci_fail(&err, NCG_ENET, "asked for %d", ask.kind);
     }

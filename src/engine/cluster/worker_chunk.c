@@ -219,9 +219,7 @@ void nci_hand_wanted(void *ctx, uint64_t request, const nci_chunk_key *key)
     nci_hand *hand = ctx;
     ncg_error err;
     pthread_mutex_lock(&hand->lock);
-    nci_buf *kept = nci_hand_kept_locked(hand, key);
-    if (kept) {
-        nci_serve_buf(hand->net, request, kept, NULL, NULL);
+    if (nci_hand_serve_kept_locked(hand, request, key)) {
         pthread_mutex_unlock(&hand->lock);
         return;
     }

@@ -5,7 +5,8 @@
  * worker.c: the process, its connection, its runs. worker_run.c: one run, the
  * machine's actions and what they lead to. worker_chunk.c: chunks that come
  * and go, over the net and on disks. worker_keep.c: what stays between runs.
- * worker_call.c: calls of functions.
+ * worker_take.c: how it comes here, and how tasks read it. worker_call.c: calls
+ * of functions.
  *
  * One lock guards everything of a worker; nothing that takes long happens
  * under it. A run is counted: the list, jobs, fetches, errands and questions
@@ -21,6 +22,7 @@
 #include "engine/lane.h"
 #include "engine/net/exchange.h"
 #include "engine/sched/worker.h"
+#include "engine/source_remote.h"
 #include "engine/spill_file.h"
 
 typedef struct nci_hand nci_hand; /* a worker process */
@@ -37,6 +39,7 @@ typedef struct nci_hand_run {
     nci_costs costs;
     nci_work work;
     nci_lane_run tasks;
+    int64_t floor; /* bytes that its largest task takes */
     nci_worker *machine;
     nci_worker_actions actions;
     nci_task_map store, disk; /* task -> chunk; -> its copy on disk */
@@ -77,6 +80,14 @@ struct nci_hand {
     int active;         /* jobs of all runs */
     int errands;        /* under way */
     nci_task_map kept;  /* what stays; worker_keep.c */
+    nci_kept_chunk *oldest, *newest; /* of it, in memory */
+    int64_t kept_bytes; /* in memory */
+    int64_t kept_going; /* of them, being written to disk */
+    int64_t kept_room;  /* that they may take */
+    bool is_disk_full;
+    nci_spill_file *kept_disk;    /* NULL until the first */
+    struct nci_locating *locating; /* questions to the scheduler */
+    int64_t located;              /* asked so far */
     int takings;        /* fetches of it under way */
     struct nci_hand_call *calls; /* each with its thread */
 };
@@ -105,15 +116,31 @@ void nci_hand_failure(nci_hand *hand, uint32_t run, int64_t task,
 
 /* ---- worker_keep.c */
 
-/* nci_hand_kept_locked: borrowed; NULL: it is not here. */
-nci_buf *nci_hand_kept_locked(const nci_hand *hand, const nci_chunk_key *key);
+/* nci_hand_kept gives a chunk that is kept here, from memory or disk; NULL: it
+ * is not here. No lock held; may read the disk. */
+ncg_status nci_hand_kept(nci_hand *hand, const nci_chunk_key *key,
+                         nci_buf **out, ncg_error *err);
+/* nci_hand_serve_kept_locked answers a peer; false: it is not here. */
+bool nci_hand_serve_kept_locked(nci_hand *hand, uint64_t request,
+                                const nci_chunk_key *key);
 /* nci_hand_retain_locked keeps a chunk, which it retains. */
 ncg_status nci_hand_retain_locked(nci_hand *hand, const nci_chunk_key *key,
                                   nci_buf *chunk, ncg_error *err);
 void nci_hand_let_go_locked(nci_hand *hand, const nci_chunk_key *key);
 void nci_hand_let_go_all_locked(nci_hand *hand);
+/* nci_hand_make_room_locked: from now on what is kept takes `room` bytes of
+ * memory; what is more goes to the disk. Waits until it has gone. */
+void nci_hand_make_room_locked(nci_hand *hand, int64_t room);
+
+/* ---- worker_take.c */
+
 /* nci_hand_take_locked fetches what another worker keeps. */
 void nci_hand_take_locked(nci_hand *hand, const nci_service *ask);
+/* nci_hand_keep_output_locked keeps what a task of a run left. */
+void nci_hand_keep_output_locked(nci_hand *hand, const nci_service *ask);
+void nci_hand_located_locked(nci_hand *hand, const nci_service *told);
+/* nci_hand_holder is how sources of a run read what is kept anywhere. */
+nci_source_holder nci_hand_holder(nci_hand_run *run);
 
 /* ---- worker_call.c */
 

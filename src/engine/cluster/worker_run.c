@@ -35,7 +35,7 @@ static void run_free(nci_hand_run *r)
     nci_worker_free(&r->machine);
     if (r->hosted.plan)
         r->hand->host->close(r->hand->host->ctx, &r->hosted);
-    nci_free(r->message.forms);
+    nci_plan_message_fini(&r->message);
     nci_buf_release(&r->body);
     nci_free(r);
 }
@@ -139,12 +139,14 @@ static ncg_status open_plan(nci_hand_run *r, ncg_error *err)
         return nci_fail(err, NCG_EMISMATCH,
                         "this worker comes to another plan than the client: "
                         "are both the same version of ncgraph?");
+    const nci_source_holder holder = nci_hand_holder(r);
+    nci_source_table_set_holder(r->hosted.sources, &holder);
     NCI_TRY(check_forms(r, err));
     r->space = nci_run_space(r->message.hash, r->id);
     return NCG_OK;
 }
 
-static void prepare(nci_hand_run *r)
+static ncg_status prepare(nci_hand_run *r, ncg_error *err)
 {
     nci_executor *x = r->hand->executor;
     r->costs = (nci_costs){r->hosted.plan, r->hosted.sources, x->kernels,
@@ -159,6 +161,8 @@ static void prepare(nci_hand_run *r)
                               .stopping = &r->stopping,
                               .encode = encode,
                               .encode_ctx = r};
+    nci_sched_costs costs = {&r->costs, nci_costs_scratch, nci_costs_threads};
+    return nci_sched_floor(r->hosted.plan, &costs, &r->floor, err);
 }
 
 /* The pool's queues are as long as one run needs: others must have ended. */
@@ -168,22 +172,35 @@ static void wait_for_pool_locked(nci_hand *hand)
         pthread_cond_wait(&hand->changed, &hand->lock);
 }
 
+/* Of the limit, what is kept between runs has a share: half, or what the run's
+ * largest task leaves. Where nothing is kept the run has all of it. */
+static int64_t share_locked(nci_hand_run *r)
+{
+    nci_hand *hand = r->hand;
+    int64_t limit = hand->executor->limit, room = limit / 2;
+    if (room > limit - r->floor)
+        room = limit > r->floor ? limit - r->floor : 0;
+    nci_hand_make_room_locked(hand, room);
+    bool keeps = hand->kept_bytes || r->message.nkeeps;
+    return keeps ? limit - room : limit;
+}
+
 static ncg_status start_locked(nci_hand_run *r, ncg_error *err)
 {
     nci_hand *hand = r->hand;
     nci_sched_costs costs = {&r->costs, nci_costs_scratch, nci_costs_threads};
     nci_pack pack = {0};
     wait_for_pool_locked(hand);
+    int64_t limit = share_locked(r);
     if (r->id <= hand->forgotten || hand->is_ending)
         return nci_fail(err, NCG_ECANCELED, "the computation is over");
     NCI_TRY(nci_worker_create(r->hosted.plan, &costs, hand->roster.number,
-                              hand->executor->threads, hand->executor->limit,
-                              &r->machine, err));
+                              hand->executor->threads, limit, &r->machine,
+                              err));
     r->next = hand->runs;
     hand->runs = r;
     r->refs++;
-    nci_pack_i64(&pack, (int64_t)r->message.hash.low);
-    nci_pack_i64(&pack, (int64_t)r->message.hash.high);
+    nci_opened_pack(&pack, r->message.hash, limit);
     return nci_dialogue_send(hand->net, hand->conn, NCI_WIRE_JOIN, r->id, &pack,
                              err);
 }
@@ -196,7 +213,7 @@ static void open_errand(void *ctx)
     nci_error_clear(&err);
     ncg_status st = open_plan(r, &err);
     if (!st)
-        prepare(r);
+        st = prepare(r, &err);
     pthread_mutex_lock(&hand->lock);
     if (!st)
         st = start_locked(r, &err);

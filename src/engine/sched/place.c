@@ -211,6 +211,18 @@ void nci_place_forget_cohort(nci_sched *s, const nci_record *user)
 
 /* ---- placing ---------------------------------------------------------------------------- */
 
+/* What it reads is there, so it is not moved: one that has nothing to do may
+ * take it away all the same (steal.c). */
+static nci_member *home_member(const nci_sched *s, const nci_record *r)
+{
+    const nci_cluster_options *o = &s->cluster->options;
+    uint32_t number = o->home ? o->home(o->home_ctx, r->task) : NCI_NO_WORKER;
+    nci_member *m = number == NCI_NO_WORKER
+                        ? NULL
+                        : nci_cluster_member(s->cluster, number);
+    return m && m->state == NCI_MEMBER_ACTIVE ? m : NULL;
+}
+
 static void place(nci_sched *s, nci_record *r)
 {
     nci_cluster *c = s->cluster;
@@ -220,7 +232,10 @@ static void place(nci_sched *s, nci_record *r)
         r->at.cohort = cohort_of(s, r);
     if (c->nactive && !r->at.is_root)
         m = nci_place_choose(s, r);
-    else if (c->nactive && c->cohorts.count && !r->at.is_stray)
+    else if (c->nactive && !r->at.is_stray)
+        m = home_member(s, r);
+    bool may_join = r->at.is_root && !r->at.is_stray && c->cohorts.count;
+    if (!m && c->nactive && may_join)
         m = cohort_member(s, r->at.cohort);
     if (m) {
         nci_place_push(s, m, r);

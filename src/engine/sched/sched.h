@@ -182,6 +182,10 @@ typedef struct nci_cluster_options {
     int strikes;         /* deaths of workers that a task may be blamed for */
     bool can_checkpoint; /* there is a directory that all workers share */
     bool looks_ahead;    /* tasks are sent ahead of their inputs */
+    /* home: the worker that has what a task without inputs reads, or
+     * NCI_NO_WORKER. NULL: no worker has. */
+    uint32_t (*home)(void *ctx, int64_t task);
+    void *home_ctx;
 } nci_cluster_options;
 
 #define NCI_CLUSTER_OPTIONS_INIT                                              \

@@ -580,7 +580,8 @@ uint32_t nci_values_where(const nci_values *s, int64_t id, int64_t *bytes)
     const nci_value *v = record_of(s, id);
     if (!v || v->state != NCI_VALUE_THERE)
         return NCI_NO_WORKER;
-    *bytes = v->bytes;
+    if (bytes)
+        *bytes = v->bytes;
     return v->at->number;
 }
 

@@ -105,7 +105,8 @@ void nci_values_free(nci_values **values);
  * that is known already, an input that is not. */
 ncg_status nci_values_handle(nci_values *values, const nci_value_event *event,
                              nci_value_actions *actions, ncg_error *err);
-/* nci_values_where tells who has a value, NCI_NO_WORKER: nobody now. */
+/* nci_values_where tells who has a value, NCI_NO_WORKER: nobody now. bytes may
+ * be NULL. */
 uint32_t nci_values_where(const nci_values *values, int64_t id,
                           int64_t *bytes);
 /* nci_values_held: bytes and number of values on a worker. */

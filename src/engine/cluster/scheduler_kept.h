@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_ENGINE_CLUSTER_SCHEDULER_KEPT_H
+#define NCI_ENGINE_CLUSTER_SCHEDULER_KEPT_H
+/*
+ * Sets of chunks that stay on workers: the outputs of runs that were asked to
+ * keep them. A set lives as long as a client reads it or something published
+ * does. What is lost with a worker is made again from what the set was made of,
+ * by a run of those chunks only. The scheduler's lock is held in all functions.
+ */
+#include "engine/cluster/scheduler_internal.h"
+
+/* ---- a run that keeps */
+
+/* nci_kept_begin makes the sets of a run whose plan is open. */
+ncg_status nci_kept_begin(nci_plan_run *run, ncg_error *err);
+/* nci_kept_put has a chunk kept where it is; false: it is one to be put. */
+bool nci_kept_put(nci_plan_run *run, const nci_action *action);
+void nci_kept_answer(nci_scheduler *s, const nci_roll *roll,
+                     const nci_service *told);
+void nci_kept_worker_left(nci_plan_run *run, uint32_t worker);
+/* nci_kept_end: the run is over; its sets are complete, or go, unless it is to
+ * begin again. */
+void nci_kept_end(nci_plan_run *run, bool goes_on);
+
+/* ---- a run that reads sets */
+
+/* nci_kept_home: where a task finds what it reads (nci_cluster_options). */
+uint32_t nci_kept_home(void *run, int64_t task);
+/* nci_kept_is_waited_for tells whether something that the run reads is being
+ * made again. */
+bool nci_kept_is_waited_for(nci_plan_run *run);
+
+/* ---- sets */
+
+struct nci_kept_set *nci_kept_find(const nci_scheduler *s, nci_token space);
+void nci_kept_hold(nci_scheduler *s, nci_conn_id client, nci_token space);
+void nci_kept_let_go(nci_scheduler *s, nci_conn_id client, nci_token space);
+void nci_kept_forget(nci_scheduler *s, nci_conn_id client);
+/* nci_kept_name: something published reads it, or (-1) no longer. ENOTFOUND */
+ncg_status nci_kept_name(nci_scheduler *s, nci_token space, int change,
+                         ncg_error *err);
+/* nci_kept_locate: ENET: it is lost; ENOTFOUND: there is no such chunk. */
+ncg_status nci_kept_locate(const nci_scheduler *s, nci_token space,
+                           int64_t chunk, const nci_roll **out, int64_t *bytes,
+                           ncg_error *err);
+/* nci_kept_key: which chunk a value of the machine is; false: that of a call. */
+bool nci_kept_key(const nci_scheduler *s, int64_t id, nci_token *space,
+                  int64_t *chunk);
+void nci_kept_lost(nci_scheduler *s, int64_t id);
+void nci_kept_describe(const nci_scheduler *s, nci_text *text);
+void nci_kept_free(nci_scheduler *s);
+
+/* ---- making again */
+
+/* nci_kept_missing copies what a run that makes a set again needs: the chunks
+ * that nobody has (*list: nci_free), the message that made the set. */
+ncg_status nci_kept_missing(const nci_plan_run *run, int64_t **list, int64_t *n,
+                            nci_buf **body, int *output, nci_token *space,
+                            ncg_error *err);
+
+#endif
