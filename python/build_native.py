@@ -17,6 +17,8 @@ extern "Python" {
     int64_t ncgpy_kernel_scratch(const ncg_kernel_call *call);
     ncg_status ncgpy_fill(void *payload, const int64_t *start,
                           const int64_t *count, void *out, ncg_error *err);
+    ncg_status ncgpy_function(const ncg_function_call *call, void *payload,
+                              ncg_error *err);
     ncg_status ncgpy_call(const ncg_task_call *call, ncg_error *err);
     ncg_status ncgpy_task(const ncg_task_call *call, ncg_error *err);
     void ncgpy_release(void *payload);

@@ -60,6 +60,16 @@ def test_a_script_on_four_ranks(tmp_path):
     assert done.stdout.split() == ["sum", "999000.0"]
 
 
+def test_xarray_on_four_ranks():
+    pytest.importorskip("xarray")
+    done = mpirun(4, os.path.join(os.path.dirname(__file__),
+                                  "operations_on_cluster.py"))
+    assert done.returncode == 0, done.stderr
+    words = done.stdout.split()
+    assert words[0] == "operations" and int(words[1]) >= 15
+    assert words[2:] == ["workers", "4"]
+
+
 def test_exit_codes_and_failures_reach_the_launcher(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)

@@ -163,11 +163,18 @@ def call_row(row: tuple, inputs: Sequence[Any] = ()) -> Any:
     return func(*args, **kwargs)
 
 
-def _called(row: tuple, inputs: Sequence[Any] = ()) -> bytes:
+def called(row: tuple, inputs: Sequence[Any] = ()) -> bytes:
+    """The value of a call, or its failure, as bytes; the process remembers
+    when it was."""
+    from ._services import note
+    start, status = time.time(), "OK"
     try:
-        return dumps(call_row(row, inputs))
+        made = dumps(call_row(row, inputs))
     except BaseException as exc:
-        return dumps(Failed(exc))
+        made, status = dumps(Failed(exc)), "error"
+    if row[1] not in ("group", "run"):
+        note(row[1], start, time.time(), len(made), status)
+    return made
 
 
 def call_each(rows: Sequence[tuple]) -> list[bytes]:
@@ -175,7 +182,7 @@ def call_each(rows: Sequence[tuple]) -> list[bytes]:
     end, room = time.monotonic() + _GROUP_SECONDS, _GROUP_BYTES
     made: list[bytes] = []
     for row in rows:
-        made.append(_called(row))
+        made.append(called(row))
         room -= len(made[-1])
         if room < 0 or time.monotonic() > end:
             break
@@ -189,7 +196,7 @@ def ncgpy_call(call: Any, err: Any) -> int:
         inputs = [ffi.buffer(call.inputs[i].data, call.inputs[i].nbytes)[:]
                   for i in range(call.ninputs)]
         with _lib.inner_engine():
-            value = ffi.from_buffer(_called(pickle.loads(argument), inputs))
+            value = ffi.from_buffer(called(pickle.loads(argument), inputs))
         out = call.output
         out.data, out.nbytes = ffi.cast("void *", value), len(value)
         out.release, out.payload = lib.ncgpy_release_data, keep(value)

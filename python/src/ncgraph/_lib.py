@@ -96,6 +96,11 @@ def check(status: int, err: Any, what: type[Exception] | None = None) -> None:
     raise cls(message)
 
 
+def failure_known(mark: str) -> BaseException | None:
+    """An exception that ``fail`` described in this process."""
+    return _failures.get(mark)
+
+
 class stopped_by:
     """With this, what this thread computes ends when an event is set."""
 

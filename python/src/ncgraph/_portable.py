@@ -21,6 +21,7 @@ _KEPT = 256  # functions that a worker keeps unpickled
 _loaded: "collections.OrderedDict[bytes, Any]" = collections.OrderedDict()
 _lock = threading.Lock()
 worker_name = ""
+is_worker = False  # whether this process may call functions for others
 
 
 def versions() -> tuple[str, str]:

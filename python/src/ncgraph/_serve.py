@@ -12,7 +12,7 @@ import sys
 import threading
 from typing import Any
 
-from . import _calls, _lib, _portable, _python
+from . import _calls, _lib, _portable, _python, _services
 from ._lib import ffi, lib
 
 CHILD = "NCGRAPH_CHILD"  # set where a nanny started this process
@@ -89,9 +89,10 @@ def serve_worker(scheduler_file: str, name: str | None = None,
 
 def _prepare(name: str | None = None) -> None:
     """What must be known before the first engine of the process starts."""
-    _portable.worker_name = name or ""
+    _portable.worker_name, _portable.is_worker = name or "", True
     _python.register()
     _calls.register()
+    _services.register()
 
 
 def end_with_input() -> None:

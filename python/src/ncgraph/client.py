@@ -10,11 +10,13 @@ import time
 import weakref
 from typing import Any, Iterator
 
-from . import _lib
+from . import _lib, _services
 from ._client_calls import Calls
+from ._client_services import Services
 from ._cluster_text import client_html, client_text, limit_of
 from ._dispatch import Dispatcher
 from ._lib import ffi, lib
+from ._published import Published
 from .futures import Future
 from .local_cluster import LocalCluster, status_of
 
@@ -40,7 +42,7 @@ def current() -> "Client":
     raise ValueError("there is no client: make one with ncgraph.Client()")
 
 
-class Client(Calls):
+class Client(Calls, Services, Published):
     """A connection to a cluster; what is computed then is computed there.
 
     Arrays, and xarray objects that hold them, are computed on the cluster from
@@ -151,7 +153,8 @@ class Client(Calls):
 
     def _status(self) -> dict[str, Any]:
         if self.cluster is None and self.scheduler_file is None:
-            return {}  # mpirun's: it has no file to ask by
+            # mpirun's: it has no file to ask by.
+            return self.run_on_scheduler(_services.status)
         return status_of(self.scheduler_file)
 
     def _workers(self) -> list[dict[str, Any]]:
@@ -175,6 +178,14 @@ class Client(Calls):
         return {"type": "Scheduler", "address": self.where,
                 "workers": workers,
                 "computations": status.get("computations", [])}
+
+    def _http(self) -> str:
+        """The address of the scheduler's page, "" where it has none."""
+        try:
+            with open(self.scheduler_file or "", encoding="utf-8") as file:
+                return json.load(file).get("http") or ""
+        except (OSError, ValueError):
+            return ""
 
     def nthreads(self) -> dict[str, int]:
         """Return the threads of each worker."""

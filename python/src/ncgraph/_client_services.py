@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a client offers to people: functions run on processes, reports."""
+from __future__ import annotations
+
+import os
+import time
+from typing import Any, Callable
+
+from . import _services
+from .futures import futures_in
+
+
+def _with_name(func: Callable) -> bool:
+    """Whether a function asks for the worker's name, as distributed's do."""
+    import inspect
+    try:
+        return "dask_worker" in inspect.signature(func).parameters
+    except (TypeError, ValueError):
+        return False
+
+
+class _Named:
+    """Calls a function with the worker's name."""
+
+    def __init__(self, func: Callable):
+        self.func = func
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.func(*args, dask_worker=_services.process_name(),
+                         **kwargs)
+
+
+class Services:
+    """Methods of :class:`ncgraph.Client` for looking and steering."""
+
+    _context: Any
+
+    def run(self, function: Callable, *args: Any, workers: Any = None,
+            wait: bool = True, on_error: str = "raise", **kwargs: Any
+            ) -> dict[str, Any]:
+        """Call a function on all workers at once, beside their work.
+
+        Parameters
+        ----------
+        function : callable
+            ``dask_worker``, if it has such a parameter, is the worker's name.
+        workers : str or list of str, optional
+            Only on these.
+        wait : bool
+            Accepted for distributed's sake: it always waits.
+        on_error : {"raise", "return", "ignore"}
+            What of a worker on which it fails.
+
+        Returns
+        -------
+        dict
+            What it returned, for each worker's name.
+        """
+        if on_error not in ("raise", "return", "ignore"):
+            raise ValueError("on_error= is 'raise', 'return' or 'ignore'")
+        names = [workers] if isinstance(workers, str) else workers
+        func = _Named(function) if _with_name(function) else function
+        answers = _services.run_on_workers(self._linked(), func, args, kwargs,
+                                           names)
+        failed = {w: a for w, a in answers.items()
+                  if isinstance(a, Exception)}
+        if failed and on_error == "raise":
+            raise next(iter(failed.values()))
+        if on_error == "ignore":
+            return {w: a for w, a in answers.items() if w not in failed}
+        return answers
+
+    def run_on_scheduler(self, function: Callable, *args: Any,
+                         wait: bool = True, **kwargs: Any) -> Any:
+        """Call a function in the scheduler's process, beside its work.
+
+        The scheduler must have been started from Python.
+        """
+        return _services.run_on_scheduler(self._linked(), function, args,
+                                          kwargs)
+
+    def _linked(self) -> Any:
+        if self._context is None:
+            raise RuntimeError("the client is closed")
+        return self._context
+
+    def who_has(self, futures: Any = None, **kwargs: Any
+                ) -> dict[str, tuple[str, ...]]:
+        """Tell where values of futures are.
+
+        Returns
+        -------
+        dict
+            For each key ``("client",)``: values of calls come to the client
+            as soon as they are there. Empty where there is none yet.
+        """
+        known: Any = self
+        rows = list(known._known.values()) if futures is None \
+            else futures_in([futures])
+        return {f.key: ("client",) if f.status == "finished" else ()
+                for f in rows}
+
+    # ---- what workers did ---------------------------------------------------------
+
+    def _stream(self, start: float) -> list[dict[str, Any]]:
+        """Functions of Python that workers called after a time, in order."""
+        answers = _services.run_on_workers(self._linked(),
+                                           _services.notes_since, (start,))
+        rows = [{"key": key, "worker": worker, "thread": thread,
+                 "status": status, "nbytes": nbytes,
+                 "startstops": [{"action": "compute", "start": begin,
+                                 "stop": end}]}
+                for worker, found in answers.items()
+                if not isinstance(found, Exception)
+                for key, begin, end, thread, nbytes, status in found]
+        return sorted(rows, key=lambda row: row["startstops"][0]["stop"])
+
+    def get_task_stream(self, start: Any = None, stop: Any = None,
+                        plot: Any = False, filename: Any = None
+                        ) -> "TaskStream":
+        """Collect what functions of Python workers call within a ``with``
+        statement.
+
+        Parameters
+        ----------
+        plot : bool or {"save"}
+            "save": write the drawing to a file.
+        filename : str, optional
+            "task-stream.html" by default.
+        """
+        name = filename or "task-stream.html" if plot else None
+        return TaskStream(self, name)
+
+    def performance_report(self, filename: str = "ncgraph-report.html"
+                           ) -> "TaskStream":
+        """Write a report of what workers call within a ``with`` statement."""
+        return TaskStream(self, filename)
+
+    # ---- steering --------------------------------------------------------------------
+
+    def restart(self, timeout: float = 60, **kwargs: Any) -> Any:
+        """Start every worker again; futures of this client are cancelled."""
+        known: Any = self
+        for future in list(known._known.values()):
+            future.cancel()
+        before = {w["pid"] for w in known.scheduler_info()["workers"].values()}
+        self.run(_end_process, on_error="ignore")
+        end = time.monotonic() + timeout
+        while True:
+            workers = known.scheduler_info()["workers"].values()
+            pids = {w["pid"] for w in workers}
+            if len(pids) >= len(before) and not pids & before:
+                return self
+            if time.monotonic() > end:
+                raise TimeoutError(f"the workers were not there again within "
+                                   f"{timeout:g} s")
+            time.sleep(0.05)
+
+    def jupyter(self, port: int = 0, directory: Any = None) -> str:
+        """Start JupyterLab beside the scheduler and tell how to reach it.
+
+        Returns
+        -------
+        str
+            The page's address, once the printed ``ssh`` line has been run.
+        """
+        from ._jupyter import start, tunnel
+        known: Any = self
+        host, there, token = self.run_on_scheduler(start, port, directory)
+        line, url = tunnel(host, there, token, known._http())
+        print(line)
+        print(url)
+        return url
+
+
+def _end_process() -> None:
+    """End a worker as a crash does: its nanny starts another one."""
+    import signal
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class TaskStream:
+    """Calls between the beginning and the end of a ``with`` statement.
+
+    Attributes
+    ----------
+    data : list of dict
+        ``key``, ``worker``, ``thread``, ``status``, ``nbytes`` and
+        ``startstops`` of each call.
+    """
+
+    def __init__(self, client: Any, filename: str | None):
+        self._client, self._filename = client, filename
+        self.data: list[dict[str, Any]] = []
+
+    def __enter__(self) -> "TaskStream":
+        self._start = time.time()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.data = self._client._stream(self._start)
+        if self._filename:
+            from ._report import page
+            with open(self._filename, "w", encoding="utf-8") as file:
+                file.write(page(self.data, self._start, time.time(),
+                                self._client.scheduler_info()))
