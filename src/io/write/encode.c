@@ -13,8 +13,7 @@
 /* ---- what each thread keeps -------------------------------------------- */
 
 typedef struct scratch {
-    struct libdeflate_compressor *compressor;
-    int level;
+    nci_packer packer;
     uint8_t *bytes;
     size_t capacity;
 } scratch;
@@ -29,8 +28,7 @@ static bool has_scratch_key;
 static void scratch_free(void *memory)
 {
     scratch *own = memory;
-    if (own->compressor)
-        libdeflate_free_compressor(own->compressor);
+    nci_packer_fini(&own->packer);
     nci_free(own->bytes);
     nci_free(own);
 }
@@ -64,14 +62,7 @@ static bool scratch_fit(scratch *own, size_t nbytes, int level)
         own->bytes = nci_alloc_aligned(nbytes);
         own->capacity = own->bytes ? nbytes : 0;
     }
-    if (own->compressor && own->level != level) {
-        libdeflate_free_compressor(own->compressor);
-        own->compressor = NULL;
-    }
-    if (!own->compressor)
-        own->compressor = libdeflate_alloc_compressor(level);
-    own->level = level;
-    return own->bytes && own->compressor;
+    return nci_packer_fit(&own->packer, level) && own->bytes;
 }
 
 static void scratch_trim(scratch *own)
@@ -252,7 +243,7 @@ static ncg_status deflate_chunk(const nci_write_var *var, int level,
     nci_planes planes = {data, nbytes, 1};
     if (var->is_shuffled)
         planes = (nci_planes){data, nbytes / var->elem, var->elem};
-    size_t size = nci_zlib_pack(own->compressor, level, &planes, packed, bound);
+    size_t size = nci_zlib_pack(&own->packer, &planes, packed, bound);
     ncg_status st = size ? nci_buf_create(size, out, err)
                          : nci_fail(err, NCG_EBUG,
                                     "variable %s: deflate failed", var->name);

@@ -8,9 +8,12 @@
  */
 #include "io/write/zlib_stream.h"
 
+#include <endian.h>
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
+
+#include "io/write/quick.h"
 
 enum {
     LEAST_PLANE = 64 << 10, /* smaller ones are not worth a look */
@@ -57,60 +60,66 @@ static uint32_t load4(const uint8_t *at)
 {
     uint32_t x;
     memcpy(&x, at, sizeof x);
-    return x;
+    return le32toh(x);
 }
 
-/* Positions of a sample whose next four bytes stood before, as far as a table
+/* Positions of a sample whose next three bytes stood before, as far as a table
  * of the last places knows: among bytes by chance about none. */
-static size_t count_repeats(const uint8_t *sample)
+static size_t count_repeats(const uint8_t *plane, size_t n)
 {
     enum { BITS = 13 };
+    uint8_t sample[TRIED];
     uint16_t last[1 << BITS];
     size_t found = 0;
+    for (size_t i = 0; i < SLICES; i++)
+        memcpy(sample + i * SLICE, plane + i * ((n - SLICE) / (SLICES - 1)),
+               SLICE);
     memset(last, 0, sizeof last);
     for (size_t i = 1; i + 4 <= TRIED; i++) {
-        uint32_t four = load4(sample + i);
-        uint16_t *slot = &last[four * UINT32_C(2654435761) >> (32 - BITS)];
-        found += load4(sample + *slot) == four;
+        uint32_t three = load4(sample + i) << 8;
+        uint16_t *slot = &last[three * UINT32_C(2654435761) >> (32 - BITS)];
+        found += load4(sample + *slot) << 8 == three;
         *slot = (uint16_t)i;
     }
     return found;
 }
 
-/* Each such position saves a byte at most, so deflate, which is slow on noise,
- * is only asked where they are an eighth of what would have to be saved. */
-static bool repeats(struct libdeflate_compressor *compressor,
-                    const uint8_t *plane, size_t n)
-{
-    uint8_t sample[TRIED], packed[TRIED];
-    for (size_t i = 0; i < SLICES; i++)
-        memcpy(sample + i * SLICE, plane + i * ((n - SLICE) / (SLICES - 1)),
-               SLICE);
-    if (count_repeats(sample) < TRIED / 50 / 8)
-        return false;
-    /* 0: does not fit, which is not shorter. */
-    size_t room = (size_t)(NOISE * TRIED);
-    return libdeflate_deflate_compress(compressor, sample, TRIED, packed,
-                                       room) != 0;
-}
-
-static bool is_noise(struct libdeflate_compressor *compressor,
-                     const uint8_t *plane, size_t n)
+/* Each such position saves a byte at most, and mostly less. */
+static bool is_noise(const uint8_t *plane, size_t n)
 {
     return coded_bytes(plane, n) > NOISE * (double)n &&
-           !repeats(compressor, plane, n);
+           count_repeats(plane, n) < TRIED / 40;
 }
 
-static size_t count_noise(struct libdeflate_compressor *compressor,
-                          const nci_planes *planes)
+static size_t count_noise(const nci_planes *planes)
 {
     size_t noisy = 0;
-    if (planes->n < LEAST_PLANE || planes->n > UINT32_MAX)
-        return 0;
     while (noisy < planes->count &&
-           is_noise(compressor, planes->data + noisy * planes->n, planes->n))
+           is_noise(planes->data + noisy * planes->n, planes->n))
         noisy++;
     return noisy;
+}
+
+/* ---- compressors ------------------------------------------------------- */
+
+bool nci_packer_fit(nci_packer *packer, int level)
+{
+    if (packer->level != level)
+        nci_packer_fini(packer);
+    packer->level = level;
+    if (!packer->compressor)
+        packer->compressor = libdeflate_alloc_compressor(level);
+    if (level == 1 && !packer->quick)
+        packer->quick = nci_quick_create();
+    return packer->compressor && (level != 1 || packer->quick);
+}
+
+void nci_packer_fini(nci_packer *packer)
+{
+    if (packer->compressor)
+        libdeflate_free_compressor(packer->compressor);
+    nci_quick_free(&packer->quick);
+    *packer = (nci_packer){0};
 }
 
 /* ---- the stream -------------------------------------------------------- */
@@ -118,7 +127,7 @@ static size_t count_noise(struct libdeflate_compressor *compressor,
 size_t nci_zlib_bound(size_t nbytes)
 {
     return libdeflate_zlib_compress_bound(NULL, nbytes) +
-           5 * (nbytes / STORED_MAX + 2);
+           5 * (nbytes / STORED_MAX + 2) + nci_quick_bound(nbytes, 1) - nbytes;
 }
 
 static uint8_t *put_header(uint8_t *out, int level)
@@ -155,20 +164,34 @@ static uint8_t *put_checksum(uint8_t *out, const uint8_t *data, size_t n)
     return out;
 }
 
-size_t nci_zlib_pack(struct libdeflate_compressor *compressor, int level,
-                     const nci_planes *planes, uint8_t *out, size_t room)
+/* Raw deflate of the planes that are not noise. */
+static size_t deflate_rest(nci_packer *packer, const nci_planes *planes,
+                           size_t noisy, uint8_t *out, size_t room)
+{
+    size_t count = planes->count - noisy;
+    const uint8_t *rest = planes->data + noisy * planes->n;
+    if (packer->quick && count && nci_quick_bound(planes->n, count) <= room)
+        return nci_quick_deflate(packer->quick, rest, planes->n, count, out);
+    return libdeflate_deflate_compress(packer->compressor, rest,
+                                       count * planes->n, out, room);
+}
+
+size_t nci_zlib_pack(nci_packer *packer, const nci_planes *planes, uint8_t *out,
+                     size_t room)
 {
     size_t nbytes = planes->n * planes->count;
-    size_t stored = count_noise(compressor, planes) * planes->n;
-    if (!stored)
-        return libdeflate_zlib_compress(compressor, planes->data, nbytes, out,
-                                        room);
+    bool is_large =
+        planes->n >= LEAST_PLANE && planes->count > 1 && nbytes <= UINT32_MAX;
+    size_t noisy = is_large ? count_noise(planes) : 0;
+    if (!noisy && !(is_large && packer->quick))
+        return libdeflate_zlib_compress(packer->compressor, planes->data,
+                                        nbytes, out, room);
     if (room < nci_zlib_bound(nbytes))
         return 0;
-    uint8_t *at = put_stored(put_header(out, level), planes->data, stored);
+    uint8_t *at = put_stored(put_header(out, packer->level), planes->data,
+                             noisy * planes->n);
     size_t left = room - (size_t)(at - out) - 4;
-    size_t size = libdeflate_deflate_compress(
-        compressor, planes->data + stored, nbytes - stored, at, left);
+    size_t size = deflate_rest(packer, planes, noisy, at, left);
     if (!size)
         return 0;
     return (size_t)(put_checksum(at + size, planes->data, nbytes) - out);

@@ -5,7 +5,7 @@
  * Zlib streams of shuffled chunks. The low bytes of computed numbers are noise
  * on which deflate spends most of its time and gains nothing; the shuffle puts
  * them first. They go into the stream as stored blocks, which also inflate at
- * the speed of a copy, and libdeflate makes the rest:
+ * the speed of a copy:
  *
  *     OFFSET  SIZE       MEANING
  *     0       2          zlib header
@@ -13,9 +13,14 @@
  *     ..      ..         raw deflate of the other planes, final block
  *     end-4   4          adler32 of everything, big-endian
  *
- * What is stored depends on the bytes alone, so equal chunks are equal bytes.
+ * The rest is libdeflate's from level 2 on. Level 1 has an encoder of its own
+ * for planes (quick.h); libdeflate's takes a third longer there and, for lack
+ * of three-byte repeats, makes files that are some percent larger than zlib's.
+ *
+ * All this depends on the bytes alone, so equal chunks are equal bytes.
  */
 #include <libdeflate.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,11 +30,23 @@ typedef struct nci_planes {
     size_t count; /* planes: the size of an element; 1: not shuffled */
 } nci_planes;
 
+/* What one thread keeps to compress with, for one level. */
+struct nci_quick;
+typedef struct nci_packer {
+    int level;
+    struct libdeflate_compressor *compressor;
+    struct nci_quick *quick; /* level 1 */
+} nci_packer;
+
+/* nci_packer_fit turns a packer (or a zeroed one) to `level`; false where there
+ * is no memory. nci_packer_fini accepts a zeroed one. */
+bool nci_packer_fit(nci_packer *packer, int level);
+void nci_packer_fini(nci_packer *packer);
 /* nci_zlib_bound bounds the stream of `nbytes`. */
 size_t nci_zlib_bound(size_t nbytes);
 /* nci_zlib_pack returns the size of the stream in `out`, 0 where `room` is too
- * small. `level` is the compressor's. */
-size_t nci_zlib_pack(struct libdeflate_compressor *compressor, int level,
-                     const nci_planes *planes, uint8_t *out, size_t room);
+ * small. */
+size_t nci_zlib_pack(nci_packer *packer, const nci_planes *planes, uint8_t *out,
+                     size_t room);
 
 #endif
