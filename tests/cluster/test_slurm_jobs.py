@@ -50,6 +50,11 @@ class Jobs(test_slurm.OneNode):
         with open(self.path(name + ".out"), errors="replace") as f:
             return f.read() + self.log()
 
+    def has_begun(self):
+        r = self.ok("cluster", "status", "--scheduler-file", "s.json")
+        runs = json.loads(r.out)["computations"]
+        return runs and runs[0]["memory"] > 0
+
     def test_short_walltime(self):
         self.inputs(files=8, nt=60, nlat=90, nlon=180, chunks=(2, 90, 180))
         words = ("in_*.nc", *STEPS, "-q", "-z", "7", "--no-history")
@@ -59,9 +64,9 @@ class Jobs(test_slurm.OneNode):
         short_job = self.submit("short", "-t", "1")
         client = self.start(*words, "-o", "many.nc", "--stats", "stats",
                             "--scheduler-file", "s.json")
-        # Its file is there: both work for it. It takes nothing more from them
-        # until the short one is gone, so that it outlives that one's job.
-        self.wait_until(lambda: any("many.nc" in n for n in self.listing()))
+        # It takes nothing more from them until the short one is gone, so that
+        # it outlives that one's job.
+        self.wait_until(self.has_begun)
         client.send_signal(signal.SIGSTOP)
         self.wait_until(lambda: "worker short left" in self.log(), 90)
         client.send_signal(signal.SIGCONT)

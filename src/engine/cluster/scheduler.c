@@ -355,6 +355,11 @@ static void on_silence(void *ctx, nci_conn_id conn, nci_silence state)
                                roll);
     if (roll)
         roll->is_silent = state != NCI_SILENCE_OVER;
+    if (roll)
+        nci_scheduler_note(s, "worker %s is %s", roll->who.name,
+                           state == NCI_SILENCE_OVER      ? "heard again"
+                           : state == NCI_SILENCE_SUSPECT ? "silent"
+                                                          : "taken for dead");
     if (roll && s->runs && roll->joined == s->runs->id &&
         state != NCI_SILENCE_DEAD) {
         event.worker = roll->number;

@@ -76,9 +76,10 @@ static void check_silence(nci_conn *conn)
     if (conn->paused)
         return;
     int ticks = conn->silent++;
+    /* One less: by the time that the last tick ends, it has been so long. */
     if (ticks == 0 && conn->silence != NCI_SILENCE_OVER)
         say(conn, NCI_SILENCE_OVER);
-    else if (ticks == nci_net_ticks(net, net->options.suspect_ms))
+    else if (ticks == nci_net_ticks(net, net->options.suspect_ms) - 1)
         say(conn, NCI_SILENCE_SUSPECT);
     else if (ticks == nci_net_ticks(net, net->options.dead_ms)) {
         say(conn, NCI_SILENCE_DEAD);
