@@ -2,7 +2,7 @@
 /* What peers say to scheduler, worker and client: the first byte chooses the
  * message as which the others are read. */
 #include "base/mem.h"
-#include "engine/cluster/dialogue.h"
+#include "engine/cluster/service.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -27,7 +27,7 @@ static void read_setup(int kind, nci_unpack *in, ncg_error *err)
     if (kind == 2)
         nci_roster_unpack(in, &roster, err);
     if (kind == 3 && !nci_plan_message_unpack(in, &plan, err))
-        nci_free(plan.forms);
+        nci_plan_message_fini(&plan);
     nci_free(roster.entries);
 }
 
@@ -54,6 +54,27 @@ static void read_run(int kind, nci_unpack *in, ncg_error *err)
     nci_free(text);
 }
 
+static void read_services(nci_unpack *in, ncg_error *err)
+{
+    nci_service service;
+    nci_service_input input;
+    bool is_good = true;
+    while (is_good && !nci_service_is_end(in)) {
+        is_good = !nci_service_unpack(in, &service, err);
+        for (size_t i = 0; is_good && i < service.ninputs; i++)
+            is_good = !nci_service_unpack_input(in, &input, err);
+    }
+}
+
+static void read_service(int kind, nci_unpack *in, ncg_error *err)
+{
+    int64_t limit;
+    if (kind == 10)
+        nci_opened_unpack(in, &limit, err);
+    if (kind == 11)
+        read_services(in, err);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     ncg_error err;
@@ -64,6 +85,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         read_records(data + 1, size - 1);
     else if (data[0] < 4)
         read_setup(data[0], &in, &err);
+    else if (data[0] > 9)
+        read_service(data[0], &in, &err);
     else
         read_run(data[0], &in, &err);
     return 0;

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/cluster/dialogue.h"
+#include "engine/cluster/service.h"
 
 static const char *folder;
 
@@ -38,8 +38,9 @@ static void write_setup(void)
     form.var.rank = 1;
     form.var.chunk[0] = 10;
     form.var.is_chunked = true;
-    nci_plan_message plan = {.nforms = 1, .forms = &form, .bytes = "plan",
-                             .nbytes = 4};
+    nci_token keep = {1, 2};
+    nci_plan_message plan = {.nforms = 1, .forms = &form, .nkeeps = 1,
+                             .keeps = &keep, .bytes = "plan", .nbytes = 4};
     nci_joining_pack(&pack, &joining);
     write_pack(1, &pack);
     nci_roster_pack(&pack, &roster);
@@ -69,6 +70,22 @@ static void write_run(void)
     write_pack(9, &pack);
 }
 
+static void write_service(void)
+{
+    nci_pack pack = {0};
+    nci_token token = {1, 2};
+    nci_service run = {.kind = NCI_SERVICE_RUN, .name = "f", .data = "argument",
+                       .ndata = 8, .ninputs = 1};
+    nci_service have = {.kind = NCI_SERVICE_HAVE, .key = 1, .space = token};
+    nci_service_input input = {.id = 1, .bytes = 2, .where = "a:1"};
+    nci_opened_pack(&pack, token, 1000);
+    write_pack(10, &pack);
+    nci_service_pack(&pack, &run);
+    nci_service_pack_input(&pack, &input);
+    nci_service_pack(&pack, &have);
+    write_pack(11, &pack);
+}
+
 int main(int argc, char **argv)
 {
     uint8_t records[2 * NCI_RECORD_SIZE];
@@ -84,5 +101,6 @@ int main(int argc, char **argv)
     write_seed(0, records, sizeof records);
     write_setup();
     write_run();
+    write_service();
     return 0;
 }

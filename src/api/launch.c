@@ -4,6 +4,7 @@
  * started by a nanny (then it plays the part that it was started for), else it
  * becomes a nanny itself, or goes on alone.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -364,10 +365,46 @@ static ncg_status schedule(const ncg_cluster_options *o,
     return st;
 }
 
-static ncg_status stand_alone(const ncg_launch_options *o, ncg_error *err)
+/* One that nobody has waited for yet has ended all the same. */
+static bool is_running(int64_t pid)
 {
+    char path[64], text[512] = "";
+    snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
+    if (kill((pid_t)pid, 0))
+        return errno != ESRCH;
+    FILE *f = fopen(path, "r");
+    if (!f)
+        return true;
+    const char *line = fgets(text, sizeof text, f);
+    fclose(f);
+    const char *name = line ? strrchr(line, ')') : NULL;
+    return !name || !strchr("ZX", name[1] ? name[2] : ' ');
+}
+
+/* A scheduler file that was left behind: whoever wrote it was killed. Its
+ * workers look for a scheduler that knows the same secret. */
+static bool was_killed(const char *path, nci_handover *out)
+{
+    nci_scheduler_file file;
+    char host[sizeof file.host] = "";
+    if (!path || nci_scheduler_file_read(path, &file, NULL) ||
+        gethostname(host, sizeof host - 1))
+        return false;
+    if (!strcmp(host, file.host) && is_running(file.pid))
+        return false;
+    memcpy(out->secret, file.secret, sizeof out->secret);
+    memcpy(out->cluster, file.cluster, sizeof out->cluster);
+    out->epoch = file.epoch + 1;
+    return true;
+}
+
+static ncg_status stand_alone(const ncg_launch_options *o, const char *path,
+                              ncg_error *err)
+{
+    nci_handover before;
     nci_start_options how = {.first = NCI_CHILD_SCHEDULER,
                              .is_exclusive = o->exclusive,
+                             .like = was_killed(path, &before) ? &before : NULL,
                              .restarts = restarts_of(o->restarts)};
     int code = 0;
     NCI_TRY(nci_start_alone(&how, &code, err));
@@ -394,7 +431,7 @@ ncg_status ncg_cluster_serve(const ncg_cluster_options *o, ncg_error *err)
     }
     nci_ranks_detect(getenv, &ranks);
     if (ranks.size == 1)
-        return stand_alone(l, err);
+        return stand_alone(l, o->scheduler_file, err);
     ncg_status st = watch(&ranks, l, NCI_CHILD_SCHEDULER, err);
     return st == NCG_WORKER_DONE ? NCG_OK : st;
 }
@@ -460,6 +497,7 @@ ncg_status ncg_worker_serve(const ncg_worker_options *o, ncg_error *err)
     if (who.role != NCI_CHILD_WORKER)
         return start_one(o, timeout, err);
     nci_work_options how = {.name = o->name,
+                            .scheduler_file = o->scheduler_file,
                             .interface = o->interface,
                             .checkpoint_directory = o->checkpoint_directory,
                             .death_timeout = timeout,

@@ -18,8 +18,8 @@
 
 /* ---- finding ------------------------------------------------------------- */
 
-ncg_status nci_context_find_held(void *arg, const nci_node *node, nci_node **out,
-                                 ncg_error *err)
+ncg_status nci_context_find_held(void *arg, const nci_node *node,
+                                 nci_node **out, ncg_error *err)
 {
     ncg_context *ctx = arg;
     NCI_TRY(nci_source_table_find(ctx->sources, node->token, out, err));
@@ -66,13 +66,14 @@ ncg_status nci_context_lower(ncg_context *ctx, const nci_output *outputs,
         own[n].node = NULL;
         if (!outputs[n].node)
             continue;
-        st = nci_pass_replace(outputs[n].node, nci_context_find_held, ctx, &own[n].node,
-                              err);
+        st = nci_pass_replace(outputs[n].node, nci_context_find_held, ctx,
+                              &own[n].node, err);
         if (st)
             break;
     }
     if (!st)
-        st = lower(ctx, own, noutputs, nci_context_find_held, out, shipment, err);
+        st = lower(ctx, own, noutputs, nci_context_find_held, out, shipment,
+                   err);
     for (int i = 0; i < n; i++)
         nci_node_release(&own[i].node);
     nci_free(own);

@@ -226,6 +226,47 @@ static void what_is_lost_is_made_again(void **state)
     await_nothing();
 }
 
+/* The workers find the new one by the file, and bring what is published. */
+static void a_scheduler_is_started_again(void **state)
+{
+    ncg_error err;
+    ncg_published got = {0};
+    ncg_array *x = numbers_of(ctx, 7, ROWS), *kept = persisted(ctx, x);
+    double value = 0, start;
+    char **names = NULL;
+    size_t n = 0;
+    (void)state;
+    publish(ctx, "lasting", kept);
+    kill(-cluster.pids[0], SIGKILL);
+    while (waitpid(cluster.pids[0], NULL, 0) < 0 && errno == EINTR)
+        ;
+    ncg_reduce_options o = NCG_REDUCE_OPTIONS_INIT;
+    ncg_array *mean = NULL;
+    CHECK_OK(ncg_array_reduce(kept, NULL, 0, &o, &mean, &err));
+    CHECK_STATUS(NCG_ENET,
+                 ncg_array_compute(mean, &value, sizeof value, &err));
+    ncg_array_release(&mean);
+    ncg_array_release(&x);
+    ncg_array_release(&kept);
+    ncg_context_destroy(&ctx);
+    start = processes_now();
+    processes_start(&cluster, "cluster", NULL);
+    cluster.pids[0] = cluster.pids[--cluster.n];
+    processes_await(&cluster, "\"name\": \"a\"", 1);
+    processes_await(&cluster, "\"name\": \"b\"", 1);
+    await_there(ROWS);
+    ctx = processes_connect(&cluster);
+    CHECK_OK(ncg_published_names(ctx, &names, &n, &err));
+    assert_int_equal(n, 1);
+    ncg_published_names_free(names);
+    CHECK_OK(ncg_published_get(ctx, "lasting", &got, &err));
+    assert_same(mean_of(got.arrays[0]), expected(7, ROWS));
+    print_message("again after %.1f s\n", processes_now() - start);
+    CHECK_OK(ncg_unpublish(ctx, "lasting", &err));
+    ncg_published_free(&got);
+    await_nothing();
+}
+
 static void bad_arguments(void **state)
 {
     ncg_error err;
@@ -281,6 +322,7 @@ int main(int argc, char **argv)
         NCG_TEST(what_does_not_fit_goes_to_the_disk),
         NCG_TEST(chunks_move_off_a_worker_that_leaves),
         NCG_TEST(what_is_lost_is_made_again),
+        NCG_TEST(a_scheduler_is_started_again),
         NCG_TEST(bad_arguments)};
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);

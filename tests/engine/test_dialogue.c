@@ -4,7 +4,7 @@
 #include "test.h"
 
 #include "base/mem.h"
-#include "engine/cluster/dialogue.h"
+#include "engine/cluster/service.h"
 
 static void records_come_back(void **state)
 {
@@ -59,6 +59,23 @@ static nci_encoding form(void)
     return f;
 }
 
+/* How many services there are, with all their inputs. */
+static int read_services(nci_unpack *in)
+{
+    ncg_error err;
+    nci_service service;
+    nci_service_input input;
+    int n = 0;
+    bool is_good = true;
+    while (is_good && !nci_service_is_end(in)) {
+        is_good = !nci_service_unpack(in, &service, &err);
+        for (size_t i = 0; is_good && i < service.ninputs; i++)
+            is_good = !nci_service_unpack_input(in, &input, &err);
+        n += is_good;
+    }
+    return n;
+}
+
 /* Reads a payload as each kind of message. */
 static int read_as_all(const char *bytes, size_t nbytes)
 {
@@ -68,7 +85,7 @@ static int read_as_all(const char *bytes, size_t nbytes)
     nci_put_message put;
     nci_progress_message progress;
     nci_finished_message finished;
-    int64_t task;
+    int64_t task, limit;
     ncg_error said, err;
     int good = 0;
     const nci_unpack start = {.data = bytes, .size = nbytes};
@@ -79,9 +96,13 @@ static int read_as_all(const char *bytes, size_t nbytes)
     nci_free(roster.entries);
     in = start;
     if (!nci_plan_message_unpack(&in, &plan, &err)) {
-        nci_free(plan.forms);
+        nci_plan_message_fini(&plan);
         good++;
     }
+    in = start;
+    good += !nci_opened_unpack(&in, &limit, &err);
+    in = start;
+    good += read_services(&in);
     in = start;
     good += !nci_put_unpack(&in, &put, &err);
     in = start;
@@ -126,15 +147,52 @@ static void messages_come_back(void **state)
     torture(&pack);
 
     nci_encoding f = form();
+    nci_token keeps[] = {{0, 0}, {3, 4}}, space;
     nci_plan_message p = {.hash = {1, 2}, .retries = 2, .nforms = 1,
-                          .forms = &f, .bytes = "plan", .nbytes = 4}, q;
+                          .forms = &f, .nkeeps = 2, .keeps = keeps,
+                          .bytes = "plan", .nbytes = 4}, q;
     nci_plan_message_pack(&pack, &p);
     in = (nci_unpack){.data = pack.text.data, .size = pack.text.length};
     CHECK_OK(nci_plan_message_unpack(&in, &q, &err));
     assert_true(q.nforms == 1 && q.retries == 2 && q.nbytes == 4);
     assert_memory_equal(q.bytes, "plan", 4);
     assert_true(q.forms[0].level == 4 && q.forms[0].var.chunk_values == 200);
-    nci_free(q.forms);
+    assert_false(nci_plan_keep(&q, 0, &space));
+    assert_false(nci_plan_keep(&q, 2, &space));
+    assert_true(nci_plan_keep(&q, 1, &space) && space.low + space.high == 7);
+    nci_plan_message_fini(&q);
+    torture(&pack);
+
+    int64_t limit = 0;
+    nci_opened_pack(&pack, keeps[1], 77);
+    in = (nci_unpack){.data = pack.text.data, .size = pack.text.length};
+    CHECK_OK(nci_opened_unpack(&in, &limit, &err));
+    assert_int_equal(limit, 77);
+    torture(&pack);
+}
+
+static void services_come_back(void **state)
+{
+    ncg_error err;
+    nci_pack pack = {0};
+    nci_service one = {.kind = NCI_SERVICE_RUN, .id = 5, .attempt = 2,
+                       .name = "f", .data = "bytes", .ndata = 5, .ninputs = 1};
+    nci_service two = {.kind = NCI_SERVICE_HAVE, .key = 9, .space = {1, 2},
+                       .error = {.status = NCG_EIO, .message = "bad"}}, got;
+    nci_service_input input = {.id = 3, .bytes = 8, .where = "a:1"}, back;
+    (void)state;
+    nci_service_pack(&pack, &one);
+    nci_service_pack_input(&pack, &input);
+    nci_service_pack(&pack, &two);
+    nci_unpack in = {.data = pack.text.data, .size = pack.text.length};
+    CHECK_OK(nci_service_unpack(&in, &got, &err));
+    assert_true(got.kind == one.kind && got.id == 5 && got.ninputs == 1);
+    assert_memory_equal(got.data, "bytes", 5);
+    CHECK_OK(nci_service_unpack_input(&in, &back, &err));
+    assert_string_equal(back.where, "a:1");
+    CHECK_OK(nci_service_unpack(&in, &got, &err));
+    assert_true(got.key == 9 && nci_token_equal(got.space, two.space));
+    assert_true(got.error.status == NCG_EIO && nci_service_is_end(&in));
     torture(&pack);
 }
 
@@ -174,4 +232,5 @@ static void ends_and_errors_come_back(void **state)
 }
 
 NCG_TESTS(NCG_TEST(records_come_back), NCG_TEST(record_layout),
-          NCG_TEST(messages_come_back), NCG_TEST(ends_and_errors_come_back))
+          NCG_TEST(messages_come_back), NCG_TEST(services_come_back),
+          NCG_TEST(ends_and_errors_come_back))

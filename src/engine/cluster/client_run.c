@@ -2,8 +2,8 @@
 /*
  * A client's runs. The calling thread of a run puts the chunks; the net's
  * threads bring them. Puts are in the order of the scheduler's PUT messages:
- * where a chunk cannot be fetched, it and all behind it are given back, and come
- * again in the same order once it has been made anew.
+ * where a chunk cannot be fetched, it and all behind it are given back, and
+ * come again in the same order once it has been made anew.
  */
 #include <stdatomic.h>
 #include <stdio.h>

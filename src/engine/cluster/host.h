@@ -21,8 +21,8 @@ typedef struct nci_plan_host {
     ncg_status (*open)(void *ctx, const char *bytes, size_t nbytes,
                        nci_hosted *out, ncg_error *err);
     void (*close)(void *ctx, nci_hosted *hosted);
-    /* select: the bytes (nci_free) and hash of a plan of some chunks, ascending,
-     * of one output of another. */
+    /* select: the bytes (nci_free) and hash of a plan of some chunks,
+     * ascending, of one output of another. */
     ncg_status (*select)(void *ctx, const char *bytes, size_t nbytes,
                          int output, const int64_t *chunks, int64_t nchunks,
                          char **out, size_t *nout, nci_token *hash,

@@ -106,6 +106,7 @@ static ncg_status enrol(nci_scheduler *s, nci_conn_id conn, nci_unpack *in,
     nci_scheduler_value_of(s, NCI_VALUE_JOINED, &roll);
     nci_scheduler_note(s, "worker %s joined", roll.who.name);
     send_roster(s);
+    nci_names_teach(s, &s->rolls[s->nrolls - 1]);
     if (s->runs && s->runs->state != NCI_RUN_QUEUED)
         nci_run_send_plan(s->runs, &s->rolls[s->nrolls - 1]);
     return NCG_OK;
@@ -382,6 +383,7 @@ static void on_tick(void *ctx)
     pthread_mutex_lock(&s->lock);
     if (s->runs)
         nci_run_event(s->runs, &tick);
+    nci_kept_tick(s);
     pthread_mutex_unlock(&s->lock);
 }
 

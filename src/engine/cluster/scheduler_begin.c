@@ -215,7 +215,8 @@ void nci_run_next(nci_scheduler *s)
 {
     nci_plan_run *r = s->runs;
     ncg_error err;
-    if (!r || r->state != NCI_RUN_QUEUED || s->is_ending)
+    if (!r || r->state != NCI_RUN_QUEUED || s->is_ending ||
+        nci_kept_is_early(s))
         return;
     r->state = NCI_RUN_OPENING;
     if (!r->body) {

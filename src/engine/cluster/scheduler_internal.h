@@ -104,6 +104,8 @@ struct nci_scheduler {
     struct nci_doing *doings; /* under way on workers */
     struct nci_kept_set *sets;
     struct nci_published *published;
+    int64_t restored; /* when workers last told of what was published before
+                         this process; ns, 0: never, or it is settled */
     int64_t doings_made;
     bool is_stopped, is_ending;
     int64_t began; /* ns */
@@ -187,6 +189,10 @@ void nci_run_again(nci_plan_run *run);
 
 void nci_names_ask(nci_scheduler *s, nci_conn_id client,
                    const nci_service *ask);
+/* nci_names_memo takes what a worker was to tell; nci_names_teach tells a worker
+ * what it is to remember. */
+void nci_names_memo(nci_scheduler *s, const nci_service *told);
+void nci_names_teach(nci_scheduler *s, const nci_roll *roll);
 int64_t nci_names_count(const nci_scheduler *s);
 void nci_names_free(nci_scheduler *s);
 

@@ -50,6 +50,20 @@ void nci_kept_lost(nci_scheduler *s, int64_t id);
 void nci_kept_describe(const nci_scheduler *s, nci_text *text);
 void nci_kept_free(nci_scheduler *s);
 
+/* ---- a scheduler that was started again */
+
+/* nci_kept_pack writes what makes a set known to the next scheduler; unpack
+ * makes it, where it is not known: true. */
+void nci_kept_pack(const nci_scheduler *s, nci_token space, nci_pack *pack);
+bool nci_kept_unpack(nci_scheduler *s, nci_unpack *in, ncg_error *err);
+/* nci_kept_have: a worker has a chunk from before. */
+void nci_kept_have(nci_scheduler *s, const nci_roll *roll,
+                   const nci_service *told);
+/* nci_kept_is_early: workers may still come and bring chunks. */
+bool nci_kept_is_early(const nci_scheduler *s);
+/* nci_kept_tick: about once a second. */
+void nci_kept_tick(nci_scheduler *s);
+
 /* ---- making again */
 
 /* nci_kept_missing copies what a run that makes a set again needs: the chunks

@@ -4,7 +4,9 @@
  * and with them the sets of chunks that they read. What the bytes are, clients
  * know; the scheduler reads only which sets they name, at their beginning.
  */
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "engine/cluster/scheduler_kept.h"
@@ -80,6 +82,89 @@ static ncg_status make(const nci_service *ask, published **out, ncg_error *err)
     return st;
 }
 
+/* ---- what workers remember ----------------------------------------------- */
+
+static void pack_memo(const nci_scheduler *s, const published *p,
+                      nci_pack *pack)
+{
+    nci_pack_bytes(pack, p->data, p->ndata);
+    nci_pack_i64(pack, p->nspaces);
+    for (int64_t i = 0; i < p->nspaces; i++)
+        nci_kept_pack(s, p->spaces[i], pack);
+}
+
+/* roll: NULL: all of them. */
+static void teach(nci_scheduler *s, const published *p, const nci_roll *roll)
+{
+    nci_pack pack = {0};
+    nci_service memo = {.kind = NCI_SERVICE_MEMO,
+                        .key = (int64_t)s->options.epoch};
+    memcpy(memo.name, p->name, sizeof memo.name);
+    pack_memo(s, p, &pack);
+    memo.data = pack.text.data;
+    memo.ndata = pack.text.length;
+    for (size_t i = 0; !pack.text.failed && i < s->nrolls; i++)
+        if (!roll || roll == &s->rolls[i])
+            nci_service_send(s->net, s->rolls[i].conn, NCI_WIRE_ASK, &memo,
+                             NULL);
+    nci_text_fini(&pack.text);
+}
+
+static void unteach(nci_scheduler *s, const char *name)
+{
+    nci_service memo = {.kind = NCI_SERVICE_MEMO};
+    snprintf(memo.name, sizeof memo.name, "%s", name);
+    for (size_t i = 0; i < s->nrolls; i++)
+        nci_service_send(s->net, s->rolls[i].conn, NCI_WIRE_ASK, &memo, NULL);
+}
+
+void nci_names_teach(nci_scheduler *s, const nci_roll *roll)
+{
+    for (const published *p = s->published; p; p = p->next)
+        teach(s, p, roll);
+}
+
+static int64_t nanoseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Several workers tell the same; those of this scheduler's own time are known
+ * here, or have been taken away. */
+void nci_names_memo(nci_scheduler *s, const nci_service *told)
+{
+    nci_unpack in = {.data = told->data, .size = told->ndata};
+    published *p = NULL;
+    nci_service data = *told;
+    int64_t taken = 0;
+    ncg_error err;
+    data.data = nci_unpack_bytes(&in, &data.ndata);
+    int64_t n = nci_unpack_i64(&in, 0, INT32_MAX);
+    bool is_old = told->key >= 0 && (uint64_t)told->key < s->options.epoch;
+    if (!is_old || in.failed || *find(s, told->name))
+        return;
+    for (int64_t i = 0; i < n; i++)
+        if (!nci_kept_unpack(s, &in, &err))
+            return;
+    if (make(&data, &p, &err))
+        return;
+    ncg_status st = NCG_OK;
+    for (; !st && taken < p->nspaces; taken += !st)
+        st = nci_kept_name(s, p->spaces[taken], 1, &err);
+    if (st) {
+        remove_first(s, p, taken);
+        return;
+    }
+    p->next = s->published;
+    s->published = p;
+    s->restored = nanoseconds();
+    teach(s, p, NULL);
+}
+
+/* ---- publishing ---------------------------------------------------------- */
+
 static ncg_status publish(nci_scheduler *s, const nci_service *ask,
                           ncg_error *err)
 {
@@ -103,6 +188,7 @@ static ncg_status publish(nci_scheduler *s, const nci_service *ask,
     *at = p;
     if (old)
         remove_first(s, old, old->nspaces);
+    teach(s, p, NULL);
     return NCG_OK;
 }
 
@@ -118,6 +204,7 @@ static ncg_status unpublish(nci_scheduler *s, const char *name, ncg_error *err)
     if (!p)
         return missing(name, err);
     *at = p->next;
+    unteach(s, name);
     remove_first(s, p, p->nspaces);
     return NCG_OK;
 }

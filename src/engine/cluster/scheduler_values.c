@@ -564,6 +564,10 @@ ncg_status nci_scheduler_told(nci_scheduler *s, const nci_roll *roll,
             end_doing(s, roll, told.id, &told);
         else if (told.kind == NCI_SERVICE_KEPT)
             nci_kept_answer(s, roll, &told);
+        else if (told.kind == NCI_SERVICE_MEMO)
+            nci_names_memo(s, &told);
+        else if (told.kind == NCI_SERVICE_HAVE)
+            nci_kept_have(s, roll, &told);
         else if (told.kind == NCI_SERVICE_LOCATE)
             locate(s, roll->conn, &told, false);
         else if (told.kind >= NCI_SERVICE_ENDED &&

@@ -53,6 +53,9 @@ typedef enum nci_service_kind {
     NCI_SERVICE_DO,       /* id, name, data */
     NCI_SERVICE_KEEP,     /* bytes: run, id: task, attempt: the worker keeps
                              what it left as chunk `key` of `space` */
+    NCI_SERVICE_MEMO,     /* name, key: epoch, data: to be told to a scheduler of
+                             a later epoch; without data: not any more. Workers
+                             tell it so */
     NCI_SERVICE_LOCATED,  /* id, bytes, where, error; to clients as well */
 
     NCI_SERVICE_ENDED = 32, /* id, attempt, bytes */
@@ -61,6 +64,7 @@ typedef enum nci_service_kind {
     NCI_SERVICE_TAKEN,      /* id, attempt, status */
     NCI_SERVICE_DID,        /* id, error, data */
     NCI_SERVICE_KEPT,       /* as KEEP, bytes: its size; error */
+    NCI_SERVICE_HAVE,       /* space, key, bytes: a chunk is here from before */
     NCI_SERVICE_LOCATE,     /* id: own number, space, key: who has that chunk?
                                Clients ask, too */
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "engine/launch/scheduler_file.h"
 
 enum { POLL_MS = 100, LAST_SECONDS = 10, CALLS_SECONDS = 10 };
 
@@ -57,6 +58,7 @@ static void on_ready(void *ctx, nci_conn_id conn, const nci_peer *peer)
     nci_joining_pack(&pack, &joining);
     nci_dialogue_send(hand->net, conn, NCI_WIRE_JOIN, 0, &pack, NULL);
     pthread_mutex_lock(&hand->lock);
+    nci_hand_report_kept_locked(hand, conn);
     hand->is_ready = hand->is_ready || conn == hand->conn;
     pthread_cond_broadcast(&hand->changed);
     pthread_mutex_unlock(&hand->lock);
@@ -95,13 +97,12 @@ static void on_stop(nci_hand *hand)
 static void on_message(void *ctx, nci_conn_id conn, const nci_message *message)
 {
     nci_hand *hand = ctx;
-    (void)conn;
     switch (message->type) {
     case NCI_WIRE_WELCOME:
         on_roster(hand, message);
         break;
     case NCI_WIRE_PLAN:
-        nci_hand_open(hand, message);
+        nci_hand_open(hand, conn, message);
         break;
     case NCI_WIRE_ORDERS:
         nci_hand_orders(hand, message);
@@ -180,7 +181,7 @@ static int leave_asked(const nci_hand *hand)
 /* One attempt; the lock is held except while waiting. */
 static ncg_status try_locked(nci_hand *hand, double until, ncg_error *err)
 {
-    const char *addresses = hand->options->addresses;
+    const char *addresses = hand->scheduler;
     hand->is_ready = hand->is_closed = false;
     NCI_TRY(nci_net_connect(hand->net, addresses, NCI_PEER_WORKER, 0,
                             &hand->conn, err));
@@ -203,6 +204,20 @@ static bool is_too_late(const nci_hand *hand, const ncg_error *err)
     return hand->options->is_bound && err->sys == ECONNREFUSED;
 }
 
+/* A scheduler that was started again listens elsewhere. */
+static void look_again_locked(nci_hand *hand)
+{
+    const nci_work_options *o = hand->options;
+    nci_scheduler_file file;
+    if (!o->scheduler_file)
+        return;
+    pthread_mutex_unlock(&hand->lock);
+    ncg_status st = nci_scheduler_file_read(o->scheduler_file, &file, NULL);
+    pthread_mutex_lock(&hand->lock);
+    if (!st && !memcmp(file.cluster, o->cluster, sizeof file.cluster))
+        memcpy(hand->scheduler, file.addresses, sizeof hand->scheduler);
+}
+
 static ncg_status connect_locked(nci_hand *hand, ncg_error *err)
 {
     double until = seconds() + hand->options->death_timeout;
@@ -210,6 +225,7 @@ static ncg_status connect_locked(nci_hand *hand, ncg_error *err)
     while (st && st != NCG_EAUTH && seconds() < until && !leave_asked(hand) &&
            !is_too_late(hand, err)) {
         wait_locked(hand);
+        look_again_locked(hand);
         st = try_locked(hand, until, err);
     }
     return st;
@@ -218,13 +234,15 @@ static ncg_status connect_locked(nci_hand *hand, ncg_error *err)
 
 /* ---- serving ------------------------------------------------------------- */
 
-/* A lost scheduler knows nothing of our runs when it comes back. */
+/* A lost scheduler knows nothing of our runs when it comes back; sets of chunks
+ * it learns of by us. */
 static void drop_runs_locked(nci_hand *hand)
 {
     while (hand->runs)
         nci_hand_forget_locked(hand, hand->runs);
     nci_hand_cancel_calls_locked(hand);
-    nci_hand_let_go_all_locked(hand);
+    nci_hand_let_go_values_locked(hand);
+    hand->forgotten = 0; /* another scheduler counts from one again */
     hand->roster.count = 0;
 }
 
@@ -284,6 +302,7 @@ static ncg_status start(nci_hand *hand, ncg_error *err)
 {
     const nci_work_options *o = hand->options;
     nci_joining self;
+    snprintf(hand->scheduler, sizeof hand->scheduler, "%s", o->addresses);
     joining_of(hand, &self);
     memcpy(hand->name, self.name, sizeof hand->name);
     NCI_TRY(nci_keys_derive(o->secret, o->cluster, &hand->keys, err));
@@ -343,6 +362,7 @@ static void stop(nci_hand *hand)
         nci_net_destroy(&hand->net);
     nci_keys_wipe(&hand->keys);
     nci_hand_let_go_all_locked(hand);
+    nci_hand_forget_memos(hand);
     nci_spill_file_free(&hand->kept_disk);
     nci_free(hand->roster.entries);
     pthread_cond_destroy(&hand->changed);

@@ -14,6 +14,7 @@
 
 typedef struct nci_work_options {
     const char *addresses; /* of the scheduler, "host:port,host:port" */
+    const char *scheduler_file; /* read again where nobody answers; NULL */
     const uint8_t *secret, *cluster;
     const char *name;      /* NULL: host and process id */
     const char *interface; /* to listen on: a host or number; NULL: all */

@@ -293,6 +293,8 @@ void nci_hand_asked(nci_hand *hand, const nci_message *message)
             nci_hand_let_go_locked(hand, &key);
         else if (ask.kind == NCI_SERVICE_KEEP)
             nci_hand_keep_output_locked(hand, &ask);
+        else if (ask.kind == NCI_SERVICE_MEMO)
+            st = nci_hand_memo_locked(hand, &ask, &err);
         else if (ask.kind == NCI_SERVICE_LOCATED)
             nci_hand_located_locked(hand, &ask);
         else

@@ -30,6 +30,7 @@ typedef struct nci_kept_chunk nci_kept_chunk;
 
 typedef struct nci_hand_run {
     nci_hand *hand;
+    nci_conn_id conn; /* to the scheduler whose run it is */
     uint32_t id;
     int refs;
     nci_buf *body; /* of the plan's message */
@@ -65,6 +66,7 @@ struct nci_hand {
     nci_errands *plans, *disk;
     nci_net_timer *tick;
     char addresses[NCI_NET_ADDRESSES];
+    char scheduler[NCI_ADDRESSES_BYTES]; /* its addresses; under the lock */
     double begin; /* of this process: s on its clock */
     char name[NCI_NAME_SIZE + 1];
 
@@ -86,6 +88,7 @@ struct nci_hand {
     int64_t kept_room;  /* that they may take */
     bool is_disk_full;
     nci_spill_file *kept_disk;    /* NULL until the first */
+    struct nci_hand_memo *memos; /* what a scheduler wants to be told again */
     struct nci_locating *locating; /* questions to the scheduler */
     int64_t located;              /* asked so far */
     int takings;        /* fetches of it under way */
@@ -95,7 +98,8 @@ struct nci_hand {
 /* ---- worker_run.c: the lock is held where the name ends in _locked */
 
 /* nci_hand_open begins to open the plan of a message. */
-void nci_hand_open(nci_hand *hand, const nci_message *message);
+void nci_hand_open(nci_hand *hand, nci_conn_id conn,
+                   const nci_message *message);
 nci_hand_run *nci_hand_find_locked(nci_hand *hand, uint32_t run);
 void nci_hand_orders(nci_hand *hand, const nci_message *message);
 void nci_hand_forget_locked(nci_hand *hand, nci_hand_run *run);
@@ -128,6 +132,15 @@ ncg_status nci_hand_retain_locked(nci_hand *hand, const nci_chunk_key *key,
                                   nci_buf *chunk, ncg_error *err);
 void nci_hand_let_go_locked(nci_hand *hand, const nci_chunk_key *key);
 void nci_hand_let_go_all_locked(nci_hand *hand);
+/* nci_hand_let_go_values_locked leaves the sets of chunks. */
+void nci_hand_let_go_values_locked(nci_hand *hand);
+/* nci_hand_memo_locked remembers, or forgets, what a scheduler is to be told
+ * that was started again. */
+ncg_status nci_hand_memo_locked(nci_hand *hand, const nci_service *ask,
+                                ncg_error *err);
+void nci_hand_forget_memos(nci_hand *hand);
+/* nci_hand_report_kept_locked tells a scheduler about memos and chunks. */
+void nci_hand_report_kept_locked(nci_hand *hand, nci_conn_id conn);
 /* nci_hand_make_room_locked: from now on what is kept takes `room` bytes of
  * memory; what is more goes to the disk. Waits until it has gone. */
 void nci_hand_make_room_locked(nci_hand *hand, int64_t room);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What stays on a worker between runs: values of calls and kept chunks, each
- * under its key. Peers and clients fetch them as they fetch chunks of runs. What
- * does not fit into its share of the memory goes to the disk, the oldest first.
+ * under its key. Peers and clients fetch them as they fetch chunks of runs.
+ * What does not fit into its share of the memory goes to the disk, the oldest
+ * first.
  */
+#include <string.h>
+
 #include "base/mem.h"
 #include "engine/cluster/worker_internal.h"
 
@@ -299,4 +302,129 @@ void nci_hand_let_go_all_locked(nci_hand *hand)
     }
     nci_task_map_fini(&hand->kept);
     hand->kept = (nci_task_map){0};
+}
+
+/* The list of a slot, without the values of calls. */
+static kept *without_values(nci_hand *hand, kept *first)
+{
+    kept **at = &first;
+    while (*at) {
+        kept *k = *at;
+        if (!nci_token_equal(k->key.space, nci_value_space())) {
+            at = &k->next;
+            continue;
+        }
+        *at = k->next;
+        kept_free(hand, k);
+    }
+    return first;
+}
+
+void nci_hand_let_go_values_locked(nci_hand *hand)
+{
+    nci_task_map before = hand->kept;
+    hand->kept = (nci_task_map){0};
+    for (size_t i = 0; i < before.capacity; i++) {
+        kept *k = before.slots[i].value;
+        k = k ? without_values(hand, k) : NULL;
+        if (k && nci_task_map_reserve(&hand->kept)) {
+            nci_task_map_put(&hand->kept, slot_of(&k->key), k);
+            continue;
+        }
+        while (k) { /* without memory it is lost */
+            kept *next = k->next;
+            kept_free(hand, k);
+            k = next;
+        }
+    }
+    nci_task_map_fini(&before);
+}
+
+/* ---- a scheduler that was started again ---------------------------------- */
+
+typedef struct nci_hand_memo {
+    char name[NCI_WORD_SIZE];
+    int64_t epoch; /* of the scheduler that wanted it */
+    char *data;
+    size_t ndata;
+    struct nci_hand_memo *next;
+} memo;
+
+static void forget_memo(nci_hand *hand, const char *name)
+{
+    memo **at = &hand->memos;
+    while (*at && strcmp((*at)->name, name))
+        at = &(*at)->next;
+    memo *m = *at;
+    if (!m)
+        return;
+    *at = m->next;
+    nci_free(m->data);
+    nci_free(m);
+}
+
+void nci_hand_forget_memos(nci_hand *hand)
+{
+    while (hand->memos)
+        forget_memo(hand, hand->memos->name);
+}
+
+ncg_status nci_hand_memo_locked(nci_hand *hand, const nci_service *ask,
+                                ncg_error *err)
+{
+    forget_memo(hand, ask->name);
+    if (!ask->ndata)
+        return NCG_OK;
+    memo *m = nci_calloc(1, sizeof *m);
+    if (m)
+        m->data = nci_alloc(ask->ndata);
+    if (!m || !m->data) {
+        nci_free(m);
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    }
+    memcpy(m->name, ask->name, sizeof m->name);
+    memcpy(m->data, ask->data, ask->ndata);
+    m->ndata = ask->ndata;
+    m->epoch = ask->key;
+    m->next = hand->memos;
+    hand->memos = m;
+    return NCG_OK;
+}
+
+static void send(nci_hand *hand, nci_conn_id conn, nci_pack *pack)
+{
+    nci_dialogue_send(hand->net, conn, NCI_WIRE_TELL, 0, pack, NULL);
+    *pack = (nci_pack){0};
+}
+
+static void report_chunks(nci_hand *hand, nci_conn_id conn)
+{
+    enum { MOST = 1 << 20 }; /* bytes of a message, about */
+    nci_pack pack = {0};
+    for (size_t i = 0; i < hand->kept.capacity; i++)
+        for (const kept *k = hand->kept.slots[i].value; k; k = k->next) {
+            nci_service have = {.kind = NCI_SERVICE_HAVE,
+                                .space = k->key.space,
+                                .key = k->key.chunk,
+                                .bytes = k->bytes};
+            nci_service_pack(&pack, &have);
+            if (pack.text.length > MOST)
+                send(hand, conn, &pack);
+        }
+    if (pack.text.length)
+        send(hand, conn, &pack);
+    nci_text_fini(&pack.text);
+}
+
+void nci_hand_report_kept_locked(nci_hand *hand, nci_conn_id conn)
+{
+    for (const memo *m = hand->memos; m; m = m->next) {
+        nci_service told = {.kind = NCI_SERVICE_MEMO,
+                            .key = m->epoch,
+                            .data = m->data,
+                            .ndata = m->ndata};
+        memcpy(told.name, m->name, sizeof told.name);
+        nci_service_send(hand->net, conn, NCI_WIRE_TELL, &told, NULL);
+    }
+    report_chunks(hand, conn);
 }

@@ -192,7 +192,7 @@ static ncg_status start_locked(nci_hand_run *r, ncg_error *err)
     nci_pack pack = {0};
     wait_for_pool_locked(hand);
     int64_t limit = share_locked(r);
-    if (r->id <= hand->forgotten || hand->is_ending)
+    if (r->id <= hand->forgotten || hand->is_ending || r->conn != hand->conn)
         return nci_fail(err, NCG_ECANCELED, "the computation is over");
     NCI_TRY(nci_worker_create(r->hosted.plan, &costs, hand->roster.number,
                               hand->executor->threads, limit, &r->machine,
@@ -227,13 +227,15 @@ static void open_errand(void *ctx)
     pthread_mutex_unlock(&hand->lock);
 }
 
-void nci_hand_open(nci_hand *hand, const nci_message *message)
+void nci_hand_open(nci_hand *hand, nci_conn_id conn,
+                   const nci_message *message)
 {
     ncg_error err;
     ncg_status st = NCG_OK;
     nci_hand_run *r = nci_calloc(1, sizeof *r);
     if (r) {
         *r = (nci_hand_run){.hand = hand,
+                            .conn = conn,
                             .id = message->request,
                             .refs = 1,
                             .body = nci_buf_retain(message->body)};

@@ -115,6 +115,11 @@ ncg_status nci_start_alone(const nci_start_options *o, int *code,
     nci_child children[NCI_NANNY_CHILDREN] = {{.pid = 0}};
     int n = 1;
     NCI_TRY(nci_handover_init(&who, err));
+    if (o->like) {
+        memcpy(who.secret, o->like->secret, sizeof who.secret);
+        memcpy(who.cluster, o->like->cluster, sizeof who.cluster);
+        who.epoch = o->like->epoch;
+    }
     who.role = o->first;
     ncg_status st = start_first(&children[0], &who, err);
     if (!children[0].pid)

@@ -13,6 +13,7 @@
 typedef struct nci_start_options {
     nci_child_kind first; /* NCI_CHILD_CLIENT, or NCI_CHILD_SCHEDULER */
     bool is_exclusive;    /* no worker beside it on rank 0 */
+    const nci_handover *like; /* secret, cluster and epoch; NULL: new ones */
     int restarts;         /* of a worker that crashes */
     void (*note)(void *ctx, const char *sentence); /* NULL */
     void *note_ctx;
