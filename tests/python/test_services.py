@@ -99,7 +99,9 @@ def test_published_data_sets_outlive_their_client(cluster):
     with ncg.Client(cluster, timeout=WAIT) as second:
         assert second.list_datasets() == ("kept", "numbers")
         assert second.get_dataset("numbers").sum().compute() == 5050
-        assert second.get_dataset("kept").chunks == ((30, 30, 30, 10),)
+        kept = second.get_dataset("kept")
+        assert kept.chunks == ((30, 30, 30, 10),) and kept._node.op == "handle"
+        assert (kept + 1).max().compute() == 199
         assert second.get_dataset("kept").sum().compute() == 9900
         for name in ("kept", "numbers"):
             second.unpublish_dataset(name)
