@@ -42,6 +42,14 @@ static struct {
     char why[300];
 } load = {.once = PTHREAD_ONCE_INIT};
 
+/* The first reason is kept: what fails after it may have no other. */
+static void keep_why(void)
+{
+    const char *why = dlerror();
+    if (why && !load.why[0])
+        snprintf(load.why, sizeof load.why, "%s", why);
+}
+
 /* Where it was when this was built, else wherever the system keeps it. It is
  * never closed: HDF5 has work to do when the process ends. */
 static void *open_library(const char *folder, const char *name)
@@ -51,15 +59,21 @@ static void *open_library(const char *folder, const char *name)
     void *handle = NULL;
     if (n > 0 && (size_t)n < sizeof path)
         handle = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
-    return handle ? handle : dlopen(name, RTLD_LAZY | RTLD_LOCAL);
+    if (!handle)
+        handle = dlopen(name, RTLD_LAZY | RTLD_LOCAL);
+    if (!handle)
+        keep_why();
+    return handle;
 }
 
 static bool fill_table(void *handle, const call *calls, size_t n, void *table)
 {
     for (size_t i = 0; handle && i < n; i++) {
         void *function = dlsym(handle, calls[i].name);
-        if (!function)
+        if (!function) {
+            keep_why();
             return false;
+        }
         memcpy((char *)table + calls[i].offset, &function, sizeof function);
     }
     return handle;
@@ -74,8 +88,6 @@ static void load_both(void)
                    &nci_hdf5) &&
         fill_table(netcdf, netcdf_calls,
                    sizeof netcdf_calls / sizeof *netcdf_calls, &nci_netcdf);
-    const char *why = load.is_loaded ? NULL : dlerror();
-    snprintf(load.why, sizeof load.why, "%s", why ? why : "");
 }
 
 ncg_status nci_library_load(ncg_error *err)
@@ -84,7 +96,8 @@ ncg_status nci_library_load(ncg_error *err)
     if (load.is_loaded)
         return NCG_OK;
     return nci_fail(err, NCG_EUNSUPPORTED,
-                    "NetCDF-C cannot be loaded: %s; install libnetcdf",
+                    "NetCDF-C cannot be loaded: %s; install libnetcdf, or "
+                    "allow more memory",
                     load.why);
 }
 
