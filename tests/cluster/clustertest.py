@@ -89,7 +89,7 @@ class TestCase(clitest.TestCase):
         with open(self.path("log"), errors="replace") as f:
             return f.read()
 
-    def wait_until(self, what, seconds=30):
+    def wait_until(self, what, seconds=60):
         end = time.monotonic() + seconds
         while not what():
             self.assertLess(time.monotonic(), end, self.log())
@@ -109,7 +109,7 @@ class TestCase(clitest.TestCase):
 
     def stop(self, cluster):
         self.ok("cluster", "stop", "--scheduler-file", "s.json")
-        self.assertEqual(cluster.wait(timeout=30), 0, self.log())
+        self.assertEqual(cluster.wait(timeout=60), 0, self.log())
 
     def same(self, a, b):
         with open(self.path(a), "rb") as f, open(self.path(b), "rb") as g:
