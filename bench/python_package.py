@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The Python package beside its peers, in one run: importing it, building expressions, handing graphs to dask, and
+xarray scripts on the files of make_data.py.
+
+    python_package.py [DATA/LAYOUT] [--ops timmean,...] [--rounds 3] [--peers ncgraph,mfdataset,command,dask] [--json OUT]
+
+Every row is the median of ROUNDS fresh processes, taken in turn. Of the scripts the time of importing is told apart: what
+they take is counted from after the imports. `ncgraph` opens by ncgraph.open_dataset, `mfdataset` by xr.open_mfdataset with
+engine="ncgraph", `command` is the ncgraph command (whole process), `dask` is xarray with dask's threads. Each answer is
+reduced to one number; one that differs from dask's by more than 1e-5 is marked WRONG.
+"""
+import argparse
+import glob
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from common import default_command, write_json
+
+VAR = "t2m"
+SMALL = {
+    "import numpy": "import numpy",
+    "import ncgraph": "import numpy, ncgraph",
+    "100,000 chunks: expression": """
+x = ncg.ones((100_000, 12), chunks=(1, 12))
+begin = time.perf_counter()
+y = (x - x.mean(axis=0)).std(axis=0)
+print(time.perf_counter() - begin)""",
+    "100,000 chunks: expression, dask.array": """
+x = da.ones((100_000, 12), chunks=(1, 12))
+begin = time.perf_counter()
+y = (x - x.mean(axis=0)).std(axis=0)
+print(time.perf_counter() - begin)""",
+    "100,000 chunks: graph for dask": """
+x = ncg.ones((100_000, 12), chunks=(1, 12))
+begin = time.perf_counter()
+graph = dict(((x + 1) * 2).__dask_graph__())
+print(time.perf_counter() - begin)""",
+    "100,000 chunks: graph for dask, dask.array": """
+x = da.ones((100_000, 12), chunks=(1, 12))
+begin = time.perf_counter()
+graph = dict(((x + 1) * 2).__dask_graph__())
+print(time.perf_counter() - begin)""",
+}
+OPS = {  # operation: the command's, xarray's
+    "timmean": ("mean time", "v.mean('time')"),
+    "timstd": ("std time ddof=1", "v.std('time', ddof=1)"),
+    "fldmean": ("mean lat lon weights=area", "v.weighted(np.cos(np.deg2rad(ds.lat))).mean(('lat', 'lon'))"),
+    "ymonmean": ("mean time by=month", "v.groupby('time.month').mean()"),
+    "anomstd": ("anom by=month : std time", "(lambda g: (g - g.mean()).std('time'))(v.groupby('time.month'))"),
+}
+SCRIPT = """
+import sys, time, warnings
+warnings.filterwarnings('ignore')
+import numpy as np, xarray as xr
+{imports}
+files = sorted(__import__('glob').glob(sys.argv[1] + '/*.nc'))
+begin = time.perf_counter()
+ds = {open}
+v = ds['{var}']
+made = ({expr}).compute()
+print(time.perf_counter() - begin)
+print(float(made.mean()))
+"""
+OPENERS = {
+    "ncgraph": ("import ncgraph", "ncgraph.open_dataset(files)"),
+    "mfdataset": ("import ncgraph", "xr.open_mfdataset(files, engine='ncgraph', chunked_array_type='ncgraph', chunks={})"),
+    "dask": ("import dask.array, netCDF4", "xr.open_mfdataset(files, engine='netcdf4', chunks={}, combine='by_coords', "
+             "data_vars='minimal', coords='minimal', compat='override')"),
+}
+
+
+def python(code, *args):
+    """Run a program: the whole process's seconds, and the lines that it printed."""
+    begin = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip().splitlines()[-1])
+    return time.perf_counter() - begin, done.stdout.split()
+
+
+def command(data, operation):
+    """Run the ncgraph command: seconds, and the mean of what it wrote."""
+    import netCDF4
+    import numpy as np
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, "out.nc")
+        words = [default_command("ncgraph"), "-V", VAR, *sorted(glob.glob(data + "/*.nc")), ":", *operation.split(),
+                 "-o", out, "-O", "-q"]
+        begin = time.perf_counter()
+        subprocess.run(words, check=True, capture_output=True)
+        seconds = time.perf_counter() - begin
+        with netCDF4.Dataset(out) as made:
+            return seconds, float(np.ma.filled(made[VAR][:], np.nan).astype("f8").mean())
+
+
+def small(rounds):
+    """What does not read files; medians of seconds by name."""
+    heads = "import time\nimport ncgraph as ncg\n", "import time\nimport dask.array as da\n"
+    found = {name: [] for name in SMALL}
+    for _ in range(rounds):
+        for name, code in SMALL.items():
+            if name.startswith("import"):
+                found[name].append(python(code)[0])
+            else:
+                found[name].append(float(python(heads[name.endswith("dask.array")] + code)[1][0]))
+    return {name: statistics.median(rows) for name, rows in found.items()}
+
+
+def scripts(data, ops, peers, rounds):
+    """xarray's scripts on files; (median seconds, answer) by operation and peer."""
+    found = {}
+    for op in ops:
+        by_command, expr = OPS[op]
+        for _ in range(rounds):
+            for peer in peers:
+                if peer == "command":
+                    row = command(data, by_command)
+                else:
+                    imports, opened = OPENERS[peer]
+                    row = map(float, python(SCRIPT.format(imports=imports, open=opened, var=VAR, expr=expr), data)[1])
+                found.setdefault(op, {}).setdefault(peer, []).append(tuple(row))
+    return {op: {peer: (statistics.median(r[0] for r in rows), rows[-1][1]) for peer, rows in by_peer.items()}
+            for op, by_peer in found.items()}
+
+
+def show(made):
+    """Print the tables."""
+    for name, seconds in made["small"].items():
+        print(f"{name:45} {seconds * 1e3:10.1f} ms")
+    first, second = (made["small"][f"import {n}"] for n in ("numpy", "ncgraph"))
+    print(f"{'import ncgraph adds':45} {(second - first) * 1e3:10.1f} ms")
+    for op, row in made["scripts"].items():
+        wanted = row.get("dask", next(iter(row.values())))[1]
+        for peer, (seconds, answer) in row.items():
+            wrong = "" if abs(answer - wanted) <= 1e-5 * max(abs(wanted), 1e-3) else "  WRONG"
+            print(f"{op:10} {peer:10} {seconds:8.3f} s  {answer:.9g}{wrong}", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", nargs="?")
+    parser.add_argument("--ops", default=",".join(OPS))
+    parser.add_argument("--peers", default="ncgraph,mfdataset,command,dask")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json")
+    args = parser.parse_args()
+    made = {"small": small(args.rounds), "scripts": {}}
+    if args.data:
+        made["scripts"] = scripts(args.data, args.ops.split(","), args.peers.split(","), args.rounds)
+    show(made)
+    write_json(args.json, made)
+
+
+if __name__ == "__main__":
+    main()
