@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -48,6 +49,96 @@ void nci_block_bound(size_t nbytes)
     atomic_store_explicit(&bound, nbytes, memory_order_relaxed);
 }
 
+/* ---- blocks of their own ---------------------------------------------------- */
+
+/* Such a block begins a page after its mapping, on whose first page this lies:
+ *
+ *     page: ... stamp | block ... (length - page bytes)
+ *
+ * No other block has a stamp before it: it names the block's address, and goes
+ * with its page. What lies before a page of malloc's can be read, too: malloc
+ * takes whole pages, and puts a word of its own before each block. */
+typedef struct stamp {
+    size_t length; /* of the mapping */
+    uint64_t name[2];
+} stamp;
+
+static size_t page_size(void)
+{
+    static _Atomic size_t known;
+    size_t size = atomic_load_explicit(&known, memory_order_relaxed);
+    if (!size) {
+        size = (size_t)sysconf(_SC_PAGESIZE);
+        atomic_store_explicit(&known, size, memory_order_relaxed);
+    }
+    return size;
+}
+
+static stamp *stamp_of(const void *memory)
+{
+    return (stamp *)((uintptr_t)memory - sizeof(stamp));
+}
+
+static void make_name(const void *memory, uint64_t *name)
+{
+    name[0] = (uint64_t)(uintptr_t)memory * UINT64_C(0x9E3779B97F4A7C15);
+    name[1] = name[0] ^ UINT64_C(0x6B6F6C62676D636E);
+}
+
+static bool is_mapped(const void *memory)
+{
+    uint64_t name[2];
+    if (!KEEPS_BLOCKS || !memory || (uintptr_t)memory % page_size())
+        return false;
+    make_name(memory, name);
+    const stamp *s = stamp_of(memory);
+    return s->name[0] == name[0] && s->name[1] == name[1];
+}
+
+static void unmap(void *memory)
+{
+    size_t page = page_size();
+    munmap((char *)memory - page, stamp_of(memory)->length);
+}
+
+static size_t usable_size(void *memory)
+{
+    if (is_mapped(memory))
+        return stamp_of(memory)->length - page_size();
+    return malloc_usable_size(memory);
+}
+
+void *nci_block_map(size_t nbytes)
+{
+    size_t page = page_size();
+    if (!KEEPS_BLOCKS || nbytes < NCI_BLOCK_OWN || nbytes > SIZE_MAX - 2 * page)
+        return NULL;
+    size_t length = (nbytes + 2 * page - 1) / page * page;
+    char *from = mmap(NULL, length, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (from == MAP_FAILED)
+        return NULL;
+    stamp *s = stamp_of(from + page);
+    s->length = length;
+    make_name(from + page, s->name);
+    return from + page;
+}
+
+void *nci_block_resize(void *old, size_t nbytes)
+{
+    if (!is_mapped(old))
+        return realloc(old, nbytes);
+    size_t had = usable_size(old);
+    void *memory = malloc(nbytes);
+    if (!memory)
+        return NULL;
+    memcpy(memory, old, had < nbytes ? had : nbytes);
+    unmap(old);
+    return memory;
+}
+
+/* ---- freeing ---------------------------------------------------------------- */
+
 /* Bytes that may be kept at any time: half of the bound, the other is the
  * heap's. During a run that comes on top of the most that was in use. */
 static size_t room(void)
@@ -64,6 +155,10 @@ static size_t room(void)
  * by itself. */
 static void give_back(block old)
 {
+    if (is_mapped(old.memory)) {
+        unmap(old.memory);
+        return;
+    }
     free(old.memory);
     if (old.size < NCI_BLOCK_MIN || old.size > NCI_BLOCK_MAPPED)
         return;
@@ -89,7 +184,7 @@ static block remove_locked(size_t i)
 
 size_t nci_block_size(void *memory)
 {
-    size_t size = memory && KEEPS_BLOCKS ? malloc_usable_size(memory) : 0;
+    size_t size = memory && KEEPS_BLOCKS ? usable_size(memory) : 0;
     return size < NCI_BLOCK_MIN ? 0 : size;
 }
 
@@ -200,7 +295,7 @@ void nci_block_run_ends(void)
 void nci_block_populate(void *memory, size_t nbytes)
 {
 #if defined(MADV_POPULATE_WRITE) && KEEPS_BLOCKS
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t page = page_size();
     uintptr_t from = ((uintptr_t)memory + page - 1) / page * page;
     uintptr_t to = ((uintptr_t)memory + nbytes) / page * page;
     if (nbytes >= NCI_BLOCK_MIN && from < to)

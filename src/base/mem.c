@@ -51,7 +51,7 @@ void *nci_realloc(void *old, size_t nbytes)
     if (must_fail())
         return NULL;
     size_t before = nci_block_size(old);
-    void *memory = realloc(old, nbytes ? nbytes : 1);
+    void *memory = nci_block_resize(old, nbytes ? nbytes : 1);
     if (memory)
         nci_block_changed(before, memory);
     return memory;
@@ -71,7 +71,11 @@ void *nci_alloc_aligned(size_t nbytes)
     void *memory = nci_block_take(nbytes);
     if (memory)
         return memory;
-    if (posix_memalign(&memory, 64, (nbytes ? nbytes : 64) + slack(nbytes)))
+    if (nbytes > SIZE_MAX / 2)
+        return NULL;
+    size_t room = (nbytes ? nbytes : 64) + slack(nbytes);
+    memory = nci_block_map(room);
+    if (!memory && posix_memalign(&memory, 64, room))
         return NULL;
     nci_block_populate(memory, nbytes);
     return counted(memory, nbytes);

@@ -7,6 +7,7 @@
 #include "engine/executor_internal.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +21,34 @@ static size_t free_bytes(int64_t limit)
 {
     const int64_t few = INT64_C(16) << 20;
     return (size_t)(limit / 16 > few ? limit / 16 : few);
+}
+
+/* Resident bytes of the process now; 0 where the system does not tell. */
+static int64_t resident_bytes(void)
+{
+    long long pages = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (!file)
+        return 0;
+    if (fscanf(file, "%lld %lld", &pages, &resident) != 2)
+        resident = 0;
+    fclose(file);
+    return (int64_t)resident * sysconf(_SC_PAGESIZE);
+}
+
+/* What is in memory beside chunks and scratch: the program with its libraries
+ * as it is now, freed blocks that are kept, stacks and small things of the
+ * threads. A limit that is hardly more than that bounds the chunks alone, and
+ * never more than a quarter of a limit is kept back: a program may hold much
+ * that is not for us to count. */
+static int64_t bytes_beside(const nci_executor *x)
+{
+    const int64_t small = INT64_C(64) << 20, of_thread = INT64_C(1) << 20;
+    if (x->limit < small)
+        return 0;
+    int64_t bytes = resident_bytes() + (int64_t)free_bytes(x->limit) +
+                    x->threads * of_thread;
+    return bytes < x->limit / 4 ? bytes : x->limit / 4;
 }
 
 ncg_status nci_executor_create(const nci_executor_options *options,
@@ -37,6 +66,7 @@ ncg_status nci_executor_create(const nci_executor_options *options,
     x->limit = options->memory_limit;
     pthread_mutex_init(&x->turn, NULL);
     nci_block_bound(free_bytes(x->limit));
+    x->beside = bytes_beside(x);
     ncg_status st = NCG_OK;
     x->lanes = nci_calloc(threads, sizeof *x->lanes);
     x->spill.how = options->compression;
@@ -84,6 +114,13 @@ nci_kernel_table *nci_executor_kernels(const nci_executor *x)
 int nci_executor_threads(const nci_executor *x)
 {
     return x->threads;
+}
+
+int64_t nci_executor_room(const nci_executor *x, int64_t limit, int64_t peak,
+                          int64_t floor)
+{
+    int64_t room = limit - x->beside;
+    return peak <= room || floor <= room ? room : limit;
 }
 
 int64_t nci_executor_limit(const nci_executor *x)

@@ -23,6 +23,7 @@ struct nci_executor {
     pid_t pid; /* of the process that owns the threads */
     int threads;
     int64_t limit;
+    int64_t beside; /* of the limit, for what the process holds beside chunks */
     nci_spill_place spill; /* its name is owned */
     _Atomic int64_t managed; /* of the run under way, for those who ask */
     pthread_mutex_t turn; /* guards the pool: one run or loop at a time */
@@ -43,6 +44,12 @@ typedef struct nci_work {
     int64_t keep; /* bytes of the limit for decoded tiles (tile_cache.h) */
 } nci_work;
 
+/* nci_executor_room: bytes of `limit`, the executor's or what is left of it, for
+ * the managed bytes of a plan that needs `peak`, or `floor` with spilling: all
+ * but what the process holds beside them, so that the resident set stays under
+ * the limit. A plan that fits under the limit only without that gets all. */
+int64_t nci_executor_room(const nci_executor *executor, int64_t limit,
+                          int64_t peak, int64_t floor);
 /* nci_executor_held: bytes of the memory limit that a run cannot use: those of
  * persisted arrays, and what the sink will keep. */
 int64_t nci_executor_held(const nci_source_table *sources,

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "engine/costs.h"
+#include "engine/executor_internal.h"
 #include "engine/sched/choose.h"
 #include "engine/tile_cache.h"
 
@@ -94,12 +95,14 @@ ncg_status nci_predict(const nci_executor *executor, const nci_plan *plan,
     nci_prediction found = {0};
     nci_sched_choice choice = {0};
     NCI_TRY(nci_sched_choose(plan, &costs, &choice, err));
-    int64_t given = nci_executor_limit(executor), limit = given;
-    if (limit < choice.peak) /* it will spill, which is not rehearsed */
-        limit = choice.peak;
     ncg_status st = nci_sched_floor(plan, &costs, &found.least, err);
     if (found.least > choice.peak)
         found.least = choice.peak;
+    int64_t given = nci_executor_room(executor, nci_executor_limit(executor),
+                                      choice.peak, found.least);
+    int64_t limit = given;
+    if (limit < choice.peak) /* it will spill, which is not rehearsed */
+        limit = choice.peak;
     if (!st)
         st = nci_sched_create(plan, &costs, &choice, &r.sched, err);
     nci_sched_stats stats = {0};
@@ -112,8 +115,7 @@ ncg_status nci_predict(const nci_executor *executor, const nci_plan *plan,
         found.peak = given > found.least ? given : found.least;
     found.spills = choice.peak > given;
     found.want = nci_tile_cache_want(plan, sources);
-    found.kept = nci_tile_cache_room(found.want, nci_executor_limit(executor),
-                                     found.peak);
+    found.kept = nci_tile_cache_room(found.want, given, found.peak);
     nci_sched_free(&r.sched);
     nci_sched_choice_fini(&choice);
     nci_free(r.queue);

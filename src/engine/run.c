@@ -33,7 +33,8 @@ typedef struct run {
     const nci_work *work;
     const nci_sink *sink;
     nci_lane_run tasks; /* what they have in common */
-    int64_t limit; /* the executor's, without what is held already */
+    int64_t held;  /* bytes of persisted arrays, and of what is put */
+    int64_t limit; /* the executor's, without that and what is beside */
     int64_t spilled_held; /* of persisted arrays, for want of room */
     nci_tile_cache *cache; /* NULL: no source is read twice */
     nci_spill_file *spill; /* NULL: everything stays in memory */
@@ -362,7 +363,7 @@ int64_t nci_executor_held(const nci_source_table *sources, const nci_sink *sink)
 static ncg_status check_budget(const run *r, int64_t peak, ncg_error *err)
 {
     char need[32], limit[32], held[32];
-    int64_t other = r->executor->limit - r->limit;
+    int64_t other = r->held;
     if (peak <= r->limit)
         return NCG_OK;
     nci_format_bytes((double)peak, need);
@@ -424,6 +425,7 @@ static ncg_status spill_held(run *r, int64_t need, bool also_read,
         (void *)r->plan, also_read, freed, err));
     r->spilled_held += *freed;
     r->limit += *freed;
+    r->held -= *freed;
     r->tasks.limit = r->limit;
     return NCG_OK;
 }
@@ -451,10 +453,24 @@ static ncg_status make_room(run *r, const nci_sched_costs *costs,
     return nci_sched_choose(r->plan, costs, &r->choice, err);
 }
 
+/* What the process holds beside chunks goes off the limit where that can be. */
+static ncg_status leave_beside(run *r, const nci_sched_costs *costs,
+                               ncg_error *err)
+{
+    int64_t floor = r->choice.peak;
+    if (r->choice.peak > r->limit - r->executor->beside)
+        NCI_TRY(nci_sched_floor(r->plan, costs, &floor, err));
+    r->limit =
+        nci_executor_room(r->executor, r->limit, r->choice.peak, floor);
+    r->tasks.limit = r->limit;
+    return NCG_OK;
+}
+
 static ncg_status start_sched(run *r, ncg_error *err)
 {
     nci_sched_costs costs = {r->work->ctx, r->work->scratch, r->work->threads};
     NCI_TRY(nci_sched_choose(r->plan, &costs, &r->choice, err));
+    NCI_TRY(leave_beside(r, &costs, err));
     if (r->choice.peak > r->limit)
         NCI_TRY(make_room(r, &costs, err));
     NCI_TRY(nci_sched_create(r->plan, &costs, &r->choice, &r->sched, err));
@@ -511,9 +527,8 @@ static void report(const run *r, double seconds, nci_run_stats *stats)
     nci_sched_stats end;
     nci_sched_get_stats(r->sched, &end);
     int64_t kept = nci_tile_cache_bytes(r->cache);
-    int64_t held = r->executor->limit - r->limit;
     *stats = (nci_run_stats){.tasks = end.finished,
-                             .peak = end.peak + kept + held,
+                             .peak = end.peak + kept + r->held,
                              .kept = kept,
                              .spilled = end.spilled + r->spilled_held,
                              .seconds = seconds,
@@ -536,12 +551,14 @@ ncg_status nci_executor_run_work(
     NCI_TRY(nci_executor_check(x, err));
     double start = clock_seconds();
     watch w = {cancel, progress, progress_ctx};
+    int64_t held = nci_executor_held(sources, sink);
     run r = {.executor = x,
              .plan = plan,
              .sources = sources,
              .work = work,
              .sink = sink,
-             .limit = x->limit - nci_executor_held(sources, sink),
+             .held = held,
+             .limit = x->limit - held,
              .failed = -1};
     r.tasks = (nci_lane_run){.executor = x,
                              .plan = plan,

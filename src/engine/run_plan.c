@@ -16,8 +16,9 @@ ncg_status nci_executor_run(
     nci_prediction memory = {0};
     if (nci_tile_cache_want(plan, sources))
         NCI_TRY(nci_predict(x, plan, sources, &memory, err));
-    memory.kept = nci_tile_cache_room(
-        memory.want, x->limit - nci_executor_held(sources, sink), memory.peak);
+    int64_t limit = x->limit - nci_executor_held(sources, sink);
+    limit = nci_executor_room(x, limit, memory.peak, memory.peak);
+    memory.kept = nci_tile_cache_room(memory.want, limit, memory.peak);
     nci_work work = {&costs, nci_costs_run, nci_costs_scratch, nci_costs_threads,
                      memory.kept};
     return nci_executor_run_work(x, plan, sources, &work, sink, cancel,

@@ -24,12 +24,12 @@ static void block_fits_the_request(void **state)
     nci_free(nci_alloc_aligned(4 << 20));
     assert_null(nci_block_take(5 << 20));
     assert_null(nci_block_take(1000));
-    void *memory = nci_block_take(3500 << 10);
+    void *memory = nci_block_take(4000 << 10);
     if (!memory) {
         print_message("skipped: nothing is kept in sanitizer builds\n");
         skip();
     }
-    assert_null(nci_block_take(3500 << 10));
+    assert_null(nci_block_take(4000 << 10));
     nci_block_give(memory);
 }
 
@@ -75,37 +75,61 @@ static size_t resident(void)
     return here * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Every other block is freed: the heap cannot shrink, but its pages go. */
-static void freed_blocks_leave_the_process(void **state)
+/* A block of its own grows and shrinks like others. */
+static void mapped_blocks_are_resized(void **state)
 {
-    enum { N = 128, SIZE = 1 << 20 };
-    void *blocks[N];
     (void)state;
-    nci_free(
-        nci_alloc_aligned(NCI_BLOCK_KEPT / 2)); /* the heap's from now on */
-    void *kept = nci_block_take(NCI_BLOCK_KEPT / 2);
-    if (!kept) {
+    for (size_t n = 16; n < (size_t)16 << 20; n *= 7) {
+        uint8_t *memory = nci_alloc_aligned(2 << 20);
+        assert_non_null(memory);
+        memset(memory, 7, 2 << 20);
+        memory = nci_realloc(memory, n);
+        assert_non_null(memory);
+        for (size_t i = 0; i < n && i < (2 << 20); i++)
+            assert_int_equal(memory[i], 7);
+        memset(memory, 1, n);
+        nci_free(memory);
+    }
+}
+
+/* Every other block is freed: the heap cannot shrink, but its pages go; large
+ * blocks have pages of their own. */
+static void blocks_leave_the_process(int n, size_t size)
+{
+    void **blocks = calloc((size_t)n, sizeof *blocks);
+    void *own = nci_block_map(NCI_BLOCK_OWN);
+    if (!own) {
+        free(blocks);
         print_message("skipped: nothing is kept in sanitizer builds\n");
         skip();
     }
-    free(kept);
+    nci_block_give(own);
     nci_block_bound(16 << 20);
-    for (int i = 0; i < N; i++) {
-        blocks[i] = nci_alloc_aligned(SIZE);
+    for (int i = 0; i < n; i++) {
+        blocks[i] = nci_alloc_aligned(size);
         assert_non_null(blocks[i]);
-        memset(blocks[i], 1, SIZE);
+        memset(blocks[i], 1, size);
     }
     size_t before = resident();
-    for (int i = 0; i < N; i += 2)
+    for (int i = 0; i < n; i += 2)
         nci_free(blocks[i]);
     size_t after = resident();
-    assert_true(before >= after + (N / 2 - 16) * (size_t)SIZE);
-    for (int i = 1; i < N; i += 2)
+    assert_true(before >= after + (size_t)n / 2 * size - (16 << 20));
+    for (int i = 1; i < n; i += 2)
         nci_free(blocks[i]);
     nci_block_bound(SIZE_MAX);
+    free(blocks);
+}
+
+static void freed_blocks_leave_the_process(void **state)
+{
+    (void)state;
+    blocks_leave_the_process(256, NCI_BLOCK_OWN / 2);
+    blocks_leave_the_process(128, NCI_BLOCK_OWN);
 }
 
 NCG_TESTS(NCG_TEST(block_is_large_enough_and_aligned),
           NCG_TEST(block_fits_the_request),
           NCG_TEST(runs_keep_what_they_have_had),
+          NCG_TEST(mapped_blocks_are_resized),
           NCG_TEST(freed_blocks_leave_the_process))
