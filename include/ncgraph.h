@@ -182,7 +182,9 @@ typedef struct ncg_wire_options {
 typedef struct ncg_context_options {
     size_t struct_size;
     int threads;          /* 0: the cores of the process's cpuset */
-    int64_t memory_limit; /* bytes; 0: 60 % of what the machine or cgroup has */
+    int64_t memory_limit; /* bytes; 0: 60 % of what the machine or cgroup has.
+                             From 64 MiB on of the whole process, as it is when
+                             the context is made (up to a quarter of it) */
     ncg_progress_fn progress;
     void *progress_payload;
     ncg_note_fn note;

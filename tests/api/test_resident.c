@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The memory limit bounds the resident set of the process, not the chunks
- * alone: data three times as large, needed twice, goes through the spill
+ * alone: data twice as large, needed twice, goes through the spill
  * directory. In a process of its own, which keeps to itself what it holds.
  */
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "ncgraph.h"
 #include "test.h"
 
-enum { SIDE = 1 << 18, CHUNKS = 384 };
+enum { SIDE = 1 << 18, CHUNKS = 256 };
 
 static const int64_t limit = INT64_C(128) << 20;
 
