@@ -288,6 +288,88 @@ static void strips_are_folded_in_their_order(void **state)
     }
 }
 
+enum { PLANE = MOST + 5 }; /* bytes from plane to plane */
+
+/* Writes value i of a strip as the file would hold it; returns the value. */
+static double put_raw(nci_raw_kind kind, const nci_strips_in *in, int64_t i,
+                      double x, uint8_t *raw)
+{
+    float narrow = isnan(x) && i % 2 ? in->missing_f32 : (float)x;
+    int16_t packed = isnan(x) ? in->missing_i16 : (int16_t)(uint16_t)random32();
+    uint32_t word;
+    memcpy(&word, &narrow, sizeof word);
+    if (kind == NCI_RAW_I16_PLANES)
+        word = (uint16_t)packed;
+    for (int b = 0; b < 4; b++) {
+        uint8_t byte = (uint8_t)(word >> 8 * b);
+        if (kind == NCI_RAW_F32)
+            raw[4 * i + b] = byte;
+        else if (kind == NCI_RAW_F32_SWAPPED)
+            raw[4 * i + 3 - b] = byte;
+        else
+            raw[b * PLANE + i] = byte;
+    }
+    if (kind == NCI_RAW_I16_PLANES)
+        return packed == in->missing_i16 ? NAN
+                                         : packed * in->scale + in->offset;
+    return narrow == in->missing_f32 ? NAN : (double)narrow;
+}
+
+static void run_raw(const nci_raw_loops *loops, const nci_strips_in *in,
+                    int64_t n, double out[][MOST], bool found[4])
+{
+    nci_strips_in none = {0};
+    run_strips(&nci_isa_base.strips[NCI_STRIP_F64], &none, n, 1, out);
+    found[0] = loops->add(out[0], in, n);
+    found[1] = loops->min(out[1], in, n);
+    found[2] = loops->max(out[2], in, n);
+    found[3] = loops->squares(out[3], out[4], out[5], in, n);
+}
+
+/* Loops over raw values give the bits of strips of doubles, and tell whether
+ * something is missing. */
+static void raw_values_are_folded_as_doubles(void **state)
+{
+    static double x[NCI_MAX_STRIPS][MOST], out[2][6][MOST];
+    static uint8_t raw[NCI_MAX_STRIPS][4 * PLANE];
+    (void)state;
+    for (int64_t round = 0; round < 400; round++) {
+        int64_t n = 1 + round % 100;
+        nci_raw_kind kind = (nci_raw_kind)(round % NCI_RAW_KINDS);
+        bool has_gaps = round / NCI_RAW_KINDS % 2, any = false;
+        nci_strips_in in = {.count = 1 + (int)(random32() % NCI_MAX_STRIPS),
+                            .scale = 0.01,
+                            .offset = 250,
+                            .plane = PLANE,
+                            .missing_f32 = 1e20f,
+                            .missing_i16 = -32767},
+                      doubles = in;
+        for (int k = 0; k < in.count; k++) {
+            fill_doubles(x[k], n, has_gaps);
+            for (int64_t i = 0; i < n; i++) {
+                x[k][i] = put_raw(kind, &in, i, x[k][i], raw[k]);
+                any = any || isnan(x[k][i]);
+            }
+            in.x[k] = raw[k];
+            doubles.x[k] = x[k];
+        }
+        run_strips(&nci_isa_base.strips[NCI_STRIP_F64], &doubles, n, in.count,
+                   out[0]);
+        for (int t = 0; t < ntables; t++) {
+            bool found[4];
+            run_raw(&tables[t]->raw[kind], &in, n, out[1], found);
+            for (int loop = 0; loop < 4; loop++)
+                assert_int_equal(found[loop], any);
+            for (int row = 0; row < 6; row++)
+                for (int64_t i = 0; i < n; i++)
+                    if (memcmp(&out[0][row][i], &out[1][row][i], 8) &&
+                        !(isnan(out[0][row][i]) && isnan(out[1][row][i])))
+                        fail_msg("kind %d, table %d, loop %d, element %d of %d",
+                                 (int)kind, t, row, (int)i, (int)n);
+        }
+    }
+}
+
 static void rows_agree_with_plain_sums(void **state)
 {
     static double x[MOST];
@@ -355,11 +437,16 @@ static void weighted_rows_agree_with_plain_sums(void **state)
     }
 }
 
-/* Elements number themselves; what lies between the rows of the result stays. */
+/* Elements number themselves; what lies between the rows of the result stays.
+ */
 static void turn_one(const nci_isa *isa, size_t size, int64_t ny, int64_t nx)
 {
-    nci_plane p = {ny, nx, 1, ny + (int64_t)(random32() % 9),
-                   nx + (int64_t)(random32() % 9), 1};
+    nci_plane p = {ny,
+                   nx,
+                   1,
+                   ny + (int64_t)(random32() % 9),
+                   nx + (int64_t)(random32() % 9),
+                   1};
     size_t nfrom = (size_t)(nx * p.from_x), nto = (size_t)(ny * p.to_y);
     uint8_t *from = malloc(nfrom * size + 1), *to = malloc(nto * size + 1);
     const nci_turn_loops *loops = nci_turn_loops_of(isa);
@@ -399,6 +486,7 @@ int main(void)
         NCG_TEST(bytes_come_back),
         NCG_TEST(tables_give_the_same_bits),
         NCG_TEST(strips_are_folded_in_their_order),
+        NCG_TEST(raw_values_are_folded_as_doubles),
         NCG_TEST(rows_agree_with_plain_sums),
         NCG_TEST(weighted_rows_agree_with_plain_sums),
         NCG_TEST(planes_are_turned)};

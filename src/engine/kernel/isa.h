@@ -42,6 +42,10 @@ typedef struct nci_strips_in {
     const void *x[NCI_MAX_STRIPS];
     int count;
     double scale, offset; /* of packed values: x * scale + offset */
+    /* Of raw loops: from each byte plane to the next; what is missing. */
+    int64_t plane;
+    float missing_f32;
+    int16_t missing_i16;
 } nci_strips_in;
 
 /* What the values of a strip are: doubles, NaN where missing; raw values, none
@@ -64,6 +68,27 @@ typedef struct nci_strip_loops {
     void (*squares)(double *k, double *s, double *q, const nci_strips_in *in,
                     int64_t n);
 } nci_strip_loops;
+
+/* How raw values lie that are folded as they came from the file; they have one
+ * value that marks what is missing, and no range. Planes: x is that of the
+ * lowest byte. */
+typedef enum nci_raw_kind {
+    NCI_RAW_F32,
+    NCI_RAW_F32_SWAPPED,
+    NCI_RAW_F32_PLANES,
+    NCI_RAW_I16_PLANES,
+    NCI_RAW_KINDS
+} nci_raw_kind;
+
+/* The same as nci_strip_loops, with the bits of strips of doubles; true where a
+ * value is missing (or NaN): the caller counts those. */
+typedef struct nci_raw_loops {
+    bool (*add)(double *sum, const nci_strips_in *in, int64_t n);
+    bool (*min)(double *low, const nci_strips_in *in, int64_t n);
+    bool (*max)(double *high, const nci_strips_in *in, int64_t n);
+    bool (*squares)(double *k, double *s, double *q, const nci_strips_in *in,
+                    int64_t n);
+} nci_raw_loops;
 
 typedef struct nci_isa {
     const char *name;
@@ -127,6 +152,7 @@ typedef struct nci_isa {
                               double *q, int64_t n);
 
     nci_strip_loops strips[NCI_STRIP_KINDS];
+    nci_raw_loops raw[NCI_RAW_KINDS];
 
     /* States of n cells, merged into those of `a`; a cell whose count is 0
      * holds no value. Only merge_squares leaves the sum of both counts. */

@@ -741,6 +741,7 @@ static int64_t row_squares_weighted(const double *x, const double *w, int64_t n,
 }
 
 #include "engine/kernel/isa_strips.h"
+#include "engine/kernel/isa_raw.h"
 
 const nci_isa NCI_ISA_TABLE = {
     .name = NCI_ISA_NAME,
@@ -793,6 +794,10 @@ const nci_isa NCI_ISA_TABLE = {
     .strips = {[NCI_STRIP_F64] = STRIP_TABLE(f64),
                [NCI_STRIP_F32] = STRIP_TABLE(f32),
                [NCI_STRIP_I16] = STRIP_TABLE(i16)},
+    .raw = {[NCI_RAW_F32] = RAW_TABLE(f32),
+            [NCI_RAW_F32_SWAPPED] = RAW_TABLE(f32_swapped),
+            [NCI_RAW_F32_PLANES] = RAW_TABLE(f32_planes),
+            [NCI_RAW_I16_PLANES] = RAW_TABLE(i16_planes)},
     .row_sum = row_sum,
     .row_sum_f32 = row_sum_f32,
     .row_min = row_min,

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Folding the strips that wait, block by block of their cells: raw values as
- * they are where no one is missing, else doubles. */
+/* Folding the strips that wait, block by block of their cells: as they came
+ * from the file where a loop is made for that (isa_raw.h), else as raw values
+ * in host order where no one is missing, else as doubles. */
 #include "engine/kernel/strips.h"
+
+#include <string.h>
 
 bool nci_strips_fit(const nci_fold *fold)
 {
@@ -122,6 +125,110 @@ static size_t raw_room(const nci_strips *strips)
     return widest * NCI_STRIP_BLOCK + NCI_STRIP_LINE;
 }
 
+/* ---- as they came from the file ------------------------------------------ */
+
+/* Which raw loop takes values of a view; NCI_RAW_KINDS: none. */
+static nci_raw_kind raw_kind_of(const nci_view *view)
+{
+    const nci_mask *mask = &view->mask;
+    bool is_host_order = !view->is_swapped;
+    if (view->is_fill || view->all_missing || mask->nmissing != 1 ||
+        mask->has_range)
+        return NCI_RAW_KINDS;
+    if (mask->raw == NCG_DTYPE_F32 && !mask->has_scale)
+        return view->is_shuffled ? NCI_RAW_F32_PLANES
+               : is_host_order   ? NCI_RAW_F32
+                                 : NCI_RAW_F32_SWAPPED;
+    return mask->raw == NCG_DTYPE_I16 && view->is_shuffled ? NCI_RAW_I16_PLANES
+                                                           : NCI_RAW_KINDS;
+}
+
+/* Where the lowest byte's plane is, and how far it is to the next. */
+static const uint8_t *first_plane(const nci_view *view, int64_t *step)
+{
+    bool is_backward = view->is_shuffled && view->is_swapped;
+    *step = !view->is_shuffled ? 0 : is_backward ? -view->plane : view->plane;
+    return is_backward ? view->data + (view->size - 1) * view->plane
+                       : view->data;
+}
+
+/* The kind that all strips are of, and what it needs to know of them. */
+static nci_raw_kind common_raw_kind(const nci_strips *strips, nci_strips_in *in)
+{
+    const nci_view *first = &strips->strip[0].view;
+    nci_raw_kind kind = raw_kind_of(first);
+    const nci_mask *mask = &first->mask;
+    *in = (nci_strips_in){.count = strips->count,
+                          .scale = mask->has_scale ? mask->scale : 1,
+                          .offset = mask->has_scale ? mask->offset : 0};
+    memcpy(&in->missing_f32, mask->missing[0], sizeof in->missing_f32);
+    memcpy(&in->missing_i16, mask->missing[0], sizeof in->missing_i16);
+    first_plane(first, &in->plane);
+    for (int k = 1; kind != NCI_RAW_KINDS && k < strips->count; k++) {
+        const nci_view *view = &strips->strip[k].view;
+        int64_t plane;
+        first_plane(view, &plane);
+        if (raw_kind_of(view) != kind || plane != in->plane ||
+            memcmp(view->mask.missing[0], mask->missing[0], view->size) ||
+            !same_rule(&view->mask, mask))
+            kind = NCI_RAW_KINDS;
+    }
+    return kind;
+}
+
+static bool fold_raw_loops(nci_acc *acc, const nci_raw_loops *loops,
+                           const nci_strips_in *in, int64_t cell, int64_t n)
+{
+    double *value = acc->value[0] + cell;
+    switch (acc->fold->op) {
+    case NCG_OP_MIN:
+        return loops->min(value, in, n);
+    case NCG_OP_MAX:
+        return loops->max(value, in, n);
+    case NCG_OP_RANGE:
+        loops->min(value, in, n);
+        return loops->max(acc->value[1] + cell, in, n);
+    case NCG_OP_STD:
+    case NCG_OP_VAR:
+        return loops->squares(acc->k + cell, value, acc->value[1] + cell, in,
+                              n);
+    default:
+        return loops->add(value, in, n);
+    }
+}
+
+/* Only blocks in which something is missing are looked at once more. */
+static void count_missing(const nci_strips *strips, nci_acc *acc, int64_t first,
+                          int64_t n, uint8_t *memory)
+{
+    double *x = (double *)(void *)(memory + NCI_STRIP_ROOM);
+    for (int k = 0; k < strips->count; k++) {
+        const nci_strip *strip = &strips->strip[k];
+        const nci_mask *mask = &strip->view.mask;
+        const void *raw = nci_view_dense(&strip->view, acc->isa,
+                                         strip->at + first, n, memory);
+        if (acc->isa->decode[mask->raw](raw, n, mask, x))
+            tally(acc, x, strips->cell + first, n);
+    }
+}
+
+static void fold_raw(const nci_strips *strips, nci_acc *acc, nci_raw_kind kind,
+                     nci_strips_in *in, int64_t first, int64_t n,
+                     uint8_t *memory)
+{
+    for (int k = 0; k < strips->count; k++) {
+        const nci_strip *strip = &strips->strip[k];
+        int64_t step, at = strip->at + first;
+        const uint8_t *data = first_plane(&strip->view, &step);
+        in->x[k] = data + (step ? at : at * strip->view.size);
+    }
+    if (fold_raw_loops(acc, &acc->isa->raw[kind], in, strips->cell + first, n))
+        count_missing(strips, acc, first, n, memory);
+}
+
+/* ---- block by block -------------------------------------------------------
+ */
+
 static void fold_block(const nci_strips *strips, nci_acc *acc, int64_t first,
                        int64_t n, uint8_t *memory)
 {
@@ -167,13 +274,20 @@ static void miss_all(nci_acc *acc, int64_t cell, int64_t n, int64_t times)
 void nci_strips_fold(const nci_strips *strips, nci_acc *acc, int64_t first,
                      int64_t n, uint8_t *memory)
 {
+    nci_strips_in in;
+    nci_raw_kind kind = NCI_RAW_KINDS;
     if (strips->nvoid)
         miss_all(acc, strips->cell + first, n, strips->nvoid);
+    if (strips->count && acc->fold->op != NCG_OP_COUNT)
+        kind = common_raw_kind(strips, &in);
     for (int64_t at = 0; strips->count && at < n; at += NCI_STRIP_BLOCK) {
         int64_t left = n - at, next = left - NCI_STRIP_BLOCK;
+        int64_t count = left < NCI_STRIP_BLOCK ? left : NCI_STRIP_BLOCK;
         prefetch(strips, first + at + NCI_STRIP_BLOCK,
                  next < NCI_STRIP_BLOCK ? next : NCI_STRIP_BLOCK);
-        fold_block(strips, acc, first + at,
-                   left < NCI_STRIP_BLOCK ? left : NCI_STRIP_BLOCK, memory);
+        if (kind != NCI_RAW_KINDS)
+            fold_raw(strips, acc, kind, &in, first + at, count, memory);
+        else
+            fold_block(strips, acc, first + at, count, memory);
     }
 }
