@@ -470,14 +470,13 @@ void nci_acc_f32(nci_acc *acc, const void *raw, int64_t n, nci_walk *cells)
     }
 }
 
-void nci_acc_row_f32(nci_acc *acc, const void *raw, int64_t n, double weight,
+void nci_acc_add_sum(nci_acc *acc, double sum, int64_t n, double weight,
                      int64_t cell)
 {
     if (isnan(weight)) {
         miss(acc, cell, n);
         return;
     }
-    double sum = acc->isa->row_sum_f32(raw, n);
     if (!acc->fold->is_weighted) {
         acc->value[0][cell] += sum;
         return;

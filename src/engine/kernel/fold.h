@@ -87,9 +87,9 @@ void nci_acc_block(nci_acc *acc, const nci_fold_block *block, nci_walk *cells,
  * doubles. */
 bool nci_acc_takes_f32(const nci_fold *fold, const nci_walk *cells);
 void nci_acc_f32(nci_acc *acc, const void *raw, int64_t n, nci_walk *cells);
-/* nci_acc_row_f32 adds raw floats, none of them missing, to the sum or mean of
- * one cell; all have the same weight, where there are weights. */
-void nci_acc_row_f32(nci_acc *acc, const void *raw, int64_t n, double weight,
+/* nci_acc_add_sum adds the sum of n values, none of them missing, to the sum
+ * or mean of one cell; all have the same weight, where there are weights. */
+void nci_acc_add_sum(nci_acc *acc, double sum, int64_t n, double weight,
                      int64_t cell);
 /* nci_acc_finish turns the accumulators into a state; seen[row] positions fell
  * into each cell of row `row`, which has ncells / nrows cells. */

@@ -174,8 +174,8 @@ static void fold_values(const nci_task *task, part *p, nci_acc *acc,
     nci_fold_block block = {.n = n, .row = row, .start = at % row};
     nci_class c = nci_vm_class(f);
     nci_mask mask;
-    const void *values = nci_vm_block(&p->vm, task->views, p->operands, n, NULL,
-                                      &block.weight);
+    const void *values =
+        nci_vm_block(&p->vm, task->views, p->operands, n, NULL, &block.weight);
     if (nci_acc_plain_row(acc, p->vm.map, c, nci_vm_is_small(f), values, n,
                           row - at % row, &p->out))
         return;
@@ -185,8 +185,8 @@ static void fold_values(const nci_task *task, part *p, nci_acc *acc,
         nci_acc_f32(acc, values, n, &p->out);
         return;
     }
-    block.x = nci_vm_doubles(&p->vm, values, n, lane->doubles,
-                             &block.any_missing);
+    block.x =
+        nci_vm_doubles(&p->vm, values, n, lane->doubles, &block.any_missing);
     if (c == NCI_CLASS_I64 || c == NCI_CLASS_U64)
         block.wide = values;
     fold_block(task, p, acc, lane, &block);
@@ -249,59 +249,6 @@ static bool uses_vm(const nci_task *task)
            nci_dtype_is_float(f->operands[0].dtype);
 }
 
-/* Rows of floats that are summed as they are: each run of them has one weight,
- * or there are none. */
-static bool is_row_sum(const nci_task *task, const part *p)
-{
-    const nci_fused *f = task->fused;
-    const nci_view *view = &task->views[0];
-    bool weighs = f->weight >= 0;
-    if (!f->folds || f->nsteps || f->result != 0 || nci_fold_is_wide(&f->fold) ||
-        (f->fold.op != NCG_OP_SUM && f->fold.op != NCG_OP_MEAN) ||
-        f->noperands != 1 + weighs || view->mask.raw != NCG_DTYPE_F32 ||
-        view->mask.has_scale || view->all_missing || !nci_walk_is_row(&p->out))
-        return false;
-    return !weighs || (f->weight == 1 && nci_view_is_plain(&task->views[1]) &&
-                       nci_walk_is_row(&p->operands[1]));
-}
-
-static void add_rows(const nci_task *task, part *p, nci_acc *acc,
-                     const uint8_t *raw, int64_t n)
-{
-    const nci_view *weights = task->fused->weight >= 0 ? &task->views[1] : NULL;
-    while (n > 0) {
-        nci_run cells = nci_walk_next(&p->out, n);
-        for (int64_t left = cells.count, m = left; left > 0; left -= m) {
-            double w = 1;
-            m = left;
-            if (weights) {
-                nci_run run = nci_walk_next(&p->operands[1], left);
-                memcpy(&w, weights->data + run.offset * 8, sizeof w);
-                m = run.count;
-            }
-            nci_acc_row_f32(acc, raw, m, w, cells.offset);
-            raw += m * 4;
-        }
-        n -= cells.count;
-    }
-}
-
-static void run_row_sum(const nci_task *task, part *p, nci_acc *acc,
-                        const nci_lane *lane, int64_t n, int64_t row,
-                        int64_t at)
-{
-    const nci_isa *isa = task->isa;
-    const nci_view *view = &task->views[0];
-    nci_walk start = p->operands[0];
-    const void *raw = nci_view_raw(view, isa, &p->operands[0], n, lane->raw);
-    if (!isa->any_missing_f32(raw, n, &view->mask)) {
-        add_rows(task, p, acc, raw, n);
-        return;
-    }
-    p->operands[0] = start;
-    run_block(task, p, acc, lane, n, row, at);
-}
-
 void nci_run_part(const nci_task *task, const nci_piece *piece, nci_acc *acc,
                   const nci_lane *lane)
 {
@@ -319,13 +266,15 @@ void nci_run_in_order(const nci_task *task, const nci_piece *piece,
     if (is_program)
         nci_vm_open(&p.vm, task->fused, task->isa, p.operands,
                     (uint8_t *)lane->registers, lane->raw);
-    bool direct = is_direct(task, &p), sums_rows = is_row_sum(task, &p);
+    bool direct = is_direct(task, &p);
+    nci_row_sums rows;
+    bool sums_rows = nci_row_sums_open(&rows, task, &p.out, p.operands);
     for (int64_t at = 0; at < total;) {
         int64_t n = block_size(piece->row, at, total);
         if (direct)
             run_direct(task, &p, acc, lane, n);
-        else if (sums_rows)
-            run_row_sum(task, &p, acc, lane, n, piece->row, at);
+        else if (sums_rows && nci_row_sums_add(&rows, acc, lane, n))
+            ; /* done */
         else if (is_program)
             run_values(task, &p, acc, lane, n, piece->row, at);
         else

@@ -69,20 +69,26 @@ typedef struct nci_strip_loops {
                     int64_t n);
 } nci_strip_loops;
 
-/* How raw values lie that are folded as they came from the file; they have one
- * value that marks what is missing, and no range. Planes: x is that of the
- * lowest byte. */
+/* How raw values lie that are folded as they came from the file. They have no
+ * range; one value marks what is missing, or, with NAN, none. Planes: x is
+ * that of the lowest byte. */
 typedef enum nci_raw_kind {
     NCI_RAW_F32,
     NCI_RAW_F32_SWAPPED,
     NCI_RAW_F32_PLANES,
+    NCI_RAW_F32_NAN,
+    NCI_RAW_F32_SWAPPED_NAN,
+    NCI_RAW_F32_PLANES_NAN,
     NCI_RAW_I16_PLANES,
     NCI_RAW_KINDS
 } nci_raw_kind;
 
 /* The same as nci_strip_loops, with the bits of strips of doubles; true where a
- * value is missing (or NaN): the caller counts those. */
+ * value is missing (or NaN): the caller counts those. row_sum adds up n values
+ * at x[0], floats with the bits of row_sum; *sum has no meaning where it
+ * returns true. */
 typedef struct nci_raw_loops {
+    bool (*row_sum)(const nci_strips_in *in, int64_t n, double *sum);
     bool (*add)(double *sum, const nci_strips_in *in, int64_t n);
     bool (*min)(double *low, const nci_strips_in *in, int64_t n);
     bool (*max)(double *high, const nci_strips_in *in, int64_t n);
@@ -179,7 +185,6 @@ typedef struct nci_isa {
 
     /* Rows: one accumulator for all elements. row_sum takes no NaN. */
     double (*row_sum)(const double *x, int64_t n);
-    double (*row_sum_f32)(const void *raw, int64_t n);
     double (*row_min)(const double *x, int64_t n);
     double (*row_max)(const double *x, int64_t n);
     /* out[0] = sum of w x, out[1] = sum of w; where x or w is NaN neither.

@@ -594,29 +594,6 @@ static double row_sum(const double *x, int64_t n)
     return meet(lane, NCI_LANES);
 }
 
-typedef float floats4_any
-    __attribute__((vector_size(16), aligned(1), may_alias));
-#define LOAD4_F32(p)                                                           \
-    __builtin_convertvector(*(const floats4_any *)(p), lanes4)
-
-static double row_sum_f32(const void *raw, int64_t n)
-{
-    const uint8_t *x = raw;
-    lanes4 s[4] = {{0}};
-    double lane[NCI_LANES];
-    int64_t i = 0;
-    for (; i + NCI_LANES <= n; i += NCI_LANES)
-        for (int v = 0; v < 4; v++)
-            s[v] += LOAD4_F32(x + 4 * i + 16 * v);
-    memcpy(lane, s, sizeof lane);
-    for (int64_t l = 0; i < n; i++, l++) {
-        float last;
-        memcpy(&last, x + 4 * i, sizeof last);
-        lane[l] += (double)last;
-    }
-    return meet(lane, NCI_LANES);
-}
-
 #define ROW_EXTREME(name, op, start)                                           \
     static double name(const double *x, int64_t n)                             \
     {                                                                          \
@@ -797,9 +774,11 @@ const nci_isa NCI_ISA_TABLE = {
     .raw = {[NCI_RAW_F32] = RAW_TABLE(f32),
             [NCI_RAW_F32_SWAPPED] = RAW_TABLE(f32_swapped),
             [NCI_RAW_F32_PLANES] = RAW_TABLE(f32_planes),
+            [NCI_RAW_F32_NAN] = RAW_TABLE(f32_nan),
+            [NCI_RAW_F32_SWAPPED_NAN] = RAW_TABLE(f32_swapped_nan),
+            [NCI_RAW_F32_PLANES_NAN] = RAW_TABLE(f32_planes_nan),
             [NCI_RAW_I16_PLANES] = RAW_TABLE(i16_planes)},
     .row_sum = row_sum,
-    .row_sum_f32 = row_sum_f32,
     .row_min = row_min,
     .row_max = row_max,
     .row_sum_weighted = row_sum_weighted,

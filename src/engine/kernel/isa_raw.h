@@ -30,9 +30,11 @@ static inline lanes4 widen4(floats4 x)
 #endif
 }
 
-/* All bits set where x is `miss` or no number. */
-static inline ints4 is_missing4(floats4 x, floats4 miss)
+/* All bits set where x is no number, or `miss`, where there is such a mark. */
+static inline ints4 is_missing4(floats4 x, floats4 miss, bool has_mark)
 {
+    if (!has_mark)
+        return (ints4)(x != x);
 #if defined(__AVX2__)
     return (ints4)_mm_cmp_ps((__m128)x, (__m128)miss, _CMP_EQ_UQ);
 #else
@@ -42,13 +44,14 @@ static inline ints4 is_missing4(floats4 x, floats4 miss)
 
 /* Tests and widens sixteen floats. */
 static inline __attribute__((always_inline)) bool
-take_floats(const floats4 f[4], const nci_strips_in *in, lanes4 x[4])
+take_floats(const floats4 f[4], const nci_strips_in *in, lanes4 x[4],
+            bool has_mark)
 {
     const float miss = in->missing_f32;
     const floats4 all = {miss, miss, miss, miss};
     ints4 bad[4], any = {0};
     for (int v = 0; v < 4; v++) {
-        bad[v] = is_missing4(f[v], all);
+        bad[v] = is_missing4(f[v], all, has_mark);
         any |= bad[v];
     }
     if (__builtin_expect(any_set4(any), 0)) {
@@ -62,13 +65,14 @@ take_floats(const floats4 f[4], const nci_strips_in *in, lanes4 x[4])
 }
 
 static inline __attribute__((always_inline)) bool
-take_f32(const nci_strips_in *in, int k, int64_t i, lanes4 x[4])
+take_f32_of(const nci_strips_in *in, int k, int64_t i, lanes4 x[4],
+            bool has_mark)
 {
     const uint8_t *at = (const uint8_t *)in->x[k] + 4 * i;
     floats4 f[4];
     for (int v = 0; v < 4; v++)
         memcpy(&f[v], at + 16 * v, 16);
-    return take_floats(f, in, x);
+    return take_floats(f, in, x, has_mark);
 }
 
 static inline words4 swapped4(words4 x)
@@ -84,17 +88,19 @@ static inline words4 swapped4(words4 x)
 }
 
 static inline __attribute__((always_inline)) bool
-take_f32_swapped(const nci_strips_in *in, int k, int64_t i, lanes4 x[4])
+take_f32_swapped_of(const nci_strips_in *in, int k, int64_t i, lanes4 x[4],
+                    bool has_mark)
 {
     const uint8_t *at = (const uint8_t *)in->x[k] + 4 * i;
     floats4 f[4];
     for (int v = 0; v < 4; v++)
         f[v] = (floats4)swapped4(*(const words4_any *)(at + 16 * v));
-    return take_floats(f, in, x);
+    return take_floats(f, in, x, has_mark);
 }
 
 static inline __attribute__((always_inline)) bool
-take_f32_planes(const nci_strips_in *in, int k, int64_t i, lanes4 x[4])
+take_f32_planes_of(const nci_strips_in *in, int k, int64_t i, lanes4 x[4],
+                   bool has_mark)
 {
     const uint8_t *p0 = (const uint8_t *)in->x[k] + i, *p1 = p0 + in->plane;
     const uint8_t *p2 = p1 + in->plane, *p3 = p2 + in->plane;
@@ -115,8 +121,23 @@ take_f32_planes(const nci_strips_in *in, int k, int64_t i, lanes4 x[4])
                    (uint32_t)p2[l] << 16 | (uint32_t)p3[l] << 24;
     memcpy(f, words, sizeof f);
 #endif
-    return take_floats(f, in, x);
+    return take_floats(f, in, x, has_mark);
 }
+
+/* Those that have a mark of what is missing, and those that have NaN only,
+ * which the mark is then. */
+#define TAKE_FLOATS(name, base, has_mark)                                      \
+    static inline __attribute__((always_inline)) bool take_##name(             \
+        const nci_strips_in *in, int k, int64_t i, lanes4 x[4])                \
+    {                                                                          \
+        return take_##base##_of(in, k, i, x, has_mark);                        \
+    }
+TAKE_FLOATS(f32, f32, true)
+TAKE_FLOATS(f32_swapped, f32_swapped, true)
+TAKE_FLOATS(f32_planes, f32_planes, true)
+TAKE_FLOATS(f32_nan, f32, false)
+TAKE_FLOATS(f32_swapped_nan, f32_swapped, false)
+TAKE_FLOATS(f32_planes_nan, f32_planes, false)
 
 /* Values that are missing among sixteen, where there is one. */
 static void void_i16(const int16_t *raw, int16_t miss, lanes4 x[4])
@@ -297,18 +318,90 @@ static inline double one_i16_planes(const nci_strips_in *in, int k, int64_t i)
         return found;                                                          \
     }
 
-#define RAW_LOOPS(t)                                                           \
-    RAW_LOOP(raw_add_##t, take_##t, one_##t, ADD4, ADD_NUMBER4, ADD_NUMBER1)   \
-    RAW_LOOP(raw_min_##t, take_##t, one_##t, low4, low4, LOW1)                 \
-    RAW_LOOP(raw_max_##t, take_##t, one_##t, high4, high4, HIGH1)              \
-    RAW_SQUARES(raw_squares_##t, take_##t, one_##t)
+#define RAW_ROW_SUM(name, TAKE, ONE)                                           \
+    static bool name(const nci_strips_in *in, int64_t n, double *sum)          \
+    {                                                                          \
+        lanes4 s[4] = {{0}}, x[4];                                             \
+        double lane[NCI_LANES];                                                \
+        int64_t i = 0;                                                         \
+        for (; i + NCI_LANES <= n; i += NCI_LANES) {                           \
+            if (__builtin_expect(TAKE(in, 0, i, x), 0))                        \
+                return true;                                                   \
+            for (int v = 0; v < 4; v++)                                        \
+                s[v] += x[v];                                                  \
+        }                                                                      \
+        memcpy(lane, s, sizeof lane);                                          \
+        for (int64_t l = 0; i < n; i++, l++) {                                 \
+            double last = ONE(in, 0, i);                                       \
+            if (last != last)                                                  \
+                return true;                                                   \
+            lane[l] += last;                                                   \
+        }                                                                      \
+        *sum = meet(lane, NCI_LANES);                                          \
+        return false;                                                          \
+    }
 
-RAW_LOOPS(f32)
-RAW_LOOPS(f32_swapped)
-RAW_LOOPS(f32_planes)
-RAW_LOOPS(i16_planes)
+RAW_ROW_SUM(raw_row_sum_f32, take_f32, one_f32)
+RAW_ROW_SUM(raw_row_sum_f32_swapped, take_f32_swapped, one_f32_swapped)
+RAW_ROW_SUM(raw_row_sum_f32_planes, take_f32_planes, one_f32_planes)
+RAW_ROW_SUM(raw_row_sum_f32_nan, take_f32_nan, one_f32)
+RAW_ROW_SUM(raw_row_sum_f32_swapped_nan, take_f32_swapped_nan, one_f32_swapped)
+RAW_ROW_SUM(raw_row_sum_f32_planes_nan, take_f32_planes_nan, one_f32_planes)
+
+/* Integers add up exactly and are unpacked once. */
+static bool raw_row_sum_i16_planes(const nci_strips_in *in, int64_t n,
+                                   double *sum)
+{
+    const uint8_t *p0 = in->x[0], *p1 = p0 + in->plane;
+    const int16_t miss = in->missing_i16;
+    int64_t all = 0, i = 0;
+    int any = 0;
+#if defined(__SSE2__)
+    enum { FEW = 1 << 14 }; /* values whose sums cannot leave 32 bits */
+    const __m128i ones = _mm_set1_epi16(1), gap = _mm_set1_epi16(miss);
+    while (i + NCI_LANES <= n && !any) {
+        int64_t end = n - i < FEW ? n : i + FEW;
+        __m128i total = _mm_setzero_si128(), bad = total;
+        for (; i + NCI_LANES <= end; i += NCI_LANES) {
+            __m128i a = LOAD16(p0 + i), b = LOAD16(p1 + i);
+            __m128i x = _mm_unpacklo_epi8(a, b), y = _mm_unpackhi_epi8(a, b);
+            bad = _mm_or_si128(bad, _mm_cmpeq_epi16(x, gap));
+            bad = _mm_or_si128(bad, _mm_cmpeq_epi16(y, gap));
+            total = _mm_add_epi32(total, _mm_madd_epi16(x, ones));
+            total = _mm_add_epi32(total, _mm_madd_epi16(y, ones));
+        }
+        int32_t lane[4];
+        STORE16(lane, total);
+        for (int l = 0; l < 4; l++)
+            all += lane[l];
+        any = _mm_movemask_epi8(bad);
+    }
+#endif
+    for (; i < n; i++) {
+        int16_t x = (int16_t)(uint16_t)(p0[i] | p1[i] << 8);
+        any |= x == miss;
+        all += x;
+    }
+    *sum = (double)all * in->scale + (double)n * in->offset;
+    return any != 0;
+}
+
+#define RAW_LOOPS(t, ONE)                                                      \
+    RAW_LOOP(raw_add_##t, take_##t, ONE, ADD4, ADD_NUMBER4, ADD_NUMBER1)       \
+    RAW_LOOP(raw_min_##t, take_##t, ONE, low4, low4, LOW1)                     \
+    RAW_LOOP(raw_max_##t, take_##t, ONE, high4, high4, HIGH1)                  \
+    RAW_SQUARES(raw_squares_##t, take_##t, ONE)
+
+RAW_LOOPS(f32, one_f32)
+RAW_LOOPS(f32_swapped, one_f32_swapped)
+RAW_LOOPS(f32_planes, one_f32_planes)
+RAW_LOOPS(f32_nan, one_f32)
+RAW_LOOPS(f32_swapped_nan, one_f32_swapped)
+RAW_LOOPS(f32_planes_nan, one_f32_planes)
+RAW_LOOPS(i16_planes, one_i16_planes)
 
 #define RAW_TABLE(t)                                                           \
     {                                                                          \
-        raw_add_##t, raw_min_##t, raw_max_##t, raw_squares_##t                 \
+        raw_row_sum_##t, raw_add_##t, raw_min_##t, raw_max_##t,                \
+            raw_squares_##t                                                    \
     }

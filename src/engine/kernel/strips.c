@@ -127,51 +127,19 @@ static size_t raw_room(const nci_strips *strips)
 
 /* ---- as they came from the file ------------------------------------------ */
 
-/* Which raw loop takes values of a view; NCI_RAW_KINDS: none. */
-static nci_raw_kind raw_kind_of(const nci_view *view)
-{
-    const nci_mask *mask = &view->mask;
-    bool is_host_order = !view->is_swapped;
-    if (view->is_fill || view->all_missing || mask->nmissing != 1 ||
-        mask->has_range)
-        return NCI_RAW_KINDS;
-    if (mask->raw == NCG_DTYPE_F32 && !mask->has_scale)
-        return view->is_shuffled ? NCI_RAW_F32_PLANES
-               : is_host_order   ? NCI_RAW_F32
-                                 : NCI_RAW_F32_SWAPPED;
-    return mask->raw == NCG_DTYPE_I16 && view->is_shuffled ? NCI_RAW_I16_PLANES
-                                                           : NCI_RAW_KINDS;
-}
-
-/* Where the lowest byte's plane is, and how far it is to the next. */
-static const uint8_t *first_plane(const nci_view *view, int64_t *step)
-{
-    bool is_backward = view->is_shuffled && view->is_swapped;
-    *step = !view->is_shuffled ? 0 : is_backward ? -view->plane : view->plane;
-    return is_backward ? view->data + (view->size - 1) * view->plane
-                       : view->data;
-}
-
-/* The kind that all strips are of, and what it needs to know of them. */
+/* The kind that all strips are of, and what its loops need to know. */
 static nci_raw_kind common_raw_kind(const nci_strips *strips, nci_strips_in *in)
 {
     const nci_view *first = &strips->strip[0].view;
-    nci_raw_kind kind = raw_kind_of(first);
-    const nci_mask *mask = &first->mask;
-    *in = (nci_strips_in){.count = strips->count,
-                          .scale = mask->has_scale ? mask->scale : 1,
-                          .offset = mask->has_scale ? mask->offset : 0};
-    memcpy(&in->missing_f32, mask->missing[0], sizeof in->missing_f32);
-    memcpy(&in->missing_i16, mask->missing[0], sizeof in->missing_i16);
-    first_plane(first, &in->plane);
+    nci_raw_kind kind = nci_view_raw_kind(first, in);
+    in->count = strips->count;
     for (int k = 1; kind != NCI_RAW_KINDS && k < strips->count; k++) {
         const nci_view *view = &strips->strip[k].view;
-        int64_t plane;
-        first_plane(view, &plane);
-        if (raw_kind_of(view) != kind || plane != in->plane ||
-            memcmp(view->mask.missing[0], mask->missing[0], view->size) ||
-            !same_rule(&view->mask, mask))
-            kind = NCI_RAW_KINDS;
+        nci_strips_in other;
+        if (nci_view_raw_kind(view, &other) != kind ||
+            other.plane != in->plane || !same_rule(&view->mask, &first->mask) ||
+            memcmp(view->mask.missing[0], first->mask.missing[0], 8))
+            return NCI_RAW_KINDS;
     }
     return kind;
 }
@@ -218,9 +186,7 @@ static void fold_raw(const nci_strips *strips, nci_acc *acc, nci_raw_kind kind,
 {
     for (int k = 0; k < strips->count; k++) {
         const nci_strip *strip = &strips->strip[k];
-        int64_t step, at = strip->at + first;
-        const uint8_t *data = first_plane(&strip->view, &step);
-        in->x[k] = data + (step ? at : at * strip->view.size);
+        in->x[k] = nci_view_raw_at(&strip->view, strip->at + first);
     }
     if (fold_raw_loops(acc, &acc->isa->raw[kind], in, strips->cell + first, n))
         count_missing(strips, acc, first, n, memory);

@@ -165,6 +165,21 @@ bool nci_run_turned(const nci_task *task, const nci_piece *piece, nci_acc *acc,
                     const nci_lane *lane);
 int64_t nci_turn_bytes(const nci_fused *fused, const nci_box *box);
 
+/* Rows of raw values that are summed as they are. nci_row_sums_open tells
+ * whether a task is of that kind, nci_row_sums_add takes the next block of n
+ * values and moves the walks on; false: some are missing, or lie apart, and
+ * none was taken. */
+typedef struct nci_row_sums {
+    const nci_view *view, *weights; /* weights NULL: none */
+    nci_walk *cells, *operands;
+    nci_strips_in in;
+    bool (*row_sum)(const nci_strips_in *in, int64_t n, double *sum);
+} nci_row_sums;
+bool nci_row_sums_open(nci_row_sums *rows, const nci_task *task,
+                       nci_walk *cells, nci_walk *operands);
+bool nci_row_sums_add(nci_row_sums *rows, nci_acc *acc, const nci_lane *lane,
+                      int64_t n);
+
 /* nci_take_strips takes a piece that is steps of the same cells, and folds it
  * some time until nci_flush_strips; false where it is something else. */
 bool nci_take_strips(nci_task *task, const nci_piece *piece);

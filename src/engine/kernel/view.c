@@ -157,6 +157,49 @@ const void *nci_view_dense(const nci_view *view, const nci_isa *isa, int64_t at,
     return temp;
 }
 
+/* Floats with one mark of what is missing; those with NaN only come behind. */
+static nci_raw_kind raw_float_kind(const nci_view *view)
+{
+    int nan_only = view->mask.nmissing ? 0 : NCI_RAW_F32_NAN - NCI_RAW_F32;
+    int kind = view->is_shuffled  ? NCI_RAW_F32_PLANES
+               : view->is_swapped ? NCI_RAW_F32_SWAPPED
+                                  : NCI_RAW_F32;
+    return (nci_raw_kind)(kind + nan_only);
+}
+
+nci_raw_kind nci_view_raw_kind(const nci_view *view, nci_strips_in *in)
+{
+    const nci_mask *mask = &view->mask;
+    *in = (nci_strips_in){.count = 1, .scale = 1, .missing_f32 = NAN};
+    if (view->is_fill || view->all_missing || mask->nmissing > 1 ||
+        mask->has_range)
+        return NCI_RAW_KINDS;
+    if (mask->nmissing) {
+        memcpy(&in->missing_f32, mask->missing[0], sizeof in->missing_f32);
+        memcpy(&in->missing_i16, mask->missing[0], sizeof in->missing_i16);
+    }
+    if (view->is_shuffled)
+        in->plane = view->is_swapped ? -view->plane : view->plane;
+    if (mask->raw == NCG_DTYPE_F32 && !mask->has_scale)
+        return raw_float_kind(view);
+    if (mask->has_scale) {
+        in->scale = mask->scale;
+        in->offset = mask->offset;
+    }
+    return mask->raw == NCG_DTYPE_I16 && view->is_shuffled && mask->nmissing
+               ? NCI_RAW_I16_PLANES
+               : NCI_RAW_KINDS;
+}
+
+/* Planes begin with that of the lowest byte. */
+const void *nci_view_raw_at(const nci_view *view, int64_t at)
+{
+    if (!view->is_shuffled)
+        return view->data + at * view->size;
+    int64_t first = view->is_swapped ? view->size - 1 : 0;
+    return view->data + first * view->plane + at;
+}
+
 void nci_view_prefetch(const nci_view *view, int64_t at, int64_t n)
 {
     enum { LINE = 64 };

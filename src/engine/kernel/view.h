@@ -42,6 +42,11 @@ const void *nci_view_raw(const nci_view *view, const nci_isa *isa,
 /* nci_view_dense is nci_view_raw for n elements from `at` on. */
 const void *nci_view_dense(const nci_view *view, const nci_isa *isa, int64_t at,
                            int64_t n, void *temp);
+/* nci_view_raw_kind tells which raw loops take values of a view, and fills in
+ * what they need to know but where; NCI_RAW_KINDS: none does.
+ * nci_view_raw_at is where they find the elements from `at` on. */
+nci_raw_kind nci_view_raw_kind(const nci_view *view, nci_strips_in *in);
+const void *nci_view_raw_at(const nci_view *view, int64_t at);
 /* nci_view_prefetch asks for n elements from `at` on. */
 void nci_view_prefetch(const nci_view *view, int64_t at, int64_t n);
 /* nci_view_is_void tells whether every value of a view is missing: without
