@@ -384,6 +384,7 @@ static void on_tick(void *ctx)
     if (s->runs)
         nci_run_event(s->runs, &tick);
     nci_kept_tick(s);
+    nci_names_tick(s);
     pthread_mutex_unlock(&s->lock);
 }
 

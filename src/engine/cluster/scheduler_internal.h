@@ -193,6 +193,7 @@ void nci_names_ask(nci_scheduler *s, nci_conn_id client,
  * what it is to remember. */
 void nci_names_memo(nci_scheduler *s, const nci_service *told);
 void nci_names_teach(nci_scheduler *s, const nci_roll *roll);
+void nci_names_tick(nci_scheduler *s);
 int64_t nci_names_count(const nci_scheduler *s);
 void nci_names_free(nci_scheduler *s);
 

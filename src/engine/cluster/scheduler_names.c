@@ -17,6 +17,10 @@ typedef struct nci_published {
     size_t ndata;
     nci_token *spaces;
     int64_t nspaces;
+    nci_conn_id client; /* that waits for workers to know it; 0: none */
+    int64_t request;    /* its number of that */
+    size_t untold;      /* workers that have not said so */
+    int ticks;          /* how long it has waited */
     struct nci_published *next;
 } published;
 
@@ -35,9 +39,23 @@ static published **find(nci_scheduler *s, const char *name)
     return at;
 }
 
+/* Whoever published it is told that it is done. */
+static void confirm(nci_scheduler *s, published *p)
+{
+    nci_service begun = {
+        .kind = NCI_SERVICE_BEGUN, .id = p->request, .bytes = 1};
+    nci_service answer = {.kind = NCI_SERVICE_ANSWER, .id = p->request};
+    if (!p->client)
+        return;
+    nci_service_send(s->net, p->client, NCI_WIRE_TELL, &begun, NULL);
+    nci_service_send(s->net, p->client, NCI_WIRE_TELL, &answer, NULL);
+    p->client = 0;
+}
+
 /* Its sets are let go of, as far as they were taken. */
 static void remove_first(nci_scheduler *s, published *p, int64_t nspaces)
 {
+    confirm(s, p);
     for (int64_t i = 0; i < nspaces; i++)
         nci_kept_name(s, p->spaces[i], -1, NULL);
     published_free(p);
@@ -131,8 +149,8 @@ static int64_t nanoseconds(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* Several workers tell the same; those of this scheduler's own time are known
- * here, or have been taken away. */
+/* Without data: a worker has taken it. Several workers tell the same; those of
+ * this scheduler's own time are known here, or have been taken away. */
 void nci_names_memo(nci_scheduler *s, const nci_service *told)
 {
     nci_unpack in = {.data = told->data, .size = told->ndata};
@@ -140,6 +158,9 @@ void nci_names_memo(nci_scheduler *s, const nci_service *told)
     nci_service data = *told;
     int64_t taken = 0;
     ncg_error err;
+    published *own = *find(s, told->name);
+    if (!told->ndata && own && own->untold && --own->untold == 0)
+        confirm(s, own);
     data.data = nci_unpack_bytes(&in, &data.ndata);
     int64_t n = nci_unpack_i64(&in, 0, INT32_MAX);
     bool is_old = told->key >= 0 && (uint64_t)told->key < s->options.epoch;
@@ -163,10 +184,21 @@ void nci_names_memo(nci_scheduler *s, const nci_service *told)
     teach(s, p, NULL);
 }
 
+/* A worker that does not answer is not waited for. */
+void nci_names_tick(nci_scheduler *s)
+{
+    enum { MOST_TICKS = 3 };
+    for (published *p = s->published; p; p = p->next)
+        if (p->client && ++p->ticks > MOST_TICKS)
+            confirm(s, p);
+}
+
 /* ---- publishing ---------------------------------------------------------- */
 
-static ncg_status publish(nci_scheduler *s, const nci_service *ask,
-                          ncg_error *err)
+/* *later: the answer comes when all workers know of it, so that it is not lost
+ * with this process. */
+static ncg_status publish(nci_scheduler *s, nci_conn_id client,
+                          const nci_service *ask, bool *later, ncg_error *err)
 {
     published *p = NULL, **at = find(s, ask->name);
     int64_t taken = 0;
@@ -188,6 +220,10 @@ static ncg_status publish(nci_scheduler *s, const nci_service *ask,
     *at = p;
     if (old)
         remove_first(s, old, old->nspaces);
+    *later = s->nrolls > 0;
+    p->untold = s->nrolls;
+    p->client = *later ? client : 0;
+    p->request = ask->id;
     teach(s, p, NULL);
     return NCG_OK;
 }
@@ -230,8 +266,9 @@ void nci_names_ask(nci_scheduler *s, nci_conn_id client, const nci_service *ask)
     nci_text names = {0};
     nci_error_clear(&begun.error);
     ncg_error *err = &begun.error;
+    bool later = false;
     if (ask->kind == NCI_SERVICE_PUBLISH)
-        publish(s, ask, err);
+        publish(s, client, ask, &later, err);
     else if (ask->kind == NCI_SERVICE_UNPUBLISH)
         unpublish(s, ask->name, err);
     else if (ask->kind == NCI_SERVICE_GET)
@@ -245,8 +282,9 @@ void nci_names_ask(nci_scheduler *s, nci_conn_id client, const nci_service *ask)
     }
     if (names.failed)
         nci_fail(err, NCG_ENOMEM, "the scheduler is out of memory");
-    nci_service_send(s->net, client, NCI_WIRE_TELL, &begun, NULL);
-    if (!begun.error.status)
+    if (!later)
+        nci_service_send(s->net, client, NCI_WIRE_TELL, &begun, NULL);
+    if (!later && !begun.error.status)
         nci_service_send(s->net, client, NCI_WIRE_TELL, &answer, NULL);
     nci_text_fini(&names);
 }

@@ -55,7 +55,7 @@ typedef enum nci_service_kind {
                              what it left as chunk `key` of `space` */
     NCI_SERVICE_MEMO,     /* name, key: epoch, data: to be told to a scheduler of
                              a later epoch; without data: not any more. Workers
-                             tell it so */
+                             tell it so; without data: it is remembered */
     NCI_SERVICE_LOCATED,  /* id, bytes, where, error; to clients as well */
 
     NCI_SERVICE_ENDED = 32, /* id, attempt, bytes */

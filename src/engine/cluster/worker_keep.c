@@ -388,6 +388,9 @@ ncg_status nci_hand_memo_locked(nci_hand *hand, const nci_service *ask,
     m->epoch = ask->key;
     m->next = hand->memos;
     hand->memos = m;
+    nci_service taken = {.kind = NCI_SERVICE_MEMO, .key = ask->key};
+    memcpy(taken.name, ask->name, sizeof taken.name);
+    nci_service_send(hand->net, hand->conn, NCI_WIRE_TELL, &taken, NULL);
     return NCG_OK;
 }
 
