@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "test.h"
 
@@ -105,7 +104,7 @@ static void test_what_deflate_shortens_is_deflated(void **state)
 }
 
 /* Each place of a row takes one of a few values, so three neighbours come again
- * within the window and four hardly do. No level falls behind zlib's. */
+ * within the window and four hardly do. */
 static void test_short_repeats_are_found(void **state)
 {
     (void)state;
@@ -119,9 +118,7 @@ static void test_short_repeats_are_found(void **state)
         }
         memset(f.data + 2 * PLANE, 3, 2 * PLANE);
         size_t size = round_trip(&f, PLANE, PLANES);
-        uLongf room = nci_zlib_bound(ALL);
-        assert_int_equal(compress2(f.packed, &room, f.data, ALL, level), Z_OK);
-        assert_true((double)size < 1.03 * (double)room);
+        assert_true((double)size < 1.92 * PLANE); /* 1.94 with repeats of four */
         fini(&f);
     }
 }

@@ -3,9 +3,7 @@ list(APPEND io_write_sources
   write/attrs.c
   write/define.c
   write/encode.c
-  write/huffman.c
   write/layout.c
-  write/quick.c
   write/store.c
   write/target.c
   write/writer.c

@@ -13,11 +13,7 @@
  *     ..      ..         raw deflate of the other planes, final block
  *     end-4   4          adler32 of everything, big-endian
  *
- * The rest is libdeflate's from level 2 on. Level 1 has an encoder of its own
- * for planes (quick.h); libdeflate's takes a third longer there and, for lack
- * of three-byte repeats, makes files that are some percent larger than zlib's.
- *
- * All this depends on the bytes alone, so equal chunks are equal bytes.
+ * The rest is libdeflate's. All this depends on the bytes alone, so equal chunks are equal bytes.
  */
 #include <libdeflate.h>
 #include <stdbool.h>
@@ -31,11 +27,9 @@ typedef struct nci_planes {
 } nci_planes;
 
 /* What one thread keeps to compress with, for one level. */
-struct nci_quick;
 typedef struct nci_packer {
     int level;
     struct libdeflate_compressor *compressor;
-    struct nci_quick *quick; /* level 1 */
 } nci_packer;
 
 /* nci_packer_fit turns a packer (or a zeroed one) to `level`; false where there
