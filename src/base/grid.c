@@ -105,6 +105,15 @@ int64_t nci_axis_size(const nci_axis *axis)
     return axis->edge ? axis->edge[axis->nchunks] : 0;
 }
 
+int64_t nci_axis_longest(const nci_axis *axis)
+{
+    int64_t longest = 1;
+    for (int64_t i = 0; i < axis->nchunks; i++)
+        if (axis->edge[i + 1] - axis->edge[i] > longest)
+            longest = axis->edge[i + 1] - axis->edge[i];
+    return longest;
+}
+
 int64_t nci_axis_find(const nci_axis *axis, int64_t position)
 {
     int64_t low = 0, high = axis->nchunks;

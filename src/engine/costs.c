@@ -24,6 +24,17 @@ int64_t nci_costs_scratch(void *arg, int64_t task, int threads)
     return bytes;
 }
 
+int64_t nci_costs_most_scratch(void *arg, int number)
+{
+    const nci_costs *costs = arg;
+    const nci_layer *layer = &costs->plan->layers[number];
+    int64_t bytes = nci_kernel_most_scratch(costs->plan, costs->sources,
+                                            costs->kernels, layer);
+    if (costs->encodes && layer->kind == NCI_LAYER_STORE)
+        bytes += nci_costs_encode(layer);
+    return bytes;
+}
+
 int nci_costs_threads(void *arg, int64_t task, int available)
 {
     const nci_costs *costs = arg;

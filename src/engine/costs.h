@@ -15,6 +15,9 @@ typedef struct nci_costs {
 } nci_costs;
 
 int64_t nci_costs_scratch(void *costs, int64_t task, int threads);
+/* nci_costs_most_scratch bounds it on one thread over the tasks of a layer; -1:
+ * not known. */
+int64_t nci_costs_most_scratch(void *costs, int layer);
 int nci_costs_threads(void *costs, int64_t task, int available);
 /* nci_costs_encode bounds what encoding a chunk of a STORE layer takes: padded
  * to the shape of the output's first chunk, filtered, deflated. */

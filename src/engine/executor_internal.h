@@ -42,6 +42,7 @@ typedef struct nci_work {
     int64_t (*scratch)(void *ctx, int64_t task, int threads);
     int (*threads)(void *ctx, int64_t task, int available);
     int64_t keep; /* bytes of the limit for decoded tiles (tile_cache.h) */
+    int64_t (*most_scratch)(void *ctx, int layer); /* NULL: not known */
 } nci_work;
 
 /* nci_executor_room: bytes of `limit`, the executor's or what is left of it, for

@@ -94,7 +94,10 @@ ncg_status nci_predict(const nci_executor *executor, const nci_plan *plan,
     int threads = nci_executor_threads(executor);
     nci_prediction found = {0};
     nci_sched_choice choice = {0};
-    NCI_TRY(nci_sched_choose(plan, &costs, &choice, err));
+    const nci_sched_limits limits = {
+        nci_costs_most_scratch,
+        nci_executor_room(executor, nci_executor_limit(executor), 0, 0) / 2};
+    NCI_TRY(nci_sched_choose_within(plan, &costs, &limits, &choice, err));
     ncg_status st = nci_sched_floor(plan, &costs, &found.least, err);
     if (found.least > choice.peak)
         found.least = choice.peak;

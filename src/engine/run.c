@@ -469,7 +469,10 @@ static ncg_status leave_beside(run *r, const nci_sched_costs *costs,
 static ncg_status start_sched(run *r, ncg_error *err)
 {
     nci_sched_costs costs = {r->work->ctx, r->work->scratch, r->work->threads};
-    NCI_TRY(nci_sched_choose(r->plan, &costs, &r->choice, err));
+    int64_t room = nci_executor_room(r->executor, r->limit, 0, 0);
+    const nci_sched_limits limits = {r->work->most_scratch,
+                                     (room - r->work->keep) / 2};
+    NCI_TRY(nci_sched_choose_within(r->plan, &costs, &limits, &r->choice, err));
     NCI_TRY(leave_beside(r, &costs, err));
     if (r->choice.peak > r->limit)
         NCI_TRY(make_room(r, &costs, err));

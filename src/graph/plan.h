@@ -291,5 +291,9 @@ nci_box nci_store_box(const nci_layer *layer, int64_t chunk);
 int64_t nci_plan_cells(const nci_layer *layer, int64_t chunk);
 /* nci_plan_bytes: bytes of what a task leaves (its chunk or state). */
 int64_t nci_plan_bytes(const nci_plan *plan, int64_t task);
+/* nci_plan_most_cells and _most_bytes bound them over all tasks of a layer,
+ * from the largest size along each axis. */
+int64_t nci_plan_most_cells(const nci_layer *layer);
+int64_t nci_plan_most_bytes(const nci_plan *plan, const nci_layer *layer);
 
 #endif

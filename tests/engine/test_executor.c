@@ -167,7 +167,8 @@ static outcome run_plan(nci_executor *x, const nci_plan *plan, const trial *t)
     nci_sink sink = {.ctx = &k,
                      .encode = t->without_encode ? NULL : keep_encode,
                      .put = keep_put};
-    nci_work work = {&w, work_run, work_scratch, work_threads, 0};
+    nci_work work = {&w, work_run, work_scratch, work_threads, 0,
+                     NULL};
     o.status = nci_executor_run_work(x, plan, NULL, &work, &sink, &cancel, NULL,
                                      NULL, &o.stats, &o.err);
     memcpy(o.hash, k.hash, sizeof o.hash);
@@ -350,7 +351,8 @@ static void executor_reports_progress(void **state)
     keep k = {.plan = plan};
     work_ctx w = {.plan = plan, .fail_task = -1, .sleep_us = 2000};
     nci_sink sink = {.ctx = &k, .encode = keep_encode, .put = keep_put};
-    nci_work work = {&w, work_run, work_scratch, work_threads, 0};
+    nci_work work = {&w, work_run, work_scratch, work_threads, 0,
+                     NULL};
     seen p = {.caller = pthread_self()};
     nci_run_stats stats;
     ncg_error err;

@@ -333,7 +333,8 @@ static ncg_status run(nci_executor *x, const nci_plan *plan, bool damages,
                       nci_run_stats *stats, ncg_error *err)
 {
     made_up m = {.damages = damages};
-    nci_work work = {&m, work_run, work_scratch, work_threads, 0};
+    nci_work work = {&m, work_run, work_scratch, work_threads, 0,
+                     NULL};
     nci_sink sink = {.ctx = &m, .put = count_put};
     return nci_executor_run_work(x, plan, NULL, &work, &sink, NULL, NULL, NULL,
                                  stats, err);

@@ -152,7 +152,7 @@ static ncg_status prepare(nci_hand_run *r, ncg_error *err)
     r->costs = (nci_costs){r->hosted.plan, r->hosted.sources, x->kernels,
                            r->message.nforms > 0, r->message.retries};
     r->work = (nci_work){&r->costs, nci_costs_run, nci_costs_scratch,
-                         nci_costs_threads, 0};
+                         nci_costs_threads, 0, NULL};
     r->tasks = (nci_lane_run){.executor = x,
                               .plan = r->hosted.plan,
                               .sources = r->hosted.sources,

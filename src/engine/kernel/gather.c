@@ -297,6 +297,41 @@ static int64_t gather_bytes(const nci_plan *plan, const nci_layer *layer,
     return one ? 0 : n * (int64_t)ncg_dtype_size(access->dtype);
 }
 
+/* The same over all chunks of the layer: the most of each axis, nothing where
+ * one chunk always has all. */
+static int64_t most_gather_bytes(const nci_plan *plan, const nci_layer *layer,
+                                 const nci_access *access)
+{
+    const nci_layer *from = &plan->layers[layer->inputs[access->input].layer];
+    int64_t n = (int64_t)ncg_dtype_size(access->dtype);
+    bool one = true;
+    for (int a = 0; a < access->rank; a++) {
+        int64_t most = 1;
+        int d = access->from[a];
+        for (int64_t i = 0; d >= 0 && i < layer->grid.axis[d].nchunks; i++) {
+            const int64_t *edge = layer->grid.axis[d].edge + i;
+            int64_t needs = edge[0] == edge[1]
+                                ? 0
+                                : bound_needed(&access->picks[a], edge[0],
+                                               edge[1] - edge[0],
+                                               &from->array.axis[a], &one);
+            most = needs > most ? needs : most;
+        }
+        n *= most;
+    }
+    return one ? 0 : n;
+}
+
+int64_t nci_task_most_operand_bytes(const nci_plan *plan,
+                                    const nci_layer *layer)
+{
+    int64_t bytes = 0;
+    for (int k = 0; k < layer->fused.noperands; k++)
+        if (layer->fused.operands[k].kind == NCI_OPERAND_LAYER)
+            bytes += most_gather_bytes(plan, layer, &layer->fused.operands[k]);
+    return bytes;
+}
+
 int64_t nci_task_operand_bytes(const nci_plan *plan, const nci_layer *layer,
                                const nci_box *box)
 {

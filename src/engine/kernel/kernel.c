@@ -103,6 +103,55 @@ int64_t nci_kernel_scratch(const nci_plan *plan,
     return bytes;
 }
 
+/* Memory for small states is a step: nothing above some number of cells, and
+ * no more than doubles where cells do. */
+static int64_t most_fold_scratch(const nci_layer *layer)
+{
+    const nci_fold *fold = &layer->fused.fold;
+    int64_t ncells = nci_plan_most_cells(layer);
+    int64_t bytes = nci_acc_extra(fold, ncells), n = ncells;
+    while (n > 1 && !nci_slab_bytes(fold, n))
+        n /= 2;
+    return bytes + (n < ncells ? 2 : 1) * nci_slab_bytes(fold, n);
+}
+
+static int64_t most_fused_scratch(const nci_plan *plan,
+                                  const nci_source *source,
+                                  const nci_layer *layer)
+{
+    int64_t width = 1 + NCG_MAX_RANK;
+    int64_t bytes = nci_task_most_operand_bytes(plan, layer);
+    for (int d = 0; d < layer->grid.rank; d++)
+        width += nci_axis_longest(&layer->grid.axis[d]);
+    bytes += width * 8 * (2 * NCI_NSTREAMS + 2);
+    bytes += nci_task_lane_bytes(&layer->fused) +
+             nci_turn_most_bytes(&layer->fused, &layer->grid);
+    if (source)
+        bytes += nci_source_scratch(source) + kept_bytes(layer, source);
+    return bytes + (layer->fused.folds ? most_fold_scratch(layer) : 0);
+}
+
+int64_t nci_kernel_most_scratch(const nci_plan *plan,
+                                const nci_source_table *sources,
+                                nci_kernel_table *kernels,
+                                const nci_layer *layer)
+{
+    switch (layer->kind) {
+    case NCI_LAYER_BLOCK:
+        return nci_block_most_scratch(plan, kernels, layer);
+    case NCI_LAYER_COMBINE:
+        return layer->combine.is_final
+                   ? (int64_t)nci_state_layout_of(&layer->combine.fold,
+                                                  nci_plan_most_cells(layer))
+                         .nbytes
+                   : 0;
+    case NCI_LAYER_FUSED:
+        return most_fused_scratch(plan, source_of(layer, sources), layer);
+    default:
+        return 0;
+    }
+}
+
 int nci_kernel_threads(const nci_plan *plan, const nci_source_table *sources,
                        int64_t task, int available)
 {

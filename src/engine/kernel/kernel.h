@@ -32,6 +32,13 @@ typedef struct nci_task_env {
 ncg_status nci_kernel_run(const nci_task_env *env, int64_t task,
                           const nci_dep *deps, int64_t ndeps, nci_buf **out,
                           ncg_error *err);
+/* nci_kernel_most_scratch bounds nci_kernel_scratch on one thread over all
+ * tasks of a layer, without looking at each; -1: not known, a kernel has a
+ * function of its own that tells it. */
+int64_t nci_kernel_most_scratch(const nci_plan *plan,
+                                const nci_source_table *sources,
+                                nci_kernel_table *kernels,
+                                const nci_layer *layer);
 /* nci_kernel_scratch bounds the bytes that running a task needs beside its
  * inputs and its output: tile buffers, program blocks, gathered operands. */
 int64_t nci_kernel_scratch(const nci_plan *plan,

@@ -106,6 +106,8 @@ ncg_status nci_task_open_layer(nci_task *task, int k, const nci_dep *deps,
                                int64_t ndeps, ncg_error *err);
 /* nci_task_operand_bytes bounds what gathering operand chunks takes, without
  * the list of their positions. */
+int64_t nci_task_most_operand_bytes(const nci_plan *plan,
+                                    const nci_layer *layer);
 int64_t nci_task_operand_bytes(const nci_plan *plan, const nci_layer *layer,
                                const nci_box *box);
 
@@ -164,6 +166,7 @@ void nci_run_in_order(const nci_task *task, const nci_piece *piece,
 bool nci_run_turned(const nci_task *task, const nci_piece *piece, nci_acc *acc,
                     const nci_lane *lane);
 int64_t nci_turn_bytes(const nci_fused *fused, const nci_box *box);
+int64_t nci_turn_most_bytes(const nci_fused *fused, const nci_grid *grid);
 
 /* Rows of raw values that are summed as they are. nci_row_sums_open tells
  * whether a task is of that kind, nci_row_sums_add takes the next block of n
@@ -197,7 +200,10 @@ ncg_status nci_run_combine(const nci_task_env *env, const nci_layer *layer,
 ncg_status nci_run_block(const nci_task_env *env, const nci_layer *layer,
                          int64_t chunk, const nci_dep *deps, int64_t ndeps,
                          nci_buf **out, ncg_error *err);
-/* nci_block_scratch: gathered boxes and what the kernel asks for. */
+/* nci_block_scratch: gathered boxes and what the kernel asks for. The _most
+ * forms, here and above, bound a whole layer (nci_kernel_most_scratch). */
+int64_t nci_block_most_scratch(const nci_plan *plan, nci_kernel_table *kernels,
+                               const nci_layer *layer);
 int64_t nci_block_scratch(const nci_plan *plan, nci_kernel_table *kernels,
                           const nci_layer *layer, int64_t chunk, int threads);
 ncg_status nci_run_store(const nci_task_env *env, const nci_layer *layer,

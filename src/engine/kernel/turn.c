@@ -72,6 +72,27 @@ int64_t nci_turn_bytes(const nci_fused *fused, const nci_box *box)
     return item * (n < MOST_PANEL ? n : MOST_PANEL) + 64 * NCI_MAX_OPERANDS;
 }
 
+int64_t nci_turn_most_bytes(const nci_fused *fused, const nci_grid *grid)
+{
+    int64_t item = 0, n = 1;
+    for (int k = 0; k < fused->noperands; k++) {
+        const nci_access *access = &fused->operands[k];
+        int last = -1;
+        bool rises = true;
+        for (int a = 0; a < access->rank; a++) {
+            rises = rises && (access->from[a] < 0 || access->from[a] > last);
+            last = access->from[a] < 0 ? last : access->from[a];
+        }
+        if (!rises && access->kind != NCI_OPERAND_SOURCE)
+            item += (int64_t)ncg_dtype_size(access->dtype);
+    }
+    for (int d = 0; d < grid->rank; d++)
+        n *= nci_axis_longest(&grid->axis[d]);
+    return item ? item * (n < MOST_PANEL ? n : MOST_PANEL) +
+                      64 * NCI_MAX_OPERANDS
+                : 0;
+}
+
 /* Positions of a panel along the first axis; 0: it would be too large. */
 static int64_t panel_rows(const nci_task *task, const nci_piece *piece, int d)
 {

@@ -91,11 +91,39 @@ static bool is_choice_worth(const nci_plan *plan)
     return plan->noutputs > 1;
 }
 
+/* *out has a name where the bound will do. */
+static ncg_status try_bound(const nci_plan *plan, const nci_sched_costs *costs,
+                            const nci_sched_limits *limits,
+                            nci_sched_choice *out, ncg_error *err)
+{
+    int64_t bound = -1;
+    if (plan->ntasks <= MANY_TASKS || !limits || !limits->most_scratch)
+        return NCG_OK;
+    NCI_TRY(nci_sched_bound(plan, limits->most_scratch, costs->ctx, &bound,
+                            err));
+    if (bound >= 0 && bound <= limits->enough)
+        *out = (nci_sched_choice){.name = "plain", .peak = bound};
+    return NCG_OK;
+}
+
 ncg_status nci_sched_choose(const nci_plan *plan, const nci_sched_costs *costs,
                             nci_sched_choice *out, ncg_error *err)
 {
+    return nci_sched_choose_within(plan, costs, NULL, out, err);
+}
+
+ncg_status nci_sched_choose_within(const nci_plan *plan,
+                                   const nci_sched_costs *costs,
+                                   const nci_sched_limits *limits,
+                                   nci_sched_choice *out, ncg_error *err)
+{
     nci_sched_choice best = {0}, plain = {.name = "plain"},
                      woven = {.name = "woven", .way.is_woven = true};
+    NCI_TRY(try_bound(plan, costs, limits, &best, err));
+    if (best.name) {
+        *out = best;
+        return NCG_OK;
+    }
     ncg_status st = try_way(plan, costs, plain, &best, err);
     bool is_more = plan->ntasks <= MANY_TASKS && best.peak > FEW_BYTES &&
                    is_choice_worth(plan);

@@ -16,7 +16,9 @@
  *
  * All but plain and woven look at each task and are for plans up to some size only;
  * plans that need little memory are left in the plain order.
- * The choice depends on plan and costs, never on threads or memory limit.
+ * Of plans that have more tasks than can be replayed in a moment the peak is
+ * bounded from their layers (nci_sched_bound), where the bound is good enough.
+ * The order depends on plan and costs, never on threads or memory limit.
  */
 #include "engine/sched/order.h"
 #include "engine/sched/sched.h"
@@ -24,10 +26,25 @@
 typedef struct nci_sched_choice {
     nci_order_way way;
     const char *name; /* of the candidate */
-    int64_t peak;     /* bytes that the plan needs in this order */
+    int64_t peak;     /* bytes that the plan needs in this order, at most */
     int64_t *memory;  /* owned; what `way` points to */
 } nci_sched_choice;
 
+/* What is known without looking at each task. */
+typedef struct nci_sched_limits {
+    /* The most scratch that any task of a layer takes on one thread; -1: not
+     * known. Called with the costs' ctx. */
+    int64_t (*most_scratch)(void *ctx, int layer);
+    int64_t enough; /* a plan of many tasks that surely needs no more than that
+                       is not replayed to learn how much it needs */
+} nci_sched_limits;
+
+/* nci_sched_choose_within is nci_sched_choose that bounds the peak where
+ * `limits` (NULL: nothing is known) allow it. */
+ncg_status nci_sched_choose_within(const nci_plan *plan,
+                                   const nci_sched_costs *costs,
+                                   const nci_sched_limits *limits,
+                                   nci_sched_choice *out, ncg_error *err);
 /* nci_sched_choose: the choice has to outlive the schedulers made with it. */
 ncg_status nci_sched_choose(const nci_plan *plan, const nci_sched_costs *costs,
                             nci_sched_choice *out, ncg_error *err);
@@ -38,6 +55,12 @@ void nci_sched_choice_fini(nci_sched_choice *choice);
 ncg_status nci_sched_peak(const nci_plan *plan, const nci_sched_costs *costs,
                           const nci_order_way *way, int64_t *out,
                           ncg_error *err);
+
+/* nci_sched_bound bounds that peak for the plain order without looking at each
+ * task (bound.c); -1 where most_scratch(ctx, layer) does not know. */
+ncg_status nci_sched_bound(const nci_plan *plan,
+                           int64_t (*most_scratch)(void *ctx, int layer),
+                           void *ctx, int64_t *out, ncg_error *err);
 
 /* nci_order_weights fills weight[ntasks] for the heavy candidate. */
 ncg_status nci_order_weights(const nci_plan *plan, const nci_sched_costs *costs,

@@ -2,6 +2,8 @@ list(APPEND engine_sched_sources
   sched/admit.c
   sched/ahead.c
   sched/check.c
+  sched/bound.c
+  sched/bound_local.c
   sched/choose.c
   sched/cluster.c
   sched/cluster_check.c

@@ -10,15 +10,6 @@
 /* ---- chunks ----------------------------------------------------------------
  */
 
-int64_t nci_axis_longest(const nci_axis *axis)
-{
-    int64_t longest = 1;
-    for (int64_t i = 0; i < axis->nchunks; i++)
-        if (axis->edge[i + 1] - axis->edge[i] > longest)
-            longest = axis->edge[i + 1] - axis->edge[i];
-    return longest;
-}
-
 /* Chunk [low, high) in `pieces` even pieces; writes where they begin. */
 static int64_t cut(int64_t low, int64_t high, int64_t most, int64_t *edge)
 {

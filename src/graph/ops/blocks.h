@@ -21,8 +21,6 @@ ncg_status nci_axis_cut(const nci_axis *axis, int64_t most, nci_axis *out,
 /* nci_axis_fit merges neighbours up to `most` positions, or cuts. */
 ncg_status nci_axis_fit(const nci_axis *axis, int64_t most, nci_axis *out,
                         ncg_error *err);
-/* nci_axis_longest: positions of the longest chunk, at least 1. */
-int64_t nci_axis_longest(const nci_axis *axis);
 /* nci_axis_join puts `n` axes end to end. */
 ncg_status nci_axis_join(const nci_axis *const *axes, int64_t n, nci_axis *out,
                          ncg_error *err);
