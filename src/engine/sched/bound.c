@@ -19,9 +19,10 @@
  *             P(l) also has what is shared among the inputs of one task of l
  *             and needed by nothing else (bound_local.c).
  *
- *     shared  Other outputs that several tasks need. Chunks of the (only) output are
- *             made in row-major order, so its leading axis is walked once. Let
- *             a chunk of a layer be needed, by whatever way, only for leading
+ *     shared  Other outputs that several tasks need. Chunks of the (only)
+ *             output are made in row-major order, so its leading axis is
+ *             walked once. Let a chunk of a layer be needed, by whatever way,
+ *             only for leading
  *             positions lo to hi: it is alive at most while the walk is there.
  *             The sum over chunks of a position is largest somewhere: S(l).
  *             Where no axis of the layer follows the leading one, where two
