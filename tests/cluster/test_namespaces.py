@@ -60,6 +60,12 @@ class Namespaces(Hosts, clustertest.TestCase):
         for w in workers:
             self.assertEqual(w.wait(timeout=60), 0, self.log())
 
+    def heard(self):
+        """The names of the workers that the scheduler hears."""
+        status = json.loads(self.ok("cluster", "status", "--scheduler-file",
+                                    "s.json").out)
+        return {w["name"] for w in status["workers"] if not w["silent"]}
+
     def test_slow_network(self):
         self.make_hosts(3, delay=0.02, jitter=0.02)
         self.make_inputs()
@@ -82,6 +88,7 @@ class Namespaces(Hosts, clustertest.TestCase):
         time.sleep(7)  # longer than it takes to become a suspect
         self.network.heal()
         self.finish(client)
+        self.wait_until(lambda: self.heard() == {"w1", "w2"})
         self.finish(self.client())
         self.assertEqual(clustertest.children(workers[0].pid), before,
                          self.log())

@@ -32,10 +32,10 @@ void nci_scheduler_describe(const nci_scheduler *s, nci_text *text)
         nci_text_add(text,
                      ", \"pid\": %lld, \"threads\": %d, \"memory\": %lld, "
                      "\"held\": %lld, \"held_bytes\": %lld, "
-                     "\"leaving\": %s}",
+                     "\"silent\": %s, \"leaving\": %s}",
                      (long long)roll->who.pid, roll->who.threads,
                      (long long)roll->who.limit, (long long)count,
-                     (long long)held,
+                     (long long)held, roll->is_silent ? "true" : "false",
                      roll->is_leaving ? "true" : "false");
     }
     nci_text_add(text, "],\n \"computations\": [");
