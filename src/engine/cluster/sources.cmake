@@ -12,6 +12,7 @@ list(APPEND engine_sources
   cluster/scheduler.c
   cluster/scheduler_begin.c
   cluster/scheduler_kept.c
+  cluster/scheduler_kept_run.c
   cluster/scheduler_names.c
   cluster/scheduler_report.c
   cluster/scheduler_run.c
