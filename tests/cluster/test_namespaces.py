@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Clusters on several hosts, in network namespaces: a slow network, one that is
 split and heals, hosts that cannot be reached. With numbers: rounds of chance
-there, as `test_chaos.py ROUNDS SEED`."""
+there, as `test_chaos.py ROUNDS SEED`; with `split`, the network that heals."""
 import json
 import os
 import sys
@@ -40,7 +40,9 @@ class Hosts:
                              program="nsenter", **how)
 
 
-class Namespaces(Hosts, clustertest.TestCase):
+class Standing(Hosts, clustertest.TestCase):
+    """A cluster of all hosts, and a client on the first."""
+
     def make_inputs(self):
         self.inputs(files=4, nt=60, nlat=90, nlon=180, chunks=(10, 90, 180))
         self.ok("in_*.nc", *STEPS, "-q", "-z", "7", "-o", "one.nc",
@@ -66,32 +68,14 @@ class Namespaces(Hosts, clustertest.TestCase):
                                     "s.json").out)
         return {w["name"] for w in status["workers"] if not w["silent"]}
 
+
+class Namespaces(Standing):
     def test_slow_network(self):
         self.make_hosts(3, delay=0.02, jitter=0.02)
         self.make_inputs()
         cluster = self.cluster("--exclusive")
         workers = [self.worker("w%d" % i, inside=self.on(i)) for i in (1, 2)]
         self.finish(self.client())
-        self.end(cluster, workers)
-
-    def test_split_and_healed(self):
-        """Both sides of the split are sound: who was cut off comes back as it
-        was, with its chunks."""
-        self.make_hosts(3, delay=0.001)
-        self.make_inputs()
-        cluster = self.cluster("--exclusive")
-        workers = [self.worker("w%d" % i, inside=self.on(i)) for i in (1, 2)]
-        before = clustertest.children(workers[0].pid)
-        client = self.client()
-        self.wait_until(lambda: any("many.nc" in n for n in self.listing()))
-        self.network.split(1)
-        time.sleep(7)  # longer than it takes to become a suspect
-        self.network.heal()
-        self.finish(client)
-        self.wait_until(lambda: self.heard() == {"w1", "w2"})
-        self.finish(self.client())
-        self.assertEqual(clustertest.children(workers[0].pid), before,
-                         self.log())
         self.end(cluster, workers)
 
     def test_no_route(self):
@@ -112,6 +96,28 @@ class Namespaces(Hosts, clustertest.TestCase):
                            "--death-timeout", "2s", says=address)
             self.assertLess(time.monotonic() - begin, 60)
         self.end(cluster, [])
+
+
+class Split(Standing):
+    def test_split_and_healed(self):
+        """Both sides of the split are sound: who was cut off comes back as it
+        was, with its chunks."""
+        self.make_hosts(3, delay=0.001)
+        self.make_inputs()
+        cluster = self.cluster("--exclusive")
+        workers = [self.worker("w%d" % i, inside=self.on(i)) for i in (1, 2)]
+        before = clustertest.children(workers[0].pid)
+        client = self.client()
+        self.wait_until(lambda: any("many.nc" in n for n in self.listing()))
+        self.network.split(1)
+        time.sleep(7)  # longer than it takes to become a suspect
+        self.network.heal()
+        self.finish(client)
+        self.wait_until(lambda: self.heard() == {"w1", "w2"})
+        self.finish(self.client())
+        self.assertEqual(clustertest.children(workers[0].pid), before,
+                         self.log())
+        self.end(cluster, workers)
 
 
 class Rounds(Hosts, test_chaos.Chaos):
@@ -140,10 +146,13 @@ class Rounds(Hosts, test_chaos.Chaos):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
+    if sys.argv[1:] == ["split"]:
+        sys.argv[1:] = ["Split"]
+    elif len(sys.argv) > 1:
         test_chaos.ROUNDS = int(sys.argv[1])
-    if len(sys.argv) > 2:
-        test_chaos.SEED = int(sys.argv[2])
-    if len(sys.argv) > 1:
+        if len(sys.argv) > 2:
+            test_chaos.SEED = int(sys.argv[2])
         sys.argv[1:] = ["Rounds"]
+    else:
+        sys.argv[1:] = ["Namespaces", "Rounds"]
     clitest.main()
