@@ -166,6 +166,24 @@ void nci_unpack_exactly(nci_unpack *in, void *out, size_t nbytes)
         memcpy(out, bytes, nbytes);
 }
 
+void nci_pack_string(nci_pack *pack, const char *text)
+{
+    nci_pack_bytes(pack, text, strlen(text));
+}
+
+void nci_unpack_string(nci_unpack *in, char *out, size_t size)
+{
+    size_t n = 0;
+    const char *text = nci_unpack_bytes(in, &n);
+    out[0] = '\0';
+    if (!text || n >= size || memchr(text, '\0', n)) {
+        in->failed = true;
+        return;
+    }
+    memcpy(out, text, n);
+    out[n] = '\0';
+}
+
 const char *nci_unpack_text(nci_unpack *in)
 {
     msgpack_object object;

@@ -44,6 +44,10 @@ double nci_unpack_f64(nci_unpack *in); /* any bits */
 const void *nci_unpack_bytes(nci_unpack *in, size_t *nbytes);
 /* nci_unpack_exactly copies exactly `nbytes` bytes. */
 void nci_unpack_exactly(nci_unpack *in, void *out, size_t nbytes);
+/* nci_pack_string and nci_unpack_string: a text as bytes, into `size` bytes. Not
+ * interned: peers may send any number of different ones. */
+void nci_pack_string(nci_pack *pack, const char *text);
+void nci_unpack_string(nci_unpack *in, char *out, size_t size);
 /* nci_unpack_text returns an interned text, NULL on failure. */
 const char *nci_unpack_text(nci_unpack *in);
 /* nci_unpack_i64s returns a list that the caller frees with nci_free, NULL on

@@ -103,14 +103,7 @@ static void on_note(void *ctx, const char *sentence)
 
 /* ---- connecting ---------------------------------------------------------- */
 
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-static void wait_locked(nci_client *c)
+void nci_client_wait_locked(nci_client *c)
 {
     struct timespec until;
     nci_deadline(&until, POLL_MS);
@@ -122,8 +115,8 @@ static ncg_status try_locked(nci_client *c, double until, ncg_error *err)
     c->is_ready = c->is_closed = false;
     NCI_TRY(nci_net_connect(c->net, c->options.addresses, NCI_PEER_CLIENT, 0,
                             &c->conn, err));
-    while (!c->is_ready && !c->is_closed && seconds() < until)
-        wait_locked(c);
+    while (!c->is_ready && !c->is_closed && nci_futures_now() < until)
+        nci_client_wait_locked(c);
     if (c->is_ready)
         return NCG_OK;
     if (c->is_closed && c->why.status) {
@@ -136,10 +129,10 @@ static ncg_status try_locked(nci_client *c, double until, ncg_error *err)
 
 static ncg_status connect_locked(nci_client *c, ncg_error *err)
 {
-    double until = seconds() + c->options.timeout;
+    double until = nci_futures_now() + c->options.timeout;
     ncg_status st = try_locked(c, until, err);
-    while (st && st != NCG_EAUTH && seconds() < until) {
-        wait_locked(c);
+    while (st && st != NCG_EAUTH && nci_futures_now() < until) {
+        nci_client_wait_locked(c);
         st = try_locked(c, until, err);
     }
     return st;
@@ -149,8 +142,8 @@ static ncg_status start(nci_client *c, ncg_error *err)
 {
     char name[NCI_NAME_SIZE + 1];
     snprintf(name, sizeof name, "client %ld", (long)getpid());
-    NCI_TRY(nci_keys_derive(c->options.secret, c->options.cluster, &c->keys,
-                            err));
+    NCI_TRY(
+        nci_keys_derive(c->options.secret, c->options.cluster, &c->keys, err));
     nci_net_options net = {.name = name,
                            .keys = c->keys,
                            .wire = c->options.wire,
@@ -212,18 +205,17 @@ void nci_client_close(nci_client **slot)
 }
 
 ncg_status nci_client_call(nci_client *c, const char *word,
-                           const char *argument, char **answer,
-                           ncg_error *err)
+                           const char *argument, char **answer, ncg_error *err)
 {
     nci_pack pack = {0};
     nci_call_pack(&pack, word, argument);
     pthread_mutex_lock(&c->lock);
     c->has_answer = false;
-    ncg_status st = nci_dialogue_send(c->net, c->conn, NCI_WIRE_CALL, 1, &pack,
-                                      err);
-    double until = seconds() + CALL_SECONDS;
-    while (!st && !c->has_answer && !c->is_closed && seconds() < until)
-        wait_locked(c);
+    ncg_status st =
+        nci_dialogue_send(c->net, c->conn, NCI_WIRE_CALL, 1, &pack, err);
+    double until = nci_futures_now() + CALL_SECONDS;
+    while (!st && !c->has_answer && !c->is_closed && nci_futures_now() < until)
+        nci_client_wait_locked(c);
     if (!st && !c->has_answer)
         st = nci_fail(err, NCG_ENET, "the scheduler does not answer");
     if (!st && c->said.status) {

@@ -45,6 +45,11 @@ struct nci_client {
     char *answer;
 };
 
+/* ---- client.c */
+
+/* nci_client_wait_locked waits for a change, or for a moment. */
+void nci_client_wait_locked(nci_client *client);
+
 /* ---- client_run.c */
 
 /* nci_client_take_put_locked begins to fetch what a PUT message names. */

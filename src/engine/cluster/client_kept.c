@@ -86,16 +86,6 @@ void nci_client_holds_free(nci_client *c)
 
 /* ---- asking -------------------------------------------------------------- */
 
-static void free_answers(ncg_worker_answer *answers, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        nci_free(answers[i].worker);
-        nci_free(answers[i].message);
-        nci_free(answers[i].data);
-    }
-    nci_free(answers);
-}
-
 /* Takes what the one answer holds. */
 static ncg_status ask(nci_client *c, const nci_service *what,
                       ncg_worker_answer *out, ncg_error *err)
@@ -107,7 +97,7 @@ static ncg_status ask(nci_client *c, const nci_service *what,
     if (st) {
         nci_fail(err, st, "%s",
                  n == 1 ? answers[0].message : "the scheduler says nothing");
-        free_answers(answers, n);
+        nci_answers_free(answers, n);
         return st;
     }
     *out = answers[0];

@@ -8,15 +8,14 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/mem.h"
-#include "engine/cluster/client_internal.h"
+#include "engine/cluster/future_internal.h"
 #include "engine/executor_internal.h"
 #include "engine/net/exchange.h"
 #include "graph/codec_output.h"
 
-enum { POLL_MS = 50, PATIENCE = 2 /* s */, CANCEL_SECONDS = 20 };
+enum { PATIENCE = 2 /* s */, CANCEL_SECONDS = 20 };
 
 typedef nci_arrival arrival;
 
@@ -26,10 +25,8 @@ static void say_locked(nci_client *c, nci_event_kind kind, int64_t task,
                        uint32_t attempt, ncg_status status)
 {
     nci_batch one = {0};
-    nci_event event = {.kind = kind,
-                       .task = task,
-                       .attempt = attempt,
-                       .status = status};
+    nci_event event = {
+        .kind = kind, .task = task, .attempt = attempt, .status = status};
     nci_batch_event(&one, &event);
     nci_batch_send(&one, c->net, c->conn, NCI_WIRE_PUT_DONE, c->run, NULL);
     nci_batch_fini(&one);
@@ -107,8 +104,8 @@ static ncg_status fetch_locked(nci_client *c, const nci_put_message *put,
                            .nbytes = put->bytes};
     arrival *a = nci_calloc(1, sizeof *a);
     fetching *f = nci_calloc(1, sizeof *f);
-    ncg_status st = a && f ? NCG_OK
-                           : nci_fail(err, NCG_ENOMEM, "out of memory");
+    ncg_status st =
+        a && f ? NCG_OK : nci_fail(err, NCG_ENOMEM, "out of memory");
     if (!st) {
         *a = (arrival){.task = put->task, .attempt = put->attempt};
         *f = (fetching){c, c->run, put->task, put->attempt};
@@ -145,20 +142,6 @@ void nci_client_take_put_locked(nci_client *c, const nci_message *message)
 }
 
 /* ---- a run --------------------------------------------------------------- */
-
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-static void wait_locked(nci_client *c)
-{
-    struct timespec until;
-    nci_deadline(&until, POLL_MS);
-    pthread_cond_timedwait(&c->changed, &c->lock, &until);
-}
 
 typedef struct putting {
     nci_client *client;
@@ -313,12 +296,12 @@ static void look_around_locked(const putting *p, watching *w)
     nci_progress_message news = c->news;
     if (!w->has_canceled && w->cancel && atomic_load(w->cancel)) {
         w->has_canceled = true;
-        w->canceled = seconds();
+        w->canceled = nci_futures_now();
         nci_net_send(c->net, c->conn, &cancel, NULL);
     }
-    if (seconds() - w->told < 0.1)
+    if (nci_futures_now() - w->told < 0.1)
         return;
-    w->told = seconds();
+    w->told = nci_futures_now();
     pthread_mutex_unlock(&c->lock);
     note_waiting(c, w, &news);
     tell_reads(p, w, &news.reads);
@@ -332,12 +315,12 @@ static void work_locked(putting *p, watching *w)
     nci_client *c = p->client;
     while (!c->is_over && !c->is_closed) {
         look_around_locked(p, w);
-        if (w->has_canceled && seconds() - w->canceled > CANCEL_SECONDS)
+        if (w->has_canceled && nci_futures_now() - w->canceled > CANCEL_SECONDS)
             break; /* nobody answers */
         if (c->first && c->first->chunk && !p->status)
             put_first_locked(p);
         else if (!c->is_over && !c->is_closed)
-            wait_locked(c);
+            nci_client_wait_locked(c);
     }
 }
 
@@ -365,16 +348,15 @@ static ncg_status outcome(const putting *p, bool is_canceled, ncg_error *err)
     return first.status;
 }
 
-ncg_status nci_client_run(nci_client *c, const nci_client_job *job,
-                          const nci_sink *sink, const _Atomic bool *cancel,
-                          void (*progress)(void *ctx, int64_t tasks_done,
-                                           int64_t managed),
-                          void *progress_ctx, nci_run_stats *stats,
-                          ncg_error *err)
+ncg_status
+nci_client_run(nci_client *c, const nci_client_job *job, const nci_sink *sink,
+               const _Atomic bool *cancel,
+               void (*progress)(void *ctx, int64_t tasks_done, int64_t managed),
+               void *progress_ctx, nci_run_stats *stats, ncg_error *err)
 {
     putting p = {.client = c, .job = job, .sink = sink, .failed = -1};
     watching w = {.cancel = cancel, .progress = progress, .ctx = progress_ctx};
-    double start = seconds();
+    double start = nci_futures_now();
     pthread_mutex_lock(&c->lock);
     ncg_status st = submit_locked(c, job, sink, err);
     if (!st) {
@@ -389,9 +371,8 @@ ncg_status nci_client_run(nci_client *c, const nci_client_job *job,
                                  .fetched = c->end.fetched,
                                  .recomputed = c->end.recomputed,
                                  .moved = c->end.moved,
-                                 .seconds = seconds() - start,
-                                 .failed = p.status ? p.failed
-                                                    : c->end.failed};
+                                 .seconds = nci_futures_now() - start,
+                                 .failed = p.status ? p.failed : c->end.failed};
     drop_locked(c);
     pthread_mutex_unlock(&c->lock);
     return st;

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "engine/cluster/future_internal.h"
 
-static void free_answers(ncg_worker_answer *answers, size_t n)
+void nci_answers_free(ncg_worker_answer *answers, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         nci_free(answers[i].worker);
@@ -25,9 +25,9 @@ static void add_answer(nci_asking *a, const nci_service *told)
                              .data = nci_alloc(told->ndata + 1)};
     if (one.status)
         one.message = nci_strdup(told->error.message);
-    bool has_room = one.worker && one.data && (!one.status || one.message) &&
-                    nci_grow(&a->answers, &a->capacity, a->count + 1,
-                             sizeof *a->answers);
+    bool has_room =
+        one.worker && one.data && (!one.status || one.message) &&
+        nci_grow(&a->answers, &a->capacity, a->count + 1, sizeof *a->answers);
     if (has_room) {
         if (told->ndata)
             memcpy(one.data, told->data, told->ndata);
@@ -105,7 +105,7 @@ ncg_status nci_client_ask(nci_client *c, const nci_service *what,
     pthread_cond_broadcast(&t->changed);
     pthread_mutex_unlock(&t->lock);
     if (st) {
-        free_answers(a.answers, a.count);
+        nci_answers_free(a.answers, a.count);
         return st;
     }
     *out = a.answers;
@@ -115,13 +115,13 @@ ncg_status nci_client_ask(nci_client *c, const nci_service *what,
 
 ncg_status nci_client_run_on(nci_client *c, const char *function,
                              ncg_bytes argument, const char *where,
-                             ncg_worker_answer **out, size_t *n,
-                             ncg_error *err)
+                             ncg_worker_answer **out, size_t *n, ncg_error *err)
 {
     nci_service ask = {.kind = NCI_SERVICE_RUN_ON,
                        .data = argument.data,
                        .ndata = argument.size};
-    if (strlen(function) >= sizeof ask.name || strlen(where) >= sizeof ask.where)
+    if (strlen(function) >= sizeof ask.name ||
+        strlen(where) >= sizeof ask.where)
         return nci_fail(err, NCG_EINVAL, "a name is too long");
     strcpy(ask.name, function);
     strcpy(ask.where, where);

@@ -17,26 +17,6 @@ static ncg_status ended(const nci_unpack *in, const char *what, ncg_error *err)
     return NCG_OK;
 }
 
-/* A text of less than `size` bytes. Not interned: peers may send any number of
- * different ones. */
-static void unpack_string(nci_unpack *in, char *out, size_t size)
-{
-    size_t n = 0;
-    const char *text = nci_unpack_bytes(in, &n);
-    out[0] = '\0';
-    if (!text || n >= size || memchr(text, '\0', n)) {
-        in->failed = true;
-        return;
-    }
-    memcpy(out, text, n);
-    out[n] = '\0';
-}
-
-static void pack_string(nci_pack *pack, const char *text)
-{
-    nci_pack_bytes(pack, text, strlen(text));
-}
-
 static void pack_token(nci_pack *pack, nci_token token)
 {
     nci_pack_i64(pack, (int64_t)token.low);
@@ -55,9 +35,9 @@ static nci_token unpack_token(nci_unpack *in)
 
 void nci_joining_pack(nci_pack *pack, const nci_joining *j)
 {
-    pack_string(pack, j->name);
-    pack_string(pack, j->addresses);
-    pack_string(pack, j->host);
+    nci_pack_string(pack, j->name);
+    nci_pack_string(pack, j->addresses);
+    nci_pack_string(pack, j->host);
     nci_pack_i64(pack, j->threads);
     nci_pack_i64(pack, j->limit);
     nci_pack_i64(pack, j->pid);
@@ -67,9 +47,9 @@ void nci_joining_pack(nci_pack *pack, const nci_joining *j)
 
 ncg_status nci_joining_unpack(nci_unpack *in, nci_joining *out, ncg_error *err)
 {
-    unpack_string(in, out->name, sizeof out->name);
-    unpack_string(in, out->addresses, sizeof out->addresses);
-    unpack_string(in, out->host, sizeof out->host);
+    nci_unpack_string(in, out->name, sizeof out->name);
+    nci_unpack_string(in, out->addresses, sizeof out->addresses);
+    nci_unpack_string(in, out->host, sizeof out->host);
     out->threads = (int)nci_unpack_i64(in, 1, 1 << 16);
     out->limit = nci_unpack_i64(in, 1, INT64_MAX);
     out->pid = nci_unpack_i64(in, 0, INT64_MAX);
@@ -84,7 +64,7 @@ void nci_roster_pack(nci_pack *pack, const nci_roster *r)
     nci_pack_i64(pack, (int64_t)r->count);
     for (size_t i = 0; i < r->count; i++) {
         nci_pack_i64(pack, r->entries[i].number);
-        pack_string(pack, r->entries[i].addresses);
+        nci_pack_string(pack, r->entries[i].addresses);
     }
 }
 
@@ -101,7 +81,7 @@ ncg_status nci_roster_unpack(nci_unpack *in, nci_roster *out, ncg_error *err)
     for (size_t i = 0; i < n && !in->failed; i++) {
         nci_roster_entry *entry = &out->entries[i];
         entry->number = (uint32_t)nci_unpack_i64(in, 0, UINT32_MAX);
-        unpack_string(in, entry->addresses, sizeof entry->addresses);
+        nci_unpack_string(in, entry->addresses, sizeof entry->addresses);
         out->count += !in->failed;
     }
     return ended(in, "the list of workers", err);
@@ -116,8 +96,8 @@ static void pack_form(nci_pack *pack, const nci_encoding *form)
     nci_pack_i64(pack, v->dtype);
     nci_pack_i64(pack, v->rank);
     nci_pack_i64s(pack, v->chunk, v->rank);
-    nci_pack_i64(pack, v->is_chunked | v->is_deflated << 1 |
-                           v->is_shuffled << 2);
+    nci_pack_i64(pack,
+                 v->is_chunked | v->is_deflated << 1 | v->is_shuffled << 2);
     nci_pack_bytes(pack, v->fill, sizeof v->fill);
 }
 
@@ -247,7 +227,7 @@ void nci_put_pack(nci_pack *pack, const nci_put_message *p)
     nci_pack_i64(pack, p->attempt);
     nci_pack_i64(pack, p->bytes);
     pack_token(pack, p->space);
-    pack_string(pack, p->addresses);
+    nci_pack_string(pack, p->addresses);
 }
 
 ncg_status nci_put_unpack(nci_unpack *in, nci_put_message *out, ncg_error *err)
@@ -256,7 +236,7 @@ ncg_status nci_put_unpack(nci_unpack *in, nci_put_message *out, ncg_error *err)
     out->attempt = (uint32_t)nci_unpack_i64(in, 0, UINT32_MAX);
     out->bytes = nci_unpack_i64(in, 0, INT64_MAX);
     out->space = unpack_token(in);
-    unpack_string(in, out->addresses, sizeof out->addresses);
+    nci_unpack_string(in, out->addresses, sizeof out->addresses);
     return ended(in, "a stored chunk", err);
 }
 
@@ -314,7 +294,7 @@ void nci_progress_pack(nci_pack *pack, const nci_progress_message *p)
     nci_pack_i64(pack, p->managed);
     nci_pack_i64(pack, p->workers);
     nci_reads_pack(pack, &p->reads);
-    pack_string(pack, p->waits_for);
+    nci_pack_string(pack, p->waits_for);
 }
 
 ncg_status nci_progress_unpack(nci_unpack *in, nci_progress_message *out,
@@ -324,7 +304,7 @@ ncg_status nci_progress_unpack(nci_unpack *in, nci_progress_message *out,
     out->managed = nci_unpack_i64(in, 0, INT64_MAX);
     out->workers = nci_unpack_i64(in, 0, INT64_MAX);
     unpack_reads(in, &out->reads);
-    unpack_string(in, out->waits_for, sizeof out->waits_for);
+    nci_unpack_string(in, out->waits_for, sizeof out->waits_for);
     return ended(in, "news of a run", err);
 }
 
@@ -333,7 +313,7 @@ static void pack_error(nci_pack *pack, const ncg_error *error)
     nci_pack_i64(pack, error->status);
     nci_pack_i64(pack, error->sys);
     nci_pack_i64(pack, error->rank);
-    pack_string(pack, error->status ? error->message : "");
+    nci_pack_string(pack, error->status ? error->message : "");
 }
 
 static void unpack_error(nci_unpack *in, ncg_error *out)
@@ -341,7 +321,7 @@ static void unpack_error(nci_unpack *in, ncg_error *out)
     out->status = (ncg_status)nci_unpack_i64(in, NCG_OK, NCG_EBUG);
     out->sys = (int)nci_unpack_i64(in, INT32_MIN, INT32_MAX);
     out->rank = (int)nci_unpack_i64(in, -1, INT32_MAX);
-    unpack_string(in, out->message, sizeof out->message);
+    nci_unpack_string(in, out->message, sizeof out->message);
     for (char *c = out->message; *c; c++)
         if ((unsigned char)*c < ' ')
             *c = '?'; /* it goes to a terminal */
@@ -393,22 +373,22 @@ ncg_status nci_failure_unpack(nci_unpack *in, int64_t *task, ncg_error *out,
 
 void nci_call_pack(nci_pack *pack, const char *word, const char *argument)
 {
-    pack_string(pack, word);
-    pack_string(pack, argument);
+    nci_pack_string(pack, word);
+    nci_pack_string(pack, argument);
 }
 
 ncg_status nci_call_unpack(nci_unpack *in, char word[NCI_WORD_SIZE],
                            char argument[NCI_WORD_SIZE], ncg_error *err)
 {
-    unpack_string(in, word, NCI_WORD_SIZE);
-    unpack_string(in, argument, NCI_WORD_SIZE);
+    nci_unpack_string(in, word, NCI_WORD_SIZE);
+    nci_unpack_string(in, argument, NCI_WORD_SIZE);
     return ended(in, "a call", err);
 }
 
 void nci_answer_pack(nci_pack *pack, const ncg_error *error, const char *text)
 {
     pack_error(pack, error);
-    pack_string(pack, text);
+    nci_pack_string(pack, text);
 }
 
 ncg_status nci_answer_unpack(nci_unpack *in, ncg_error *out, char **text,

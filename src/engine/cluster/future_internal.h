@@ -36,10 +36,11 @@ bool nci_futures_wait_locked(nci_futures *t, double until);
 double nci_futures_now(void);
 /* nci_asking_told_locked takes BEGUN and ANSWER. */
 void nci_asking_told_locked(nci_futures *t, const nci_service *told);
-/* nci_client_ask asks and waits for BEGUN and as many ANSWERs; *out: nci_free
- * each data, message and worker. */
+/* nci_client_ask asks and waits for BEGUN and as many ANSWERs; *out:
+ * nci_answers_free. */
 ncg_status nci_client_ask(nci_client *client, const nci_service *what,
                           ncg_worker_answer **out, size_t *n, ncg_error *err);
+void nci_answers_free(ncg_worker_answer *answers, size_t n);
 
 /* nci_client_fetch waits for a chunk from a worker. */
 ncg_status nci_client_fetch(nci_client *client, const char *where,

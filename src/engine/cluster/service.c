@@ -3,24 +3,6 @@
 
 #include <string.h>
 
-static void pack_string(nci_pack *pack, const char *text)
-{
-    nci_pack_bytes(pack, text, strlen(text));
-}
-
-static void unpack_string(nci_unpack *in, char *out, size_t size)
-{
-    size_t n = 0;
-    const char *text = nci_unpack_bytes(in, &n);
-    out[0] = '\0';
-    if (!text || n >= size || memchr(text, '\0', n)) {
-        in->failed = true;
-        return;
-    }
-    memcpy(out, text, n);
-    out[n] = '\0';
-}
-
 void nci_service_pack(nci_pack *pack, const nci_service *s)
 {
     nci_pack_i64(pack, s->kind);
@@ -31,9 +13,9 @@ void nci_service_pack(nci_pack *pack, const nci_service *s)
     nci_pack_i64(pack, (int64_t)s->space.low);
     nci_pack_i64(pack, (int64_t)s->space.high);
     nci_pack_i64(pack, s->error.status);
-    pack_string(pack, s->error.status ? s->error.message : "");
-    pack_string(pack, s->name);
-    pack_string(pack, s->where);
+    nci_pack_string(pack, s->error.status ? s->error.message : "");
+    nci_pack_string(pack, s->name);
+    nci_pack_string(pack, s->where);
     nci_pack_bytes(pack, s->data, s->ndata);
     nci_pack_i64(pack, (int64_t)s->ninputs);
 }
@@ -42,7 +24,7 @@ void nci_service_pack_input(nci_pack *pack, const nci_service_input *input)
 {
     nci_pack_i64(pack, input->id);
     nci_pack_i64(pack, input->bytes);
-    pack_string(pack, input->where);
+    nci_pack_string(pack, input->where);
 }
 
 static ncg_status status_of(const nci_unpack *in, ncg_error *err)
@@ -51,8 +33,7 @@ static ncg_status status_of(const nci_unpack *in, ncg_error *err)
                       : NCG_OK;
 }
 
-ncg_status nci_service_unpack(nci_unpack *in, nci_service *out,
-                              ncg_error *err)
+ncg_status nci_service_unpack(nci_unpack *in, nci_service *out, ncg_error *err)
 {
     memset(out, 0, sizeof *out);
     out->kind = (nci_service_kind)nci_unpack_i64(in, NCI_SERVICE_CALL,
@@ -65,9 +46,9 @@ ncg_status nci_service_unpack(nci_unpack *in, nci_service *out,
     out->space.high = (uint64_t)nci_unpack_i64(in, INT64_MIN, INT64_MAX);
     nci_error_clear(&out->error);
     out->error.status = (ncg_status)nci_unpack_i64(in, NCG_OK, NCG_EBUG);
-    unpack_string(in, out->error.message, sizeof out->error.message);
-    unpack_string(in, out->name, sizeof out->name);
-    unpack_string(in, out->where, sizeof out->where);
+    nci_unpack_string(in, out->error.message, sizeof out->error.message);
+    nci_unpack_string(in, out->name, sizeof out->name);
+    nci_unpack_string(in, out->where, sizeof out->where);
     out->data = nci_unpack_bytes(in, &out->ndata);
     out->ninputs = (size_t)nci_unpack_i64(in, 0, INT32_MAX);
     if (out->ninputs > in->size - in->at) /* each takes a byte at least */
@@ -80,7 +61,7 @@ ncg_status nci_service_unpack_input(nci_unpack *in, nci_service_input *out,
 {
     out->id = nci_unpack_i64(in, 0, INT64_MAX);
     out->bytes = nci_unpack_i64(in, 0, INT64_MAX);
-    unpack_string(in, out->where, sizeof out->where);
+    nci_unpack_string(in, out->where, sizeof out->where);
     return status_of(in, err);
 }
 
