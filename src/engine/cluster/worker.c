@@ -358,6 +358,8 @@ static void stop(nci_hand *hand)
     nci_errands_free(&hand->disk);
     if (hand->tick)
         nci_net_timer_stop(&hand->tick);
+    if (hand->clock)
+        nci_net_timer_stop(&hand->clock);
     if (hand->net)
         nci_net_destroy(&hand->net);
     nci_keys_wipe(&hand->keys);

@@ -19,7 +19,7 @@ static void finish_quietly(nci_hand_run *r)
 {
     nci_hand *hand = r->hand;
     nci_hand_apply_locked(r, NULL);
-    nci_hand_leave(r);
+    nci_hand_leave_soon(r, false);
     pthread_mutex_lock(&hand->lock);
     nci_hand_run_release_locked(&r);
     pthread_mutex_unlock(&hand->lock);
@@ -184,6 +184,11 @@ void nci_hand_answer_locked(nci_hand_run *r, const nci_worker_action *action)
         return; /* the peer is gone */
     if (serves && !chunk && action->on_disk) {
         nci_hand_disk_locked(r, action);
+        return;
+    }
+    if (serves && chunk &&
+        nci_serve_small(r->hand->net, action->request, chunk)) {
+        nci_hand_event_locked(r, &event);
         return;
     }
     if (!serves || !chunk)

@@ -46,6 +46,8 @@ typedef struct nci_hand_run {
     nci_task_map store, disk; /* task -> chunk; -> its copy on disk */
     nci_spill_file *spill;    /* NULL until the first */
     nci_batch outbox;
+    int64_t spent;        /* ns: by the task that ended last */
+    int64_t outbox_since; /* ns: its first record may wait; 0: none does */
     uint64_t *questions; /* of peers, for chunks; not answered */
     size_t nquestions, questions_capacity;
     struct nci_hand_fetch *fetches; /* under way */
@@ -65,6 +67,7 @@ struct nci_hand {
     nci_net *net;
     nci_errands *plans, *disk;
     nci_net_timer *tick;
+    nci_net_timer *clock; /* NULL: no record waits; guarded by the lock */
     char addresses[NCI_NET_ADDRESSES];
     char scheduler[NCI_ADDRESSES_BYTES]; /* its addresses; under the lock */
     double begin; /* of this process: s on its clock */
@@ -80,6 +83,7 @@ struct nci_hand {
     nci_io_stats reads; /* that the scheduler knows of */
     uint32_t forgotten; /* runs up to here are over */
     int active;         /* jobs of all runs */
+    int waits_for_pool; /* who waits for the end of these */
     int errands;        /* under way */
     nci_task_map kept;  /* what stays; worker_keep.c */
     nci_kept_chunk *oldest, *newest; /* of it, in memory */
@@ -108,8 +112,13 @@ void nci_hand_event_locked(nci_hand_run *run, const nci_worker_event *event);
 /* nci_hand_apply_locked carries out what waits. With `mine` the first task to
  * start is left to the caller, true when there is one. */
 bool nci_hand_apply_locked(nci_hand_run *run, nci_worker_action *mine);
+/* nci_hand_on_clock sends records that have waited. */
+void nci_hand_on_clock(void *hand);
 /* nci_hand_leave sends what waits, unlocks and lets go. */
 void nci_hand_leave(nci_hand_run *run);
+/* nci_hand_leave_soon may keep records back for a moment; has_next: the caller
+ * goes on with a task. */
+void nci_hand_leave_soon(nci_hand_run *run, bool has_next);
 /* nci_hand_keep_locked puts a chunk into the store, which takes it. */
 bool nci_hand_keep_locked(nci_hand_run *run, int64_t task, nci_buf **chunk);
 void nci_hand_trash_locked(nci_hand_run *run, nci_buf *chunk);

@@ -11,6 +11,10 @@
 #include "engine/cluster/worker_internal.h"
 #include "graph/codec_output.h"
 
+enum { TOLD_TOGETHER = 64, TOLD_WITHIN_NS = 300000 };
+/* Of tasks that take less, where so many more are here. */
+enum { SHORT_NS = 100000, SUPPLY = 8 };
+
 /* ---- life ---------------------------------------------------------------- */
 
 static void run_free(nci_hand_run *r)
@@ -190,7 +194,9 @@ static ncg_status start_locked(nci_hand_run *r, ncg_error *err)
     nci_hand *hand = r->hand;
     nci_sched_costs costs = {&r->costs, nci_costs_scratch, nci_costs_threads};
     nci_pack pack = {0};
+    hand->waits_for_pool++;
     wait_for_pool_locked(hand);
+    hand->waits_for_pool--;
     int64_t limit = share_locked(r);
     if (r->id <= hand->forgotten || hand->is_ending || r->conn != hand->conn)
         return nci_fail(err, NCG_ECANCELED, "the computation is over");
@@ -321,6 +327,7 @@ static void do_task(nci_hand_run *r, nci_lane *lane,
     pthread_mutex_lock(&r->hand->lock);
     report_locked(r, &event, &out, &err);
     nci_hand_trash_locked(r, out);
+    r->spent = event.spent;
 }
 
 /* Runs tasks as long as the end of one leads to the next. */
@@ -335,13 +342,14 @@ static void run_job(const nci_job *job, int thread)
     while (go_on) {
         do_task(r, lane, &action);
         go_on = nci_hand_apply_locked(r, &action);
-        nci_hand_leave(r);
+        nci_hand_leave_soon(r, go_on);
     }
     pthread_mutex_lock(&hand->lock);
     r->active--;
     hand->active--;
     nci_hand_run_release_locked(&r);
-    pthread_cond_broadcast(&hand->changed);
+    if (!hand->active && (hand->waits_for_pool || hand->is_ending))
+        pthread_cond_broadcast(&hand->changed);
     pthread_mutex_unlock(&hand->lock);
 }
 
@@ -449,24 +457,85 @@ static void tell_reads_locked(nci_hand_run *r)
                       NULL);
 }
 
-void nci_hand_leave(nci_hand_run *r)
+static void send_records_locked(nci_hand_run *r)
 {
     nci_hand *hand = r->hand;
     ncg_error err;
-    nci_buf **trash = r->trash;
-    size_t n = r->ntrash;
-    r->trash = NULL;
-    r->ntrash = r->trash_capacity = 0;
     if (r->outbox.nbytes)
         tell_reads_locked(r);
     if (r->is_broken ||
         nci_batch_send(&r->outbox, hand->net, hand->conn, NCI_WIRE_DONE,
-                         r->id, &err) == NCG_ENOMEM)
+                       r->id, &err) == NCG_ENOMEM)
         nci_net_close(hand->net, hand->conn);
+    r->outbox_since = 0;
+}
+
+/* While short tasks follow each other what happens is told together: a message
+ * each would cost more than they do. There must be enough to do here until the
+ * scheduler is heard again: a task that begins, or some that were sent ahead of
+ * their inputs. Nothing waits long: for what is left when a long task begins
+ * there is a clock. */
+static bool may_wait_locked(nci_hand_run *r, bool has_next)
+{
+    nci_hand *hand = r->hand;
+    nci_worker_stats here;
+    nci_worker_get_stats(r->machine, &here);
+    if (!has_next && here.tasks - here.running < SUPPLY)
+        return false;
+    if (hand->is_ending || r->is_broken || r->spent > SHORT_NS ||
+        !r->outbox.nbytes ||
+        r->outbox.nbytes >= (size_t)TOLD_TOGETHER * NCI_RECORD_SIZE)
+        return false;
+    int64_t now = nanoseconds();
+    if (!r->outbox_since)
+        r->outbox_since = now;
+    if (now - r->outbox_since > TOLD_WITHIN_NS)
+        return false;
+    if (!hand->clock &&
+        nci_net_timer_start(hand->net, 1, true, nci_hand_on_clock, hand,
+                            &hand->clock, NULL))
+        return false;
+    return true;
+}
+
+void nci_hand_on_clock(void *ctx)
+{
+    nci_hand *hand = ctx;
+    bool is_needed = false;
+    pthread_mutex_lock(&hand->lock);
+    for (nci_hand_run *r = hand->runs; r; r = r->next) {
+        is_needed = is_needed || r->outbox_since;
+        if (r->outbox_since && nanoseconds() - r->outbox_since > TOLD_WITHIN_NS)
+            send_records_locked(r);
+    }
+    if (!is_needed && hand->clock)
+        nci_net_timer_stop(&hand->clock);
+    pthread_mutex_unlock(&hand->lock);
+}
+
+static void leave(nci_hand_run *r, bool waits)
+{
+    nci_hand *hand = r->hand;
+    nci_buf **trash = r->trash;
+    size_t n = r->ntrash;
+    r->trash = NULL;
+    r->ntrash = r->trash_capacity = 0;
+    if (!waits)
+        send_records_locked(r);
     pthread_mutex_unlock(&hand->lock);
     while (n)
         nci_buf_release(&trash[--n]);
     nci_free(trash);
+}
+
+void nci_hand_leave(nci_hand_run *r)
+{
+    leave(r, false);
+}
+
+void nci_hand_leave_soon(nci_hand_run *r, bool has_next)
+{
+    leave(r, may_wait_locked(r, has_next));
 }
 
 /* ---- orders -------------------------------------------------------------- */

@@ -67,6 +67,11 @@ void nci_net_serve(nci_net *net, const nci_serve_hooks *hooks);
 typedef void (*nci_serve_fn)(void *ctx);
 void nci_serve_buf(nci_net *net, uint64_t request, nci_buf *chunk,
                    nci_serve_fn done, void *ctx);
+/* nci_serve_small sends a small chunk from the calling thread, without the way
+ * over the sending one; it keeps a reference until the bytes are gone. False:
+ * the question is still there, for nci_serve_buf (the chunk is not small, a part
+ * was asked for, compression is on, much waits already). */
+bool nci_serve_small(nci_net *net, uint64_t request, nci_buf *chunk);
 void nci_serve_file(nci_net *net, uint64_t request, int fd, int64_t offset,
                     int64_t nbytes, nci_serve_fn done, void *ctx);
 void nci_serve_fail(nci_net *net, uint64_t request, const ncg_error *error);

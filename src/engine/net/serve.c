@@ -15,6 +15,8 @@
 #include "engine/net/part.h"
 
 enum { PIECE = 1 << 20, BUCKETS = 1024, MAX_WAITING = 1 << 16 };
+/* Of one chunk, and of all that may wait for a connection to take them. */
+enum { SMALL = 16 << 10, SMALL_WAITING = 1 << 20 };
 
 /* A question, and then the answer to it on its way. */
 typedef struct serving {
@@ -495,6 +497,65 @@ void nci_serve_buf(nci_net *net, uint64_t request, nci_buf *chunk,
     a->from.memory = nci_buf_data(chunk);
     a->nchunk = (int64_t)nci_buf_size(chunk);
     post_answer(a);
+}
+
+/* ---- small chunks --------------------------------------------------------
+ */
+
+static bool is_slow(nci_conn *conn)
+{
+    pthread_mutex_lock(&conn->lock);
+    bool slow = conn->queued > SMALL_WAITING;
+    pthread_mutex_unlock(&conn->lock);
+    return slow;
+}
+
+/* Takes the question if it may be answered so; it is the caller's then. */
+static serving *take_small(nci_servings *all, uint64_t id)
+{
+    pthread_mutex_lock(&all->lock);
+    serving *s = all->buckets[id % BUCKETS];
+    while (s && s->id != id)
+        s = s->next;
+    if (s && (s->what.part.itemsize || is_slow(s->conn)))
+        s = NULL;
+    if (s)
+        unlink_locked(all, s);
+    pthread_mutex_unlock(&all->lock);
+    return s;
+}
+
+static void end_small(nci_out *out)
+{
+    serving *a = out->ctx;
+    if (out->sent)
+        atomic_fetch_add_explicit(&a->net->counters.chunks_out, 1,
+                                  memory_order_relaxed);
+    free_serving(a);
+}
+
+bool nci_serve_small(nci_net *net, uint64_t request, nci_buf *chunk)
+{
+    const nci_frame none = {.type = NCI_WIRE_CHUNK};
+    if (nci_buf_size(chunk) > SMALL ||
+        net->options.wire.compression != NCG_WIRE_PLAIN)
+        return false;
+    nci_out *out = nci_out_create(&none, NULL);
+    serving *a = out ? take_small(net->servings, request) : NULL;
+    if (!a) {
+        if (out)
+            nci_out_free(out);
+        return false;
+    }
+    a->chunk = nci_buf_retain(chunk);
+    a->from = (nci_bytes_from){.memory = nci_buf_data(chunk), .file = -1};
+    a->total = nci_buf_size(chunk);
+    out->ctx = a;
+    out->done = end_small;
+    make_direct(a, out);
+    if (!nci_conn_queue(a->conn, out)) /* closed: nobody waits any more */
+        nci_out_free(out);
+    return true;
 }
 
 void nci_serve_file(nci_net *net, uint64_t request, int fd, int64_t offset,

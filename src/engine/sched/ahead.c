@@ -3,11 +3,12 @@
  * Lookahead: once it is known of all inputs of a task where they are or will
  * be, the task is sent to its member at once and the inputs are asked for from
  * those that make them. The members then hand outputs to each other without
- * asking here. A few such tasks a core, and only where memory is plentiful.
+ * asking here. A few such tasks a core, of short ones as many as take about as
+ * long as a question and its answer, and only where memory is plentiful.
  */
 #include "engine/sched/cluster_internal.h"
 
-enum { AHEAD_PER_THREAD = 2 };
+enum { AHEAD_PER_THREAD = 2, MOST_PER_THREAD = 32 };
 
 typedef struct visit {
     nci_sched *sched;
@@ -16,10 +17,19 @@ typedef struct visit {
     int64_t count;
 } visit;
 
+static int most_ahead(const nci_sched *s, const nci_member *m)
+{
+    int64_t a_thread = AHEAD_PER_THREAD;
+    if (m->spent)
+        a_thread += 2 * s->cluster->options.latency / m->spent;
+    return m->threads *
+           (int)(a_thread < MOST_PER_THREAD ? a_thread : MOST_PER_THREAD);
+}
+
 static void send_ahead(nci_sched *s, nci_record *r, nci_actions *actions)
 {
     nci_member *m = nci_place_choose(s, r);
-    if (!m || m->nahead >= AHEAD_PER_THREAD * m->threads || s->failure)
+    if (!m || m->nahead >= most_ahead(s, m) || s->failure)
         return;
     s->nwaiting--;
     if (!nci_admit(s, m, r, 1, actions)) {
