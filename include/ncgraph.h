@@ -287,6 +287,13 @@ NCG_API ncg_status ncg_cluster_status(const char *scheduler_file, char **text,
                                       ncg_error *err);
 NCG_API ncg_status ncg_cluster_retire(const char *scheduler_file,
                                       const char *worker, ncg_error *err);
+/* ncg_cluster_ask does the same with options for the connection, such as the
+ * files of certificates: `word` is "stop", "status" or "retire", `argument` the
+ * name of the worker or "". *text: the status, else empty; ncg_free. */
+NCG_API ncg_status ncg_cluster_ask(const char *scheduler_file,
+                                   const ncg_context_options *options,
+                                   const char *word, const char *argument,
+                                   char **text, ncg_error *err);
 
 typedef struct ncg_worker_options {
     size_t struct_size;

@@ -230,11 +230,13 @@ ncg_status ncg_context_connect(const char *scheduler_file, double timeout,
 }
 
 /* A context that asks one question. */
-static ncg_status ask(const char *scheduler_file, const char *word,
+static ncg_status ask(const char *scheduler_file,
+                      const ncg_context_options *options, const char *word,
                       const char *argument, char **answer, ncg_error *err)
 {
+    static const ncg_context_options defaults = NCG_CONTEXT_OPTIONS_INIT;
     ncg_context *ctx = NULL;
-    ncg_context_options one = NCG_CONTEXT_OPTIONS_INIT;
+    ncg_context_options one = options ? *options : defaults;
     one.threads = 1;
     NCI_TRY(ncg_context_connect(scheduler_file, 1, &one, &ctx, err));
     ncg_status st =
@@ -245,7 +247,7 @@ static ncg_status ask(const char *scheduler_file, const char *word,
 
 ncg_status ncg_cluster_stop(const char *scheduler_file, ncg_error *err)
 {
-    return ask(scheduler_file, "stop", "", NULL, err);
+    return ask(scheduler_file, NULL, "stop", "", NULL, err);
 }
 
 ncg_status ncg_cluster_status(const char *scheduler_file, char **text,
@@ -253,7 +255,7 @@ ncg_status ncg_cluster_status(const char *scheduler_file, char **text,
 {
     if (!text)
         return nci_fail(err, NCG_EINVAL, "no place for the text");
-    return ask(scheduler_file, "status", "", text, err);
+    return ask(scheduler_file, NULL, "status", "", text, err);
 }
 
 ncg_status ncg_cluster_retire(const char *scheduler_file, const char *worker,
@@ -261,7 +263,19 @@ ncg_status ncg_cluster_retire(const char *scheduler_file, const char *worker,
 {
     if (!worker)
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
-    return ask(scheduler_file, "retire", worker, NULL, err);
+    return ask(scheduler_file, NULL, "retire", worker, NULL, err);
+}
+
+ncg_status ncg_cluster_ask(const char *scheduler_file,
+                           const ncg_context_options *options,
+                           const char *word, const char *argument, char **text,
+                           ncg_error *err)
+{
+    if (!word || !argument || !text)
+        return nci_fail(err, NCG_EINVAL, "an argument is NULL");
+    if (options && options->struct_size < sizeof *options)
+        return nci_fail(err, NCG_EINVAL, "options were not initialised");
+    return ask(scheduler_file, options, word, argument, text, err);
 }
 
 static ncg_status publish(const char *path, const nci_handover *who,

@@ -52,11 +52,15 @@ static ncg_status stand(const nci_options *o, ncg_error *err)
     return ncg_cluster_serve(&how, err);
 }
 
-static ncg_status show_status(const char *file, ncg_error *err)
+/* What comes back is printed; nothing but the status does. */
+static ncg_status ask(const nci_options *o, const char *word,
+                      const char *argument, ncg_error *err)
 {
     char *text = NULL;
-    ncg_status st = ncg_cluster_status(file, &text, err);
-    if (!st && (fputs(text, stdout) == EOF || fflush(stdout)))
+    ncg_context_options how = context_of(o);
+    ncg_status st = ncg_cluster_ask(o->scheduler_file, &how, word, argument,
+                                    &text, err);
+    if (!st && text && (fputs(text, stdout) == EOF || fflush(stdout)))
         st = nci_refuse(err, NCG_EOUTPUT, "cannot write to standard output");
     ncg_free(text);
     return st;
@@ -71,14 +75,13 @@ ncg_status nci_cmd_cluster(const nci_command *cmd, ncg_error *err)
         return st;
     if (!word)
         return stand(cmd->options, err);
-    const char *file = cmd->options->scheduler_file;
     size_t nwords = w->n - cmd->first;
     if (!strcmp(word, "stop") && nwords == 1)
-        return ncg_cluster_stop(file, err);
+        return ask(cmd->options, word, "", err);
     if (!strcmp(word, "status") && nwords == 1)
-        return show_status(file, err);
+        return ask(cmd->options, word, "", err);
     if (!strcmp(word, "retire") && nwords == 2)
-        return ncg_cluster_retire(file, w->items[cmd->first + 1], err);
+        return ask(cmd->options, word, w->items[cmd->first + 1], err);
     return nci_usage(err, "cluster takes no word, or status, stop, retire "
                           "WORKER; not '%s'",
                      word);
