@@ -14,6 +14,10 @@
 #include "engine/sched/choose.h"
 #include "engine/tile_cache.h"
 
+/* Of a plan whose tasks are too many to look at each, so many are rehearsed: the
+ * bound on its peak stands for the others. */
+enum { MANY_EVENTS = 1 << 18 };
+
 typedef struct rehearsal {
     const nci_plan *plan;
     nci_sched *sched;
@@ -61,12 +65,12 @@ static ncg_status follow(rehearsal *r, bool *over, ncg_error *err)
 }
 
 static ncg_status rehearse(rehearsal *r, int threads, int64_t limit,
-                           ncg_error *err)
+                           int64_t nevents, ncg_error *err)
 {
     bool over = false;
     nci_event event = {
         .kind = NCI_EVENT_WORKER_JOINED, .threads = threads, .limit = limit};
-    for (;;) {
+    for (int64_t i = 0; i < nevents; i++) {
         NCI_TRY(nci_sched_handle(r->sched, &event, &r->actions, err));
         NCI_TRY(follow(r, &over, err));
         if (over || r->first == r->count)
@@ -79,6 +83,7 @@ static ncg_status rehearse(rehearsal *r, int threads, int64_t limit,
                             .attempt = next->attempt,
                             .bytes = nci_plan_bytes(r->plan, next->task)};
     }
+    return NCG_OK;
 }
 
 ncg_status nci_predict(const nci_executor *executor, const nci_plan *plan,
@@ -94,11 +99,13 @@ ncg_status nci_predict(const nci_executor *executor, const nci_plan *plan,
     int threads = nci_executor_threads(executor);
     nci_prediction found = {0};
     nci_sched_choice choice = {0};
-    const nci_sched_limits limits = {
-        nci_costs_most_scratch,
-        nci_executor_room(executor, nci_executor_limit(executor), 0, 0) / 2};
+    int64_t room =
+        nci_executor_room(executor, nci_executor_limit(executor), 0, 0);
+    const nci_sched_limits limits = {.most_scratch = nci_costs_most_scratch,
+                                     .enough = room / 2};
     NCI_TRY(nci_sched_choose_within(plan, &costs, &limits, &choice, err));
-    ncg_status st = nci_sched_floor(plan, &costs, &found.least, err);
+    ncg_status st =
+        nci_sched_floor_within(plan, &costs, &limits, &found.least, err);
     if (found.least > choice.peak)
         found.least = choice.peak;
     int64_t given = nci_executor_room(executor, nci_executor_limit(executor),
@@ -110,9 +117,12 @@ ncg_status nci_predict(const nci_executor *executor, const nci_plan *plan,
         st = nci_sched_create(plan, &costs, &choice, &r.sched, err);
     nci_sched_stats stats = {0};
     if (!st) {
-        st = rehearse(&r, threads, limit, err);
+        st = rehearse(&r, threads, limit,
+                      choice.is_bound ? MANY_EVENTS : INT64_MAX, err);
         nci_sched_get_stats(r.sched, &stats);
     }
+    if (choice.is_bound && stats.peak < choice.peak)
+        stats.peak = choice.peak;
     found.peak = stats.peak + threads * r.largest;
     if (found.peak > given)
         found.peak = given > found.least ? given : found.least;

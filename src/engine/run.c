@@ -470,8 +470,8 @@ static ncg_status start_sched(run *r, ncg_error *err)
 {
     nci_sched_costs costs = {r->work->ctx, r->work->scratch, r->work->threads};
     int64_t room = nci_executor_room(r->executor, r->limit, 0, 0);
-    const nci_sched_limits limits = {r->work->most_scratch,
-                                     (room - r->work->keep) / 2};
+    const nci_sched_limits limits = {.most_scratch = r->work->most_scratch,
+                                     .enough = (room - r->work->keep) / 2};
     NCI_TRY(nci_sched_choose_within(r->plan, &costs, &limits, &r->choice, err));
     NCI_TRY(leave_beside(r, &costs, err));
     if (r->choice.peak > r->limit)

@@ -44,12 +44,17 @@ static void check_bytes(const nci_plan *plan)
 static void measure(const nci_costs *kernel, int64_t *bound, int64_t *peak)
 {
     sizes s = {*kernel, 0};
+    int64_t floor;
     nci_sched_costs costs = {&s, nci_costs_scratch, nci_costs_threads};
     ncg_error err;
     check_bytes(kernel->plan);
     CHECK_OK(nci_sched_bound(kernel->plan, most_scratch, &s, bound, &err));
     CHECK_OK(nci_sched_peak(kernel->plan, &costs, NULL, peak, &err));
     assert_true(*bound >= *peak);
+    CHECK_OK(nci_sched_floor(kernel->plan, &costs, &floor, &err));
+    int64_t most = nci_sched_floor_bound(kernel->plan, most_scratch, &s);
+    assert_true(most >= floor);
+    assert_int_equal(s.unknown, 0);
 }
 
 static nci_plan *lower(ncg_array *const *arrays, int n, uint64_t *seed)
@@ -119,6 +124,26 @@ static void subtract_mean(ncg_array **x)
     replace(x, st, &both, &err);
 }
 
+static void take_median(ncg_array **x, int axis)
+{
+    ncg_error err;
+    ncg_quantile_options how = NCG_QUANTILE_OPTIONS_INIT;
+    ncg_array *out = NULL;
+    how.keepdims = true;
+    ncg_status st = ncg_array_median(*x, &axis, 1, &how, &out, &err);
+    replace(x, st, &out, &err);
+}
+
+static void multiply(ncg_array **x)
+{
+    ncg_error err;
+    ncg_array *turned, *out = NULL;
+    CHECK_OK(ncg_array_transpose(*x, NULL, &turned, &err));
+    ncg_status st = ncg_array_matmul(*x, turned, &out, &err);
+    ncg_array_release(&turned);
+    replace(x, st, &out, &err);
+}
+
 static void join_with_itself(ncg_array **x)
 {
     ncg_error err;
@@ -135,8 +160,9 @@ static void grow(ncg_array **x, uint64_t *seed)
     ncg_error err;
     const int64_t depth[2] = {rnd_range(seed, 0, 1), 1};
     const int64_t chunk[2] = {rnd_range(seed, 1, 9), rnd_range(seed, 1, 9)};
+    const int64_t factor[2] = {2, 1};
     const int axis = (int)rnd_range(seed, 0, 1);
-    switch (rnd(seed) % 10) {
+    switch (rnd(seed) % 14) {
     case 0:
         add_turned(x);
         return;
@@ -168,6 +194,20 @@ static void grow(ncg_array **x, uint64_t *seed)
                 &err);
         return;
     case 8:
+        replace(x, ncg_array_sort(*x, axis, &out, &err), &out, &err);
+        return;
+    case 9:
+        take_median(x, axis);
+        return;
+    case 10:
+        multiply(x);
+        return;
+    case 11:
+        window.boundary = "trim";
+        replace(x, ncg_array_coarsen(*x, factor, &window, &out, &err), &out,
+                &err);
+        return;
+    case 12:
         replace(x, ncg_array_flip(*x, axis, &out, &err), &out, &err);
         return;
     default:
@@ -293,5 +333,63 @@ static void shared_rows_are_few(void **state)
     ncg_context_destroy(&ctx);
 }
 
+/* ---- plans of many tasks ----------------------------------------- */
+
+typedef struct looks {
+    nci_costs kernel; /* first, as in `sizes` */
+    int64_t n;
+} looks;
+
+static int64_t counted_scratch(void *ctx, int64_t task, int threads)
+{
+    ((looks *)ctx)->n++;
+    return nci_costs_scratch(ctx, task, threads);
+}
+
+/* 600 x 500 chunks, each sorted: what is asked of a plan that large is answered
+ * without asking for each task. */
+static void many_tasks_are_not_looked_at(void **state)
+{
+    ncg_context *ctx = new_context();
+    const int64_t shape[2] = {600 * 4, 500 * 4}, chunk[2] = {4, 4};
+    const int64_t rows[2] = {4, shape[1]};
+    ncg_array *x, *y, *z;
+    ncg_error err;
+    nci_sched_choice choice;
+    int64_t floor = 0;
+    uint64_t seed = 1;
+    (void)state;
+    CHECK_OK(ncg_array_random(ctx, NCG_RANDOM_NORMAL, 1, NCG_DTYPE_F64, 2,
+                              shape, chunk, &x, &err));
+    CHECK_OK(ncg_array_rechunk(x, rows, &y, &err));
+    CHECK_OK(ncg_array_sort(y, 1, &z, &err));
+    nci_plan *plan = lower(&z, 1, &seed);
+    looks seen = {costs_of(ctx, plan), 0};
+    nci_sched_costs costs = {&seen, counted_scratch, nci_costs_threads};
+    nci_sched_limits limits = {.most_scratch = nci_costs_most_scratch,
+                               .enough = 64 << 20};
+    assert_true(plan->ntasks > 300000);
+    CHECK_OK(nci_sched_choose_within(plan, &costs, &limits, &choice, &err));
+    assert_true(choice.is_bound && choice.peak > 0);
+    nci_sched_choice_fini(&choice);
+    limits.order_only = true;
+    limits.enough = 0;
+    CHECK_OK(nci_sched_choose_within(plan, &costs, &limits, &choice, &err));
+    assert_true(choice.is_bound);
+    nci_sched_choice_fini(&choice);
+    limits.enough = 64 << 20;
+    CHECK_OK(nci_sched_floor_within(plan, &costs, &limits, &floor, &err));
+    assert_true(floor > 0 && seen.n == 0);
+    limits.enough = floor - 1;
+    CHECK_OK(nci_sched_floor_within(plan, &costs, &limits, &floor, &err));
+    assert_true(floor <= limits.enough + 1 && seen.n > 0);
+    nci_plan_free(&plan);
+    ncg_array_release(&x);
+    ncg_array_release(&y);
+    ncg_array_release(&z);
+    ncg_context_destroy(&ctx);
+}
+
 NCG_TESTS(NCG_TEST(bounds_hold), NCG_TEST(paths_are_bounded_closely),
-          NCG_TEST(shared_rows_are_few))
+          NCG_TEST(shared_rows_are_few),
+          NCG_TEST(many_tasks_are_not_looked_at))

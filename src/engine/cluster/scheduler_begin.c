@@ -36,8 +36,13 @@ static ncg_status make_machine(nci_plan_run *r, ncg_error *err)
     r->costs = (nci_costs){r->hosted.plan, r->hosted.sources,
                            r->scheduler->host->kernels, r->message.nforms > 0,
                            r->message.retries};
-    NCI_TRY(nci_sched_choose(r->hosted.plan, &costs, &r->choice, err));
-    NCI_TRY(nci_sched_floor(r->hosted.plan, &costs, &how.floor, err));
+    const nci_sched_limits limits = {.most_scratch = nci_costs_most_scratch,
+                                     .enough = r->least / 8,
+                                     .order_only = true};
+    NCI_TRY(nci_sched_choose_within(r->hosted.plan, &costs, &limits, &r->choice,
+                                    err));
+    NCI_TRY(nci_sched_floor_within(r->hosted.plan, &costs, &limits, &how.floor,
+                                   err));
     NCI_TRY(nci_sched_create(r->hosted.plan, &costs, &r->choice, &r->sched,
                              err));
     how.can_checkpoint = r->scheduler->options.can_checkpoint;
@@ -223,8 +228,12 @@ void nci_run_next(nci_scheduler *s)
         begin_repair(r);
         return;
     }
-    for (size_t i = 0; i < s->nrolls; i++)
+    r->least = s->nrolls ? INT64_MAX : 0;
+    for (size_t i = 0; i < s->nrolls; i++) {
+        if (s->rolls[i].who.limit < r->least)
+            r->least = s->rolls[i].who.limit;
         nci_run_send_plan(r, &s->rolls[i]);
+    }
     if (!nci_errands_add(s->plans, open_errand, r, &err))
         return;
     nci_run_fail(r, &err);

@@ -69,6 +69,7 @@ typedef struct nci_plan_run {
     uint64_t *put;        /* bits: tasks that were put; where the run may have
                              to begin again; NULL */
     int64_t ntasks;
+    int64_t least;   /* limit of the workers that were there when it began */
     bool is_waiting; /* for what it reads: it begins again when it has ended */
     int begun;       /* how often */
     struct nci_plan_run *next;

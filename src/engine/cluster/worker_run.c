@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "engine/cluster/worker_internal.h"
+#include "engine/sched/choose.h"
 #include "graph/codec_output.h"
 
 enum { TOLD_TOGETHER = 64, TOLD_WITHIN_NS = 300000 };
@@ -156,7 +157,7 @@ static ncg_status prepare(nci_hand_run *r, ncg_error *err)
     r->costs = (nci_costs){r->hosted.plan, r->hosted.sources, x->kernels,
                            r->message.nforms > 0, r->message.retries};
     r->work = (nci_work){&r->costs, nci_costs_run, nci_costs_scratch,
-                         nci_costs_threads, 0, NULL};
+                         nci_costs_threads, 0, nci_costs_most_scratch};
     r->tasks = (nci_lane_run){.executor = x,
                               .plan = r->hosted.plan,
                               .sources = r->hosted.sources,
@@ -166,7 +167,10 @@ static ncg_status prepare(nci_hand_run *r, ncg_error *err)
                               .encode = encode,
                               .encode_ctx = r};
     nci_sched_costs costs = {&r->costs, nci_costs_scratch, nci_costs_threads};
-    return nci_sched_floor(r->hosted.plan, &costs, &r->floor, err);
+    const nci_sched_limits limits = {.most_scratch = nci_costs_most_scratch,
+                                     .enough = x->limit / 8};
+    return nci_sched_floor_within(r->hosted.plan, &costs, &limits, &r->floor,
+                                  err);
 }
 
 /* The pool's queues are as long as one run needs: others must have ended. */

@@ -267,51 +267,6 @@ int64_t nci_block_scratch(const nci_plan *plan, nci_kernel_table *kernels,
     return bytes;
 }
 
-/* Positions of an argument's axis that a chunk takes at most; *aligned stays
- * where that is one chunk of the input each time. */
-static int64_t most_reach(const nci_reach *reach, const nci_axis *axis,
-                          int64_t nout, bool *aligned)
-{
-    int64_t most = 0;
-    if (reach->from < 0) {
-        *aligned = *aligned && axis->nchunks == 1;
-        return nci_axis_size(axis);
-    }
-    for (int64_t i = 0; i < nout; i++) {
-        int64_t low = reach->low[i], n = reach->high[i] - low;
-        if (n <= 0)
-            continue;
-        int64_t chunk = nci_axis_find(axis, low);
-        *aligned = *aligned && axis->edge[chunk] == low &&
-                   axis->edge[chunk + 1] == low + n;
-        most = n > most ? n : most;
-    }
-    return most;
-}
-
-int64_t nci_block_most_scratch(const nci_plan *plan, nci_kernel_table *kernels,
-                               const nci_layer *layer)
-{
-    const nci_kernel *kernel = nci_kernel_find(kernels, layer->block.kernel);
-    int64_t bytes = 0;
-    if (kernel && kernel->scratch)
-        return -1;
-    for (int i = 0; i < layer->block.nargs && !(kernel && kernel->gathers);
-         i++) {
-        const nci_block_arg *arg = &layer->block.args[i];
-        const nci_grid *from = &input_layer(plan, layer, i)->array;
-        int64_t n = (int64_t)ncg_dtype_size(arg->dtype);
-        bool aligned = true;
-        for (int a = 0; a < arg->rank; a++) {
-            int d = arg->reach[a].from;
-            n *= most_reach(&arg->reach[a], &from->axis[a],
-                            d < 0 ? 0 : layer->grid.axis[d].nchunks, &aligned);
-        }
-        bytes += aligned ? 0 : n;
-    }
-    return bytes;
-}
-
 int nci_block_threads(const nci_layer *layer, int64_t chunk, int available)
 {
     const nci_kernel *kernel = nci_kernel_find(NULL, layer->block.kernel);

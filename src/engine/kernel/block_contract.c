@@ -493,6 +493,7 @@ const nci_kernel nci_kernels_contract[] = {
     {.name = "ncg.contract/1",
      .run = run_contract,
      .scratch = contract_scratch,
+     .is_even = true,
      .threads = contract_threads},
     {.name = "ncg.sum/1", .run = run_sum},
     {0},

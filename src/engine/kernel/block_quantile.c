@@ -451,6 +451,7 @@ static ncg_status run_quantile(const ncg_kernel_call *call, ncg_error *err)
 const nci_kernel nci_kernels_quantile[] = {
     {.name = "ncg.quantile/1",
      .run = run_quantile,
-     .scratch = quantile_scratch},
+     .scratch = quantile_scratch,
+     .is_even = true},
     {0},
 };

@@ -147,6 +147,9 @@ static ncg_status run_scan(const ncg_kernel_call *call, ncg_error *err)
 }
 
 const nci_kernel nci_kernels_scan[] = {
-    {.name = "ncg.scan/1", .run = run_scan, .scratch = scan_scratch},
+    {.name = "ncg.scan/1",
+     .run = run_scan,
+     .scratch = scan_scratch,
+     .is_even = true},
     {0},
 };

@@ -183,6 +183,7 @@ const nci_kernel nci_kernels_sort[] = {
     {.name = "ncg.sort/1",
      .run = run_sort,
      .scratch = sort_scratch,
+     .is_even = true,
      .gathers = true},
     {0},
 };

@@ -154,10 +154,18 @@ static int64_t rolling_bytes(const rolling *r)
     return (r->nrows + 1) * r->width * (spreads(r) ? 20 : 12);
 }
 
+/* Wherever the box begins: no level has more blocks than one that begins at 0,
+ * and with fewer of them more lines are taken together. */
 static int64_t rolling_scratch(const ncg_kernel_call *call)
 {
     rolling r = rolling_of(call);
-    return rolling_bytes(&r);
+    int64_t rows = 1, row = spreads(&r) ? 20 : 12, lines = r.outer * r.inner;
+    for (int j = 0; j < r.nlevels; j++)
+        rows += r.n >> j;
+    int64_t one = rows * row, width = lines < WIDTH ? lines : WIDTH;
+    int64_t all = one * (width > 1 ? width : 1);
+    int64_t most = one > STATE_BYTES ? one : STATE_BYTES;
+    return most < all ? most : all;
 }
 
 /* Row `to` becomes what it is together with row `from`. */
@@ -530,7 +538,13 @@ static ncg_status run_coarsen(const ncg_kernel_call *call, ncg_error *err)
 }
 
 const nci_kernel nci_kernels_window[] = {
-    {.name = "ncg.rolling/1", .run = run_rolling, .scratch = rolling_scratch},
-    {.name = "ncg.coarsen/1", .run = run_coarsen, .scratch = coarsen_scratch},
+    {.name = "ncg.rolling/1",
+     .run = run_rolling,
+     .scratch = rolling_scratch,
+     .is_even = true},
+    {.name = "ncg.coarsen/1",
+     .run = run_coarsen,
+     .scratch = coarsen_scratch,
+     .is_even = true},
     {0},
 };

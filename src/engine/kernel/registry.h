@@ -20,8 +20,9 @@ typedef struct nci_kernel {
      * empty, of as many values as the output; it is gathered right into the
      * output, where `run` finds it. threads: cores worth using, of
      * `available`; data pointers are NULL. NULL: one. passes: it gathers, and
-     * that is all; a chunk that is the box is passed on as it is. */
-    bool gathers, passes;
+     * that is all; a chunk that is the box is passed on as it is. is_even:
+     * scratch follows from the counts of the chunks, not from where they are. */
+    bool gathers, passes, is_even;
     int (*threads)(const ncg_kernel_call *call, int available);
 } nci_kernel;
 

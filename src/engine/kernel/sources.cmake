@@ -1,6 +1,6 @@
 list(APPEND engine_kernel_sources
   kernel/kernel.c kernel/task.c kernel/gather.c kernel/piece.c kernel/fused.c
-  kernel/combine.c kernel/block.c kernel/block_shape.c
+  kernel/combine.c kernel/block.c kernel/block_most.c kernel/block_shape.c
   kernel/block_scan.c kernel/block_contract.c kernel/registry.c
   kernel/store.c kernel/fold.c kernel/fold_scalar.c kernel/fold_plain.c kernel/merge.c
   kernel/strips.c kernel/piece_strips.c kernel/row_sums.c

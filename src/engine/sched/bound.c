@@ -285,6 +285,29 @@ static ncg_status add_up(const nci_plan *plan, layer_bound *bounds, double *out,
     return NCG_OK;
 }
 
+int64_t nci_sched_floor_bound(const nci_plan *plan,
+                              int64_t (*most_scratch)(void *ctx, int layer),
+                              void *ctx)
+{
+    double most = 0;
+    for (int l = 0; l < plan->nlayers; l++) {
+        const nci_layer *layer = &plan->layers[l];
+        int64_t scratch = most_scratch(ctx, l);
+        if (scratch < 0 || nci_is_listed(layer))
+            return -1;
+        double need =
+            (double)scratch + (double)nci_plan_most_bytes(plan, layer);
+        for (int i = 0; i < layer->ninputs; i++) {
+            const nci_layer_input *input = &layer->inputs[i];
+            need += most_deps(plan, input) *
+                    (double)nci_plan_most_bytes(plan,
+                                                &plan->layers[input->layer]);
+        }
+        most = fmax(most, need);
+    }
+    return most < 0x1p62 ? (int64_t)most : -1;
+}
+
 ncg_status nci_sched_bound(const nci_plan *plan,
                            int64_t (*most_scratch)(void *ctx, int layer),
                            void *ctx, int64_t *out, ncg_error *err)

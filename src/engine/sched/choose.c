@@ -97,12 +97,34 @@ static ncg_status try_bound(const nci_plan *plan, const nci_sched_costs *costs,
                             nci_sched_choice *out, ncg_error *err)
 {
     int64_t bound = -1;
-    if (plan->ntasks <= MANY_TASKS || !limits || !limits->most_scratch)
+    if (plan->ntasks <= MANY_TASKS || !limits)
+        return NCG_OK;
+    if (limits->order_only) {
+        *out = (nci_sched_choice){.name = "plain", .is_bound = true};
+        return NCG_OK;
+    }
+    if (!limits->most_scratch)
         return NCG_OK;
     NCI_TRY(nci_sched_bound(plan, limits->most_scratch, costs->ctx, &bound,
                             err));
     if (bound >= 0 && bound <= limits->enough)
-        *out = (nci_sched_choice){.name = "plain", .peak = bound};
+        *out = (nci_sched_choice){
+            .name = "plain", .peak = bound, .is_bound = true};
+    return NCG_OK;
+}
+
+ncg_status nci_sched_floor_within(const nci_plan *plan,
+                                  const nci_sched_costs *costs,
+                                  const nci_sched_limits *limits, int64_t *out,
+                                  ncg_error *err)
+{
+    int64_t bound = -1;
+    if (plan->ntasks > MANY_TASKS && limits->most_scratch)
+        bound =
+            nci_sched_floor_bound(plan, limits->most_scratch, costs->ctx);
+    if (bound < 0 || bound > limits->enough)
+        return nci_sched_floor(plan, costs, out, err);
+    *out = bound;
     return NCG_OK;
 }
 

@@ -27,6 +27,7 @@ typedef struct nci_sched_choice {
     nci_order_way way;
     const char *name; /* of the candidate */
     int64_t peak;     /* bytes that the plan needs in this order, at most */
+    bool is_bound;    /* of many tasks; the peak was not found by replaying */
     int64_t *memory;  /* owned; what `way` points to */
 } nci_sched_choice;
 
@@ -37,6 +38,7 @@ typedef struct nci_sched_limits {
     int64_t (*most_scratch)(void *ctx, int layer);
     int64_t enough; /* a plan of many tasks that surely needs no more than that
                        is not replayed to learn how much it needs */
+    bool order_only; /* the peak does not matter: nothing is replayed for it */
 } nci_sched_limits;
 
 /* nci_sched_choose_within is nci_sched_choose that bounds the peak where
@@ -45,6 +47,12 @@ ncg_status nci_sched_choose_within(const nci_plan *plan,
                                    const nci_sched_costs *costs,
                                    const nci_sched_limits *limits,
                                    nci_sched_choice *out, ncg_error *err);
+/* nci_sched_floor_within is nci_sched_floor that bounds what the largest task of
+ * many takes where `limits` allow it. */
+ncg_status nci_sched_floor_within(const nci_plan *plan,
+                                  const nci_sched_costs *costs,
+                                  const nci_sched_limits *limits, int64_t *out,
+                                  ncg_error *err);
 /* nci_sched_choose: the choice has to outlive the schedulers made with it. */
 ncg_status nci_sched_choose(const nci_plan *plan, const nci_sched_costs *costs,
                             nci_sched_choice *out, ncg_error *err);
@@ -61,6 +69,11 @@ ncg_status nci_sched_peak(const nci_plan *plan, const nci_sched_costs *costs,
 ncg_status nci_sched_bound(const nci_plan *plan,
                            int64_t (*most_scratch)(void *ctx, int layer),
                            void *ctx, int64_t *out, ncg_error *err);
+
+/* nci_sched_floor_bound bounds nci_sched_floor in the same way. */
+int64_t nci_sched_floor_bound(const nci_plan *plan,
+                              int64_t (*most_scratch)(void *ctx, int layer),
+                              void *ctx);
 
 /* nci_order_weights fills weight[ntasks] for the heavy candidate. */
 ncg_status nci_order_weights(const nci_plan *plan, const nci_sched_costs *costs,
