@@ -395,6 +395,19 @@ static bool is_running(int64_t pid)
     return !name || !strchr("ZX", name[1] ? name[2] : ' ');
 }
 
+/* One that was killed a moment ago takes a while to end. */
+static bool goes_on_running(int64_t pid)
+{
+    enum { MOST_MS = 2000, STEP_MS = 20 };
+    const struct timespec pause = {0, STEP_MS * 1000000};
+    for (int ms = 0; is_running(pid); ms += STEP_MS) {
+        if (ms >= MOST_MS)
+            return true;
+        nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
 /* A scheduler file that was left behind: whoever wrote it was killed. Its
  * workers look for a scheduler that knows the same secret. */
 static bool was_killed(const char *path, nci_handover *out)
@@ -404,7 +417,7 @@ static bool was_killed(const char *path, nci_handover *out)
     if (!path || nci_scheduler_file_read(path, &file, NULL) ||
         gethostname(host, sizeof host - 1))
         return false;
-    if (!strcmp(host, file.host) && is_running(file.pid))
+    if (!strcmp(host, file.host) && goes_on_running(file.pid))
         return false;
     memcpy(out->secret, file.secret, sizeof out->secret);
     memcpy(out->cluster, file.cluster, sizeof out->cluster);

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Rounds of chance: while a client computes, workers are killed, stopped for a
-while, leave and join, clients are interrupted. Each round must end with the
-bytes that one process makes, and leave nothing behind.
+while, leave and join, clients are interrupted, the scheduler dies and another
+takes its place. Each round must end with the bytes that one process makes (or,
+where the scheduler died, be told so), and leave nothing behind.
 
 test_chaos.py [ROUNDS [SEED]]; the seed of a round is SEED + its number, so that
 one that failed runs alone as `test_chaos.py 1 ITS_SEED`.
@@ -108,8 +109,16 @@ class Chaos(clustertest.TestCase):
         self.client.send_signal(chance.choice((signal.SIGINT,
                                                signal.SIGKILL)))
 
+    def restart_scheduler(self, chance):
+        """The process that schedules dies, its nanny ends with it; another is
+        started at once with the same file."""
+        kill_all(clustertest.children(self.scheduler.pid), signal.SIGKILL)
+        self.scheduler.wait()
+        self.scheduler = self.start("cluster", "--scheduler-file", "s.json",
+                                    "-v", "-j", 1, "--exclusive")
+
     EVENTS = ((kill, 4), (kill_for_good, 2), (stop_for_a_while, 3),
-              (leave, 3), (join, 3), (interrupt, 1))
+              (leave, 3), (join, 3), (interrupt, 1), (restart_scheduler, 2))
 
     def plan(self, chance):
         """What happens when, after the client began."""
@@ -156,9 +165,14 @@ class Chaos(clustertest.TestCase):
         self.resume(all_of_them=True)
         return self.client.wait()
 
+    def ask(self, *words):
+        return clitest.run(*words, cwd=self.dir)
+
     def settled(self):
         """Nothing is computed, and who was killed has come again."""
-        r = self.ok("cluster", "status", "--scheduler-file", "s.json")
+        r = self.ask("cluster", "status", "--scheduler-file", "s.json")
+        if r.code:
+            return False  # a scheduler that begins
         status = json.loads(r.out)
         here = {w["name"] for w in status["workers"]}
         return not status["computations"] and here >= set(self.workers)
@@ -178,7 +192,9 @@ class Chaos(clustertest.TestCase):
                                  "-o", "many.nc", "--no-history", "--stats",
                                  "stats", "--scheduler-file", "s.json")
         code = self.follow(events, chance)
-        if Chaos.interrupt not in kinds:
+        if Chaos.restart_scheduler in kinds and code == 8:
+            pass  # it was told so
+        elif Chaos.interrupt not in kinds:
             self.assertEqual(code, 0, told + "\n" + self.log())
         if code == 0:
             self.same("one%d.nc" % case, "many.nc")
@@ -215,12 +231,12 @@ class Chaos(clustertest.TestCase):
                         before + len(self.workers), ANSWER)
 
     def test_rounds(self):
-        cluster = self.cluster("--exclusive")
-        before = self.descriptors(cluster)
+        self.scheduler = self.cluster("--exclusive")
+        before = self.descriptors(self.scheduler)
         for i in range(ROUNDS):
             self.run_round(SEED + i)
-        self.check_descriptors(cluster, before)
-        self.stop(cluster)
+        self.check_descriptors(self.scheduler, before)
+        self.stop(self.scheduler)
         for name, w in self.workers.items():
             self.assertEqual(w.process.wait(timeout=ANSWER), 0,
                              name + "\n" + self.log())

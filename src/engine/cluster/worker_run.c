@@ -202,7 +202,8 @@ static ncg_status start_locked(nci_hand_run *r, ncg_error *err)
     wait_for_pool_locked(hand);
     hand->waits_for_pool--;
     int64_t limit = share_locked(r);
-    if (r->id <= hand->forgotten || hand->is_ending || r->conn != hand->conn)
+    if (r->id <= hand->forgotten || hand->is_ending || hand->is_closed ||
+        r->conn != hand->conn)
         return nci_fail(err, NCG_ECANCELED, "the computation is over");
     NCI_TRY(nci_worker_create(r->hosted.plan, &costs, hand->roster.number,
                               hand->executor->threads, limit, &r->machine,
