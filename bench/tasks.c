@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What explicit tasks cost: tasks that do nothing, independent, in a chain and
- * in a 4-ary tree whose root is asked for; and listing ten million of them.
+ * in a 4-ary tree whose root is asked for; and listing ten million of them. For
+ * a layered graph of ten million tasks: how long it takes from the expression
+ * to its first task, and how much memory.
  *
  *     tasks [TASKS [THREADS]]      default: 1000000 tasks on 1, 2 ... threads
  *
  * Prints microseconds a task a core: seconds x threads / tasks.
  */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -138,6 +142,92 @@ static void list_many(void)
            peak_kilobytes() * 1024 / n);
 }
 
+/* ---- a layered graph ------------------------------------------- */
+
+typedef struct first_call {
+    ncg_context *ctx;
+    double at;
+    long kilobytes; /* of the heap, then */
+    bool was;
+} first_call;
+
+/* What the graph takes, a bit a task, and the tables of the first task; chunks
+ * are mapped. */
+static long heap_kilobytes(void)
+{
+    struct mallinfo2 heap = mallinfo2();
+    return (long)((heap.uordblks + heap.hblkhd) / 1024);
+}
+
+/* The first values that a task asks for end the run. */
+static ncg_status tell_first(void *payload, const int64_t *start,
+                             const int64_t *count, void *out, ncg_error *err)
+{
+    first_call *first = payload;
+    (void)start, (void)err;
+    memset(out, 0, (size_t)(count[0] * count[1]) * sizeof(double));
+    if (!first->was) {
+        first->was = true;
+        first->at = now();
+        first->kilobytes = heap_kilobytes();
+    }
+    ncg_context_cancel(first->ctx);
+    return NCG_OK;
+}
+
+static ncg_status no_work(const ncg_kernel_call *call, ncg_error *err)
+{
+    (void)call, (void)err;
+    return NCG_OK;
+}
+
+/* Small chunks, a kernel on each, twice, and their sum. */
+static ncg_array *layered(first_call *first, int64_t side)
+{
+    const int64_t shape[2] = {8 * side, 8 * side}, chunk[2] = {8, 8};
+    ncg_reduce_options how = NCG_REDUCE_OPTIONS_INIT;
+    ncg_array *x, *y, *z, *sum;
+    ncg_error err;
+    how.op = NCG_OP_SUM;
+    must(ncg_array_from_callback(first->ctx, NULL, NCG_DTYPE_F64, 2, shape,
+                                 chunk, NULL, tell_first, NULL, first, &x,
+                                 &err),
+         &err);
+    must(ncg_array_map_blocks("org.example.nothing/1", &x, 1, NULL, &y, &err),
+         &err);
+    must(ncg_array_map_blocks("org.example.nothing/1", &y, 1, NULL, &z, &err),
+         &err);
+    must(ncg_array_reduce(z, NULL, 0, &how, &sum, &err), &err);
+    ncg_array_release(&x);
+    ncg_array_release(&y);
+    ncg_array_release(&z);
+    return sum;
+}
+
+static void submit_layered(int64_t side)
+{
+    ncg_context_options options = NCG_CONTEXT_OPTIONS_INIT;
+    first_call first = {0};
+    ncg_error err;
+    double value;
+    options.threads = 1;
+    options.memory_limit = (int64_t)1 << 30;
+    must(ncg_context_create(&options, &first.ctx, &err), &err);
+    must(ncg_kernel_register(first.ctx, "org.example.nothing/1", no_work, NULL,
+                             &err),
+         &err);
+    long before = heap_kilobytes();
+    double start = now();
+    ncg_array *sum = layered(&first, side);
+    ncg_array_compute(sum, &value, sizeof value, &err);
+    printf("layered      %9lld tasks a layer, 2 layers  %.3f s to the first "
+           "task, %ld KiB of heap\n",
+           (long long)(side * side), first.at - start,
+           first.kilobytes - before);
+    ncg_array_release(&sum);
+    ncg_context_destroy(&first.ctx);
+}
+
 int main(int argc, char **argv)
 {
     int64_t n = argc > 1 ? atoll(argv[1]) : 1000000;
@@ -146,7 +236,10 @@ int main(int argc, char **argv)
     for (int threads = low; threads <= high; threads *= 2)
         for (shape s = INDEPENDENT; s <= TREE; s++)
             run(s, n, threads);
-    if (argc < 2)
+    if (argc < 2) {
+        submit_layered(100); /* the library is all there */
+        submit_layered(2237);
         list_many();
+    }
     return 0;
 }
