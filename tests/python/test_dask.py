@@ -132,6 +132,41 @@ def test_to_and_from_dask(rng):
                                v.mean(axis=0) * 2, rtol=1e-5, atol=1e-6)
 
 
+def test_clone_and_bind(rng):
+    from dask.graph_manipulation import bind, clone
+    v, x = lazy(rng)
+    y = (x.rechunk((10, 20)) * 2).sum(axis=0)
+    again = clone(y)
+    assert not set(again.__dask_graph__()) & set(y.__dask_graph__())
+    np.testing.assert_array_equal(again, y.compute())
+    order = []
+    blocker = dask.delayed(order.append)("blocker")
+    after = x.map_blocks(lambda b: order.append("block") or b, dtype="f4")
+    got, = dask.compute(bind(after, blocker), scheduler="sync")
+    np.testing.assert_array_equal(got, v)
+    assert order.index("blocker") == 0 and "block" in order
+
+
+def test_delayed_runs_in_every_run():
+    calls = []
+    one = dask.delayed(lambda: calls.append(0) or np.arange(3))()
+    x = ncg.from_delayed(one, (3,), dtype="i8")
+    for times in (1, 2):
+        np.testing.assert_array_equal((x + 1).compute(), [1, 2, 3])
+        assert len(calls) == times
+
+
+def test_values_in_a_graph_stay_values():
+    mark = object()
+    x = ncg.from_delayed(dask.delayed(lambda m: np.ones(2))(mark), (2,),
+                         dtype="f8")
+    graph = {"other": mark, ("a", 0): np.ones(2)}
+    from ncgraph._dask import foreign
+    tasks = dict(foreign(graph, "a", ((2,),), "f8").__dask_graph__())
+    assert tasks["other"] is mark and isinstance(tasks["a", 0], np.ndarray)
+    np.testing.assert_array_equal(dask.compute(x, scheduler="sync")[0], 1)
+
+
 # ---- ncgraph.get: dask's own conformance tests -------------------------------------
 
 from dask.utils_test import GetFunctionTestMixin, add, inc  # noqa: E402

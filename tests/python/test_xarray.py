@@ -95,6 +95,16 @@ def test_persist_and_pickle(files):
     xr.testing.assert_allclose(again.compute(), ds.mean("time"))
 
 
+def test_map_blocks_with_a_joined_template(files):
+    pytest.importorskip("dask")
+    ds, paths = files
+    lazy = ncg.open_dataset(paths).tas.chunk(time=100, lat=3, lon=8)
+    template = xr.concat([lazy.isel(time=[3]), lazy.isel(time=[103])], "time")
+    made = xr.map_blocks(lambda b: b.isel(time=[3]), lazy, template=template)
+    assert isinstance(made.data, ncg.Array)
+    xr.testing.assert_allclose(made.compute(), ds.tas.isel(time=[3, 103]))
+
+
 def test_missing_file():
     with pytest.raises(FileNotFoundError):
         ncg.open_dataset("/nowhere/*.nc")

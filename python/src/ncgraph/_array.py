@@ -2,7 +2,6 @@
 """ncgraph.Array: a lazy, chunked array."""
 from __future__ import annotations
 
-import hashlib
 import math
 from typing import Any, Sequence
 
@@ -295,6 +294,7 @@ class Node:
                 self.inputs[0].chunks == self.chunks:
             return self.inputs[0].name
         if self.op in ("memory", "same", "rechunk", "handle"):
+            import hashlib  # it loads OpenSSL's library
             # One token may stand for several dtypes and chunks.
             text = repr((self.dtype.str, self.chunks)).encode()
             mark = hashlib.blake2b(text, digest_size=4).hexdigest()

@@ -95,6 +95,7 @@ def run(arrays: Sequence[Array], progress: Any = None) -> list[np.ndarray]:
     """Compute arrays in one run and give their values."""
     if not arrays:
         return []
+    _lib.count_run()
     ready = [_at_hand(a) for a in arrays]
     wanted = [a for a, r in zip(arrays, ready) if r is None]
     with object_pool():

@@ -11,7 +11,7 @@ from typing import Any, Iterator
 
 import numpy as np
 
-from . import config
+from . import _lib, config
 from ._array import Array, Node, order_of
 from ._chunks import Chunks, edges
 
@@ -174,12 +174,13 @@ class Foreign:
         return out
 
     def _chunk(self, index: tuple[int, ...]) -> Any:
-        last = self._last
-        if last is not None and last[0] == index:
+        # A run may read a chunk in parts; the next run computes it again.
+        last, mark = self._last, (_lib.runs(), index)
+        if last is not None and last[0] == mark:
             return last[1]
         key = (self.key_name, *index)
         value = _value(self.dsk, key)
-        self._last = (index, value)
+        self._last = (mark, value)
         return value
 
 
@@ -252,7 +253,6 @@ class Operation:
     def __call__(self, index: tuple[int, ...], places: tuple,
                  *blocks: Any) -> np.ndarray:
         """Compute one chunk from blocks of the inputs."""
-        from . import _lib
         box = self.place(index)
         rest = iter(blocks)
         inputs = [[(start, np.asarray(next(rest))) for start in starts]

@@ -7,7 +7,8 @@ from typing import Any, Iterator
 
 import numpy as np
 from dask._task_spec import Alias, Task, TaskRef
-from dask.highlevelgraph import HighLevelGraph, Layer
+from dask.base import clone_key
+from dask.highlevelgraph import HighLevelGraph, Layer, MaterializedLayer
 
 from . import _lib
 from ._array import Array, Node, order_of
@@ -16,6 +17,8 @@ from ._dask import Foreign, Operation, all_indices, chunk_starts
 from ._dask_reduce import PARTIAL, Finish, Merge, Part
 from ._lib import Handle, ffi, lib
 
+# What dask would look into for keys and tasks.
+_AMBIGUOUS = (tuple, list, set, frozenset, dict, str, bytes, int, float)
 EVERY = 4  # partial results that one task merges
 
 
@@ -65,6 +68,33 @@ class NcgLayer(Layer):
 
     def __contains__(self, key: Any) -> bool:
         return key in self.mapping
+
+    def clone(self, keys: set, seed: Any, bind_to: Any = None) -> tuple:
+        """Rename tasks, as ``dask.graph_manipulation`` asks of a layer.
+
+        Tasks that refer to none of the renamed ones wait for ``bind_to``.
+        """
+        new = {key: clone_key(key, seed) for key in self.mapping
+               if key in keys}
+        made, is_bound = {}, False
+        for key, value in self.mapping.items():
+            if key not in new:
+                made[key] = value
+                continue
+            deps = getattr(value, "dependencies", frozenset())
+            renamed = {d: clone_key(d, seed) for d in deps if d in keys}
+            if deps:
+                value = value.substitute(renamed, key=new[key])
+            if bind_to is not None and not renamed:
+                value = Task(new[key], _after, value, TaskRef(bind_to))
+                is_bound = True
+            made[new[key]] = value
+        return MaterializedLayer(made), is_bound
+
+
+def _after(value: Any, blocker: Any) -> Any:
+    """A value that waited for something else."""
+    return value
 
 
 # ---- tasks -----------------------------------------------------------------------
@@ -125,9 +155,14 @@ def _add_parts(out: dict, node: Node, values: np.ndarray) -> None:
 
 def _add_foreign(out: dict, node: Node) -> None:
     source = node.params[0]
-    from dask._task_spec import convert_legacy_graph
+    from dask._task_spec import DataNode, convert_legacy_graph
     from dask.utils import ensure_dict
-    out.update(convert_legacy_graph(ensure_dict(source.dsk)))
+    given = ensure_dict(source.dsk)
+    for key, task in convert_legacy_graph(given).items():
+        # Values stay values, unless they could be taken for keys or tasks.
+        is_plain = isinstance(task, DataNode) and key in given and \
+            not isinstance(given[key], _AMBIGUOUS)
+        out[key] = given[key] if is_plain else task
     if node.chunks != source.chunks:
         values = Operation(node)
         for index in all_indices(node.chunks):

@@ -182,9 +182,9 @@ def _grouped(var: Any, labels: np.ndarray, count: int, op: str, place: Any,
 def _mapped(original: Callable) -> Callable:
     def map_blocks(func: Callable, obj: Any, args: Any = (), kwargs: Any = None,
                    template: Any = None) -> Any:
-        made = original(func, obj, args, kwargs, template)
         if not _any_ours(obj):
-            return made
+            return original(func, obj, args, kwargs, template)
+        made = original(func, obj, args, kwargs, _in_blocks(template, obj))
         from ._creation import from_array
 
         def ours(ds: Any) -> Any:
@@ -193,11 +193,43 @@ def _mapped(original: Callable) -> Callable:
                 if type(var._data).__module__.startswith("dask.array"):
                     variables[name] = var.copy(data=from_array(var._data))
             return ds._replace(variables=variables)
-        if hasattr(made, "data_vars"):
-            return ours(made)
-        return made._from_temp_dataset(ours(made._to_temp_dataset()))
+        return _each(made, ours)
     map_blocks.__doc__ = original.__doc__
     return map_blocks
+
+
+def _in_blocks(template: Any, obj: Any) -> Any:
+    """The template in one block for each of the object's, as xarray wants.
+
+    What was joined or padded may be in larger chunks. An axis as long as the
+    object's has the object's chunks; one of as many positions as the object
+    has chunks has one in each.
+    """
+    if not hasattr(template, "chunksizes") or not _any_ours(template):
+        return template
+
+    wanted = {}
+    for dim, sizes in obj.chunksizes.items():
+        if template.sizes.get(dim) == obj.sizes[dim]:
+            wanted[dim] = sizes
+        elif template.sizes.get(dim) == len(sizes):
+            wanted[dim] = (1,) * len(sizes)
+
+    def cut(ds: Any) -> Any:
+        variables = dict(ds._variables)
+        for name, var in variables.items():
+            if isinstance(var._data, Array):
+                variables[name] = var.chunk({d: wanted[d] for d in var.dims
+                                             if d in wanted})
+        return ds._replace(variables=variables)
+    return _each(template, cut)
+
+
+def _each(obj: Any, change: Callable) -> Any:
+    """Apply a function to a data set, or to that of a data array."""
+    if hasattr(obj, "data_vars"):
+        return change(obj)
+    return obj._from_temp_dataset(change(obj._to_temp_dataset()))
 
 
 def _any_ours(obj: Any) -> bool:

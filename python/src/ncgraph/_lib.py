@@ -297,6 +297,20 @@ def stamp() -> tuple[int, int]:
     return _generation, _generation_of_context
 
 
+_runs = 0
+
+
+def count_run() -> None:
+    """Note that a run begins."""
+    global _runs
+    _runs += 1
+
+
+def runs() -> int:
+    """Return how many runs began in this process."""
+    return _runs
+
+
 class inner_engine:
     """With this, the thread builds and runs in an engine of its own.
 

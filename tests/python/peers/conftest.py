@@ -11,15 +11,22 @@ import not_public  # noqa: E402
 import shim  # noqa: E402
 
 # Shares, in percent, that docs/compatibility.md states; fewer are a failure.
-FLOORS = {"test_peer_xarray_parallelcompat": 100, "test_peer_xarray_dask": 84,
-          "test_peer_dask_array_core": 82, "test_peer_dask_base": 97,
+FLOORS = {"test_peer_xarray_parallelcompat": 100, "test_peer_xarray_dask": 95,
+          "test_peer_dask_array_core": 81, "test_peer_dask_base": 95,
           "test_peer_dask_gufunc": 95, "test_peer_dask_reductions": 94,
-          "test_peer_dask_slicing": 88, "test_peer_dask_ufunc": 88,
+          "test_peer_dask_slicing": 88, "test_peer_dask_ufunc": 92,
           "test_peer_dask_routines": 92}
 
 # Passed, failed, not counted, passed and failed of those about dask's inside.
 counts = collections.defaultdict(lambda: [0, 0, 0, 0, 0])
 failed = []
+
+
+@pytest.fixture
+def xfail(request):
+    """What dask's own tests call where a case is not for them."""
+    return lambda reason: request.node.add_marker(
+        pytest.mark.xfail(reason=reason, strict=False))
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -28,6 +35,9 @@ def pytest_runtest_makereport(item, call):
     report = outcome.get_result()
     if call.when == "setup":
         item.made_before = shim.made
+    if call.when == "setup" and report.failed:  # in a fixture of the module
+        counts[item.fspath.purebasename][1] += 1
+        failed.append((item.nodeid, str(call.excinfo.value)[:200]))
     if call.when != "call" or hasattr(report, "wasxfail"):
         return
     row = counts[item.fspath.purebasename]
