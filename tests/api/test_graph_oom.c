@@ -119,6 +119,12 @@ static ncg_status step_graph(void *arg, ncg_error *err)
         st = ncg_graph_dot(graph, &dot, err);
         MADE(st, dot);
     }
+    if (!st)
+        st = ncg_dot_write(dot, in_workdir("one.dot"), err);
+    if (!st)
+        st = ncg_dot_write(dot, in_workdir("one.svg"), err);
+    if (st == NCG_ENOTFOUND) /* no Graphviz */
+        st = NCG_OK;
     ncg_free(dot);
     ncg_free(json);
     ncg_array_release(&array);

@@ -66,7 +66,8 @@ static int64_t most_gathered(const nci_plan *plan, const nci_layer *layer)
     return bytes;
 }
 
-/* ---- tasks that stand for others ------------------------------------------ */
+/* ---- tasks that stand for others ------------------------------------------
+ */
 
 static int64_t length(const nci_axis *axis, int64_t i)
 {

@@ -35,6 +35,7 @@ typedef struct nci_conns {
     nci_conn *cursor; /* next one of a walk */
     nci_conn *unsent; /* those with something queued by this thread */
     uv_timer_t ticker;
+    nci_loop_job begin; /* which starts it */
     bool ended; /* takes no connection any more */
 } nci_conns;
 

@@ -176,5 +176,7 @@ ncg_status nci_conns_start(nci_conns *conns, nci_net *net, const char *name,
 {
     conns->net = net;
     NCI_TRY(nci_loop_start(&conns->loop, name, nci_conns_flush, conns, err));
-    return nci_loop_post(&conns->loop, start_ticker, conns, err);
+    conns->begin = (nci_loop_job){.fn = start_ticker, .ctx = conns};
+    nci_loop_post_job(&conns->loop, &conns->begin);
+    return NCG_OK;
 }
