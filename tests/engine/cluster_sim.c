@@ -22,7 +22,7 @@ typedef enum what {
     AT_PEER,      /* a request comes: task, request */
     END_TASK, END_FETCH, END_WRITE, END_READ, END_SAVE, END_SERVE,
     AT_WRITER,    /* a put has its chunk, or not */
-    JOIN, KILL, LEFT, STOP, SILENT, GO_ON, DRAIN, TICK, DROP_SAVED
+    JOIN, KILL, LEFT, STOP, SILENT, GO_ON, COME_BACK, DRAIN, TICK, DROP_SAVED
 } what;
 
 typedef struct happening {
@@ -100,7 +100,10 @@ static uint64_t roll(csim *s)
 
 static int64_t between(csim *s, int64_t low, int64_t high)
 {
-    return low + (int64_t)(roll(s) % (uint64_t)(high - low + 1));
+    uint64_t chance = roll(s); /* 31 bits: times in ns need more */
+    if (high - low > INT32_MAX)
+        chance = chance << 31 | roll(s);
+    return low + (int64_t)(chance % (uint64_t)(high - low + 1));
 }
 
 static uint64_t mix(uint64_t a, uint64_t b)
@@ -649,32 +652,17 @@ static void join(csim *s, int worker)
         later(s, w->end, (happening){.kind = KILL, .worker = worker});
 }
 
-/* A worker that was declared dead comes back under a new number and brings
- * along what it has. */
+/* A worker that was declared dead comes back under a new number, without what
+ * it had. */
 static void join_again(csim *s, int old)
 {
     sworker *w = &s->workers[s->nworkers], *before = &s->workers[old];
-    ncg_error err;
     int place = s->nworkers++;
     *w = (sworker){.number = (uint32_t)place + 1,
                    .threads = before->threads,
                    .limit = before->limit};
     before->is_alive = false;
     join(s, place);
-    for (size_t i = 0; i < before->memory.capacity && !s->over; i++) {
-        const nci_task_slot *slot = &before->memory.slots[i];
-        if (!slot->value || nci_plan_layer(s->plan, slot->task)->kind ==
-                                NCI_LAYER_STORE)
-            continue;
-        nci_event held = {.kind = NCI_EVENT_HELD,
-                          .worker = w->number,
-                          .task = slot->task};
-        if (nci_worker_adopt(w->machine, slot->task, &err))
-            continue;
-        put_value(s, &w->memory, slot->task, (uint64_t)(uintptr_t)slot->value);
-        count_bytes(s, w, bytes_of(s, slot->task));
-        send_event(s, place, &held);
-    }
 }
 
 static void kill_worker(csim *s, int worker)
@@ -705,20 +693,28 @@ static void stop_worker(csim *s, int worker)
               (happening){.kind = LEFT, .worker = worker});
 }
 
+/* It has noticed that it was declared dead. */
+static void come_back(csim *s, int worker)
+{
+    if (!s->workers[worker].is_alive)
+        return;
+    for (size_t i = 0; i < s->nrequests; i++)
+        if (s->requests[i].from == worker)
+            end_request(s, i + 1, NCG_ENET, s->now + latency(s));
+    join_again(s, worker);
+}
+
+/* Who was declared dead works on as if nothing had been, for a moment: what it
+ * says then comes too late. */
 static void go_on(csim *s, int worker)
 {
     sworker *w = &s->workers[worker];
     w->is_stopped = false;
-    if (!w->is_alive)
-        return;
-    if (!w->is_known) {
-        for (size_t i = 0; i < s->nrequests; i++)
-            if (s->requests[i].from == worker)
-                end_request(s, i + 1, NCG_ENET, s->now + latency(s));
-        join_again(s, worker);
-        return;
-    }
-    tell_of(s, worker, NCI_EVENT_WORKER_BACK);
+    if (w->is_alive && !w->is_known)
+        later(s, s->now + latency(s),
+              (happening){.kind = COME_BACK, .worker = worker});
+    else if (w->is_alive)
+        tell_of(s, worker, NCI_EVENT_WORKER_BACK);
 }
 
 static void end_task(csim *s, const happening *h)
@@ -846,8 +842,6 @@ static void at_worker(csim *s, const happening *h)
 
 static void at_scheduler(csim *s, const happening *h)
 {
-    if (h->worker >= 0 && !s->workers[h->worker].is_known)
-        return;
     if (!s->over)
         tell(s, &h->event);
 }
@@ -901,6 +895,7 @@ static void happen(csim *s, const happening *h)
             tell_of(s, h->worker, NCI_EVENT_WORKER_SUSPECT);
         break;
     case GO_ON: go_on(s, h->worker); break;
+    case COME_BACK: come_back(s, h->worker); break;
     case DRAIN:
         if (w->is_known && !s->over)
             tell_of(s, h->worker, NCI_EVENT_WORKER_DRAIN);
@@ -1010,6 +1005,15 @@ static void plan_workers(csim *s)
     later(s, SECOND, (happening){.kind = TICK});
 }
 
+/* One that has not come yet, or is dead, is a home too. */
+static uint32_t home_of(void *ctx, int64_t task)
+{
+    const csim *s = ctx;
+    uint64_t chance = mix((uint64_t)task + 7, s->o->seed) >> 20;
+    int most = s->o->workers + s->o->joins;
+    return chance % 4 ? 1 + (uint32_t)(chance % (uint64_t)most) : NCI_NO_WORKER;
+}
+
 static void open_sched(csim *s)
 {
     nci_cluster_options options = NCI_CLUSTER_OPTIONS_INIT;
@@ -1024,6 +1028,8 @@ static void open_sched(csim *s)
     options.looks_ahead = s->o->looks_ahead;
     options.strikes = s->o->poison ? 3 : 1000000;
     options.grace = 2 * SECOND;
+    options.home = s->o->has_homes ? home_of : NULL;
+    options.home_ctx = s;
     if (nci_sched_open_cluster(s->sched, &options, &err))
         abort();
     s->sched->cluster->faults = s->o->faults;

@@ -31,6 +31,7 @@ static csim_options options_of(uint64_t seed)
         o.ends = (int)rnd_range(&s, 0, 3);
     if (rnd(&s) % 8 == 0)
         o.late_start = 3;
+    o.has_homes = rnd(&s) % 3 == 0;
     return o;
 }
 
@@ -131,9 +132,9 @@ static void simulator_catches_faults(void **state)
 {
     static const unsigned faults[] = {
         NCI_FAULT_NO_RELEASE, NCI_FAULT_NO_PINS, NCI_FAULT_NO_LINEAGE,
-        NCI_FAULT_NO_BOOKING, NCI_FAULT_LOST_LEASE};
+        NCI_FAULT_NO_BOOKING, NCI_FAULT_LOST_LEASE, NCI_FAULT_NO_EPOCH};
     (void)state;
-    for (int i = 0; i < 5; i++) {
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         uint64_t seed = 1;
         csim_result r = {0};
         for (; seed <= 400 && !r.is_broken; seed++) {

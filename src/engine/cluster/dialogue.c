@@ -77,7 +77,6 @@ static bool may_worker_say(uint32_t kind)
     case NCI_EVENT_SPILLED:
     case NCI_EVENT_LOADED:
     case NCI_EVENT_SPILL_FAILED:
-    case NCI_EVENT_HELD:
     case NCI_EVENT_FETCHED:
     case NCI_EVENT_FETCH_FAILED:
     case NCI_EVENT_RECALLED:

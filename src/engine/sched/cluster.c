@@ -310,14 +310,16 @@ static void end_put(nci_sched *s, const nci_event *event, nci_actions *actions)
 static void member_event(nci_sched *s, const nci_event *event,
                          nci_actions *actions)
 {
-    nci_member *m = nci_cluster_member(s->cluster, event->worker);
+    nci_cluster *c = s->cluster;
+    nci_member *m = nci_cluster_member(c, event->worker);
+    if (!m && (c->faults & NCI_FAULT_NO_EPOCH) && c->nactive)
+        m = c->active[c->nactive - 1];
     if (!m)
         return; /* it has left */
     switch (event->kind) {
     case NCI_EVENT_TASK_DONE:
     case NCI_EVENT_TASK_FAILED:
     case NCI_EVENT_RECALLED:
-    case NCI_EVENT_HELD:
         nci_lease_event(s, m, event, actions);
         break;
     case NCI_EVENT_WORKER_LEFT:

@@ -156,7 +156,8 @@ typedef enum nci_cluster_fault {
     NCI_FAULT_NO_PINS = 2,     /* inputs of assigned tasks are not kept */
     NCI_FAULT_NO_LINEAGE = 4,  /* lost inputs are taken to be there */
     NCI_FAULT_NO_BOOKING = 8,  /* fetched inputs are not reserved */
-    NCI_FAULT_LOST_LEASE = 16  /* tasks of a worker that left are forgotten */
+    NCI_FAULT_LOST_LEASE = 16, /* tasks of a worker that left are forgotten */
+    NCI_FAULT_NO_EPOCH = 32    /* answers to what was asked before count */
 } nci_cluster_fault;
 
 static inline nci_member *nci_cluster_member(const nci_cluster *c,

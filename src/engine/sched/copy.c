@@ -416,6 +416,7 @@ void nci_copy_event(nci_sched *s, nci_member *m, const nci_event *event,
 {
     nci_record *r = nci_records_find(&s->records, event->task);
     nci_copy *copy = r ? nci_copy_find(r, m) : NULL;
-    if (copy && copy->transfer == event->attempt)
+    if (copy && (copy->transfer == event->attempt ||
+                 (s->cluster->faults & NCI_FAULT_NO_EPOCH)))
         handle_copy(s, copy, event, actions);
 }

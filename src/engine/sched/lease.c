@@ -204,23 +204,6 @@ static void add_replica(nci_sched *s, nci_record *r, nci_member *m,
         nci_cluster_say(s, actions, drop);
 }
 
-/* An output that a worker has brought along. */
-static void adopt(nci_sched *s, nci_member *m, const nci_event *event,
-                  nci_actions *actions)
-{
-    nci_record *r = nci_records_find(&s->records, event->task);
-    nci_action drop = {.kind = NCI_ACTION_RELEASE,
-                       .worker = m->number,
-                       .task = event->task};
-    if (!r || r->output >= 0 || r->state == NCI_TASK_GONE ||
-        nci_copy_find(r, m) || nci_lease_find(r, m) || m->managed + r->bytes > m->limit)
-        nci_cluster_say(s, actions, drop);
-    else if (r->state == NCI_TASK_MEMORY)
-        add_replica(s, r, m, actions);
-    else
-        nci_cluster_finish(s, r, m, r->bytes, actions);
-}
-
 static void end_done(nci_sched *s, nci_member *m, nci_record *r,
                      const nci_event *event, nci_actions *actions)
 {
@@ -244,11 +227,8 @@ void nci_lease_event(nci_sched *s, nci_member *m, const nci_event *event,
 {
     nci_record *r = nci_records_find(&s->records, event->task);
     nci_lease *lease = r ? nci_lease_find(r, m) : NULL;
-    if (event->kind == NCI_EVENT_HELD) {
-        adopt(s, m, event, actions);
-        return;
-    }
-    if (!lease || lease->attempt != event->attempt)
+    bool is_old = lease && lease->attempt != event->attempt;
+    if (!lease || (is_old && !(s->cluster->faults & NCI_FAULT_NO_EPOCH)))
         return;
     if (event->kind == NCI_EVENT_TASK_DONE) {
         end_done(s, m, r, event, actions);

@@ -76,8 +76,6 @@ typedef enum nci_event_kind {
     NCI_EVENT_WORKER_SUSPECT, /* worker: silent for some seconds */
     NCI_EVENT_WORKER_BACK,    /* worker: a suspect has been heard again */
     NCI_EVENT_WORKER_DRAIN,   /* worker: is to leave; LEAVE when it may */
-    NCI_EVENT_HELD,           /* worker, task: a worker that has just joined
-                                 has this output in memory from before */
     NCI_EVENT_FETCHED,        /* worker, task, attempt: has come from a peer */
     NCI_EVENT_FETCH_FAILED,   /* worker, task, attempt: could not be had; all
                                  ways to fail: peer gone, refused, damaged */

@@ -117,9 +117,6 @@ ncg_status nci_worker_order(nci_worker *worker, const nci_action *order,
                             nci_worker_actions *actions, ncg_error *err);
 ncg_status nci_worker_handle(nci_worker *worker, const nci_worker_event *event,
                              nci_worker_actions *actions, ncg_error *err);
-/* nci_worker_adopt takes a chunk that is in memory from before, under the same
- * plan: HELD is to be told. EBUDGET: there is no room for it. */
-ncg_status nci_worker_adopt(nci_worker *worker, int64_t task, ncg_error *err);
 /* nci_worker_has tells whether a chunk is in memory or on the local disk. */
 bool nci_worker_has(const nci_worker *worker, int64_t task);
 void nci_worker_get_stats(const nci_worker *worker, nci_worker_stats *out);

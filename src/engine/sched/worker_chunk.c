@@ -71,22 +71,6 @@ nci_chunk *nci_chunk_get(nci_worker *w, int64_t task)
     return chunk;
 }
 
-ncg_status nci_worker_adopt(nci_worker *w, int64_t task, ncg_error *err)
-{
-    int64_t bytes = nci_plan_bytes(w->plan, task);
-    if (w->managed + bytes > w->limit)
-        return nci_fail(err, NCG_EBUDGET, "no room for a chunk from before");
-    nci_chunk *chunk = nci_chunk_get(w, task);
-    if (!chunk)
-        return nci_fail(err, NCG_ENOMEM, "out of memory");
-    if (!chunk->has) {
-        chunk->has = true;
-        w->nhere++;
-        nci_worker_book(w, chunk->bytes);
-    }
-    return NCG_OK;
-}
-
 /* ---- letting go ---------------------------------------------------------------------- */
 
 static void drop_memory(nci_worker_out *o, nci_chunk *chunk)
