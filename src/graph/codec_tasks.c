@@ -86,16 +86,26 @@ static void pack_deps(nci_pack *pack, const nci_tasks *tasks)
     pack_i32s(pack, tasks->deps.items, tasks->ndeps);
 }
 
+/* How long those of each task are, then all of them; the limit of what is sent
+ * makes both fit into 31 bits. */
 static ncg_status pack_params(nci_pack *pack, const nci_tasks *tasks,
                               ncg_error *err)
 {
-    size_t nparams = 0;
+    size_t n = (size_t)tasks->ntasks, nparams = 0;
     NCI_TRY(nci_pack_room(pack, tasks->nparams, "of parameters", err));
     nci_pack_i64(pack, tasks->nparams > 0);
-    for (int64_t t = 0; tasks->nparams && t < tasks->ntasks; t++) {
-        const void *params = nci_tasks_params(tasks, t, &nparams);
-        nci_pack_bytes(pack, params, nparams);
+    if (!tasks->nparams)
+        return NCG_OK;
+    int32_t *counts = nci_alloc((n + 1) * sizeof *counts);
+    if (!counts)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    for (size_t t = 0; t < n; t++) {
+        nci_tasks_params(tasks, (int64_t)t, &nparams);
+        counts[t] = (int32_t)nparams;
     }
+    pack_i32s(pack, counts, n);
+    nci_free(counts);
+    nci_pack_bytes(pack, tasks->params, tasks->nparams);
     return NCG_OK;
 }
 
@@ -159,6 +169,8 @@ typedef struct reading {
     nci_task_kind *kinds;
     size_t nkinds;
     int32_t *kind_of, *counts, *items;
+    int32_t *param_counts; /* NULL: no task has parameters */
+    const uint8_t *params;
     size_t ntasks, nitems;
     nci_tasks *tasks;
 } reading;
@@ -169,6 +181,7 @@ static void reading_fini(reading *r)
     nci_free(r->kind_of);
     nci_free(r->counts);
     nci_free(r->items);
+    nci_free(r->param_counts);
     nci_tasks_release(&r->tasks);
 }
 
@@ -231,39 +244,64 @@ static ncg_status unpack_kinds(reading *r, ncg_error *err)
     return nci_unpack_status(r->in, err);
 }
 
+/* Counts of something of each task, none negative, `total` in all. */
+static void check_counts(reading *r, const int32_t *counts, size_t n,
+                         size_t total)
+{
+    size_t sum = 0;
+    r->in->failed = r->in->failed || n != r->ntasks;
+    for (size_t t = 0; !r->in->failed && t < n; t++) {
+        sum += (size_t)counts[t];
+        r->in->failed = counts[t] < 0 || sum > total;
+    }
+    r->in->failed = r->in->failed || sum != total;
+}
+
 static ncg_status unpack_deps(reading *r, ncg_error *err)
 {
-    size_t n = 0, total = 0;
+    size_t n = 0;
     r->counts = unpack_i32s(r->in, &n);
     r->items = unpack_i32s(r->in, &r->nitems);
-    for (size_t t = 0; !r->in->failed && t < n; t++) {
-        total += (size_t)r->counts[t];
-        if (r->counts[t] < 0 || total > r->nitems)
-            r->in->failed = true;
-    }
+    check_counts(r, r->counts, n, r->nitems);
     for (size_t i = 0; !r->in->failed && i < r->nitems; i++)
         if (r->items[i] >= 0 && (size_t)r->items[i] >= r->ntasks)
             r->in->failed = true;
-    if (n != r->ntasks || total != r->nitems)
-        r->in->failed = true;
     return nci_unpack_status(r->in, err);
+}
+
+static ncg_status unpack_params(reading *r, ncg_error *err)
+{
+    size_t n = 0, total = 0;
+    if (!nci_unpack_i64(r->in, 0, 1))
+        return nci_unpack_status(r->in, err);
+    r->param_counts = unpack_i32s(r->in, &n);
+    r->params = nci_unpack_bytes(r->in, &total);
+    check_counts(r, r->param_counts, n, total);
+    return nci_unpack_status(r->in, err);
+}
+
+/* One more task; a name that is taken is a damaged list. */
+static ncg_status list_task(reading *r, nci_task_spec *spec, ncg_error *err)
+{
+    NCI_TRY(next_name(r, &spec->name, err));
+    ncg_status st = nci_tasks_add(r->tasks, spec, NULL, err);
+    return st == NCG_EINVAL ? damaged(r->in, err) : st;
 }
 
 static ncg_status list_tasks(reading *r, ncg_error *err)
 {
-    bool has_params = nci_unpack_i64(r->in, 0, 1);
     const int32_t *deps = r->items;
+    const uint8_t *params = r->params;
     for (size_t t = 0; t < r->ntasks; t++) {
         nci_task_spec spec = {.kind = r->kinds[r->kind_of[t]],
                               .deps = deps,
                               .ndeps = (size_t)r->counts[t]};
-        if (has_params)
-            spec.params = nci_unpack_bytes(r->in, &spec.nparams);
-        NCI_TRY(nci_unpack_status(r->in, err));
-        NCI_TRY(next_name(r, &spec.name, err));
-        if (spec.name && nci_tasks_find(r->tasks, spec.name) >= 0)
-            return damaged(r->in, err);
-        NCI_TRY(nci_tasks_add(r->tasks, &spec, NULL, err));
+        if (r->param_counts) {
+            spec.params = params;
+            spec.nparams = (size_t)r->param_counts[t];
+            params += spec.nparams;
+        }
+        NCI_TRY(list_task(r, &spec, err));
         deps += r->counts[t];
     }
     return r->names && r->nnames ? damaged(r->in, err) : NCG_OK;
@@ -335,10 +373,7 @@ static ncg_status unpack_held(reading *r, ncg_error *err)
     NCI_TRY(nci_unpack_status(r->in, err));
     r->tasks->token = token;
     for (size_t t = 0; t < r->ntasks; t++) {
-        NCI_TRY(next_name(r, &spec.name, err));
-        if (spec.name && nci_tasks_find(r->tasks, spec.name) >= 0)
-            return damaged(r->in, err);
-        NCI_TRY(nci_tasks_add(r->tasks, &spec, NULL, err));
+        NCI_TRY(list_task(r, &spec, err));
     }
     return r->names && r->nnames ? damaged(r->in, err)
                                  : hold_values(r, is_held, err);
@@ -356,6 +391,7 @@ static ncg_status unpack(reading *r, int *narrays, ncg_error *err)
         return unpack_held(r, err);
     NCI_TRY(unpack_kinds(r, err));
     NCI_TRY(unpack_deps(r, err));
+    NCI_TRY(unpack_params(r, err));
     NCI_TRY(list_tasks(r, err));
     return unpack_foreign(r, narrays, err);
 }

@@ -11,7 +11,7 @@
  *     items   .   0  ~0   1          0: task 0; ~0: foreign key 0
  *
  * Twenty bytes a task and eight a dependency; names cost what they are long and
- * ten bytes more. Making is for one thread, a sealed list for any.
+ * 23 to 33 bytes more. Making is for one thread, a sealed list for any.
  */
 #include "graph/node.h"
 

@@ -12,6 +12,11 @@ typedef struct nci_task_word {
     int32_t task;  /* -1: none of that name (yet); -2 - i: foreign key i */
 } nci_task_word;
 
+typedef struct nci_task_slot {
+    uint32_t word; /* its number + 1, 0: empty */
+    uint32_t hash; /* of its text */
+} nci_task_slot;
+
 typedef struct nci_task_lists {
     uint32_t *first; /* one more than there are lists */
     int32_t *items;
@@ -55,8 +60,8 @@ struct nci_tasks {
     size_t nwords, words_capacity;
     char *text;
     size_t text_length, text_capacity;
-    uint32_t *slots; /* word + 1, 0: empty; by hash of the text */
-    size_t nslots;   /* power of two or 0 */
+    nci_task_slot *slots; /* by hash of the text */
+    size_t nslots; /* power of two or 0 */
 
     /* sealed: */
     nci_task_lists users; /* of each task */

@@ -327,28 +327,58 @@ static bool is_named(const nci_tasks *tasks)
     return true;
 }
 
-/* What a named function computes follows from these. */
-static void hash_task(const nci_tasks *tasks, int64_t task, nci_hash *hash)
-{
-    int64_t count = 0;
-    size_t nparams = 0;
-    const nci_task_kind *kind = nci_tasks_kind(tasks, task);
-    const char *name = nci_tasks_name(tasks, task);
-    const void *params = nci_tasks_params(tasks, task, &nparams);
-    const int32_t *deps = nci_tasks_deps(tasks, task, &count);
-    nci_hash_text(hash, kind->name);
-    nci_hash_i64(hash, kind->nbytes);
-    nci_hash_text(hash, name ? name : "");
-    nci_hash_bytes(hash, params, nparams);
-    nci_hash_bytes(hash, deps, (size_t)count * sizeof *deps);
-}
-
-static nci_token token_of(const nci_tasks *tasks)
+static uint64_t function_of(const nci_task_kind *kind)
 {
     nci_hash hash;
-    nci_hash_init(&hash, "ncgraph.tasks.named/1");
-    for (int64_t t = 0; t < tasks->ntasks; t++)
-        hash_task(tasks, t, &hash);
+    nci_hash_init(&hash, kind->name);
+    nci_hash_i64(&hash, kind->nbytes);
+    return nci_hash_done(&hash).low;
+}
+
+/* What each task calls, many at a time. Numbers of kinds may differ from one
+ * process to another. */
+static void hash_functions(const nci_tasks *tasks, nci_hash *hash)
+{
+    uint64_t some[256], function = 0;
+    size_t n = 0;
+    const nci_task_kind *last = NULL;
+    for (int64_t t = 0; t < tasks->ntasks; t++) {
+        const nci_task_kind *kind = nci_tasks_kind(tasks, t);
+        if (kind != last)
+            function = function_of(kind);
+        last = kind;
+        some[n++] = function;
+        if (n == 256 || t == tasks->ntasks - 1) {
+            nci_hash_bytes(hash, some, n * sizeof *some);
+            n = 0;
+        }
+    }
+}
+
+static void hash_names(const nci_tasks *tasks, nci_hash *hash)
+{
+    for (int64_t t = 0; tasks->word_of && t < tasks->ntasks; t++) {
+        const char *name = nci_tasks_name(tasks, t);
+        nci_hash_text(hash, name ? name : "");
+    }
+}
+
+/* What named functions compute follows from these. */
+static nci_token token_of(const nci_tasks *tasks)
+{
+    size_t n = (size_t)tasks->ntasks;
+    nci_hash hash;
+    nci_hash_init(&hash, "ncgraph.tasks.named/2");
+    hash_functions(tasks, &hash);
+    nci_hash_bytes(&hash, tasks->deps.first,
+                   (n + 1) * sizeof *tasks->deps.first);
+    nci_hash_bytes(&hash, tasks->deps.items,
+                   tasks->ndeps * sizeof *tasks->deps.items);
+    if (tasks->nparams) {
+        nci_hash_bytes(&hash, tasks->param_end, n * sizeof *tasks->param_end);
+        nci_hash_bytes(&hash, tasks->params, tasks->nparams);
+    }
+    hash_names(tasks, &hash);
     for (int64_t i = 0; i < tasks->nforeign; i++) {
         nci_hash_token(&hash, tasks->arrays[tasks->foreign[i].array]->token);
         nci_hash_i64(&hash, tasks->foreign[i].chunk);

@@ -10,37 +10,42 @@
 #include "base/text.h"
 #include "graph/tasks_internal.h"
 
-static size_t home_of(const nci_tasks *tasks, const char *text, size_t length)
+static nci_task_slot slot_of(const char *text)
 {
-    return (size_t)nci_token_of(text, length).low & (tasks->nslots - 1);
+    return (nci_task_slot){0, (uint32_t)nci_token_of(text, strlen(text)).low};
 }
 
-/* The slot of a word, or the empty one where it belongs. */
-static size_t find_slot(const nci_tasks *tasks, const char *text)
+/* The slot of a word, or the empty one where it belongs. Texts are compared
+ * where hashes are equal: they lie far from each other. */
+static size_t find_slot(const nci_tasks *tasks, const char *text, uint32_t hash)
 {
-    size_t i = home_of(tasks, text, strlen(text));
-    while (tasks->slots[i] &&
-           strcmp(tasks->text + tasks->words[tasks->slots[i] - 1].text, text))
-        i = (i + 1) & (tasks->nslots - 1);
+    size_t i = hash & (tasks->nslots - 1);
+    for (; tasks->slots[i].word; i = (i + 1) & (tasks->nslots - 1)) {
+        const nci_task_slot *slot = &tasks->slots[i];
+        if (slot->hash == hash &&
+            !strcmp(tasks->text + tasks->words[slot->word - 1].text, text))
+            break;
+    }
     return i;
 }
 
 static bool widen_slots(nci_tasks *tasks)
 {
     size_t n = tasks->nslots ? 2 * tasks->nslots : 64;
-    uint32_t *slots = nci_calloc(n, sizeof *slots);
+    nci_task_slot *slots = nci_calloc(n, sizeof *slots);
     if (!slots)
         return false;
+    for (size_t k = 0; k < tasks->nslots; k++) {
+        size_t i = tasks->slots[k].hash & (n - 1);
+        if (!tasks->slots[k].word)
+            continue;
+        while (slots[i].word)
+            i = (i + 1) & (n - 1);
+        slots[i] = tasks->slots[k];
+    }
     nci_free(tasks->slots);
     tasks->slots = slots;
     tasks->nslots = n;
-    for (size_t w = 0; w < tasks->nwords; w++) {
-        const char *text = tasks->text + tasks->words[w].text;
-        size_t i = home_of(tasks, text, strlen(text));
-        while (slots[i])
-            i = (i + 1) & (n - 1);
-        slots[i] = (uint32_t)w + 1;
-    }
     return true;
 }
 
@@ -50,9 +55,10 @@ ncg_status nci_tasks_word(nci_tasks *tasks, const char *text, int32_t *out,
     size_t length = strlen(text) + 1;
     if (4 * (tasks->nwords + 1) > 3 * tasks->nslots && !widen_slots(tasks))
         return nci_fail(err, NCG_ENOMEM, "out of memory");
-    size_t slot = find_slot(tasks, text);
-    if (tasks->slots[slot]) {
-        *out = (int32_t)tasks->slots[slot] - 1;
+    nci_task_slot slot = slot_of(text);
+    size_t at = find_slot(tasks, text, slot.hash);
+    if (tasks->slots[at].word) {
+        *out = (int32_t)tasks->slots[at].word - 1;
         return NCG_OK;
     }
     if (tasks->text_length + length > UINT32_MAX ||
@@ -70,14 +76,18 @@ ncg_status nci_tasks_word(nci_tasks *tasks, const char *text, int32_t *out,
         (nci_task_word){(uint32_t)tasks->text_length, -1};
     tasks->text_length += length;
     *out = (int32_t)tasks->nwords++;
-    tasks->slots[slot] = (uint32_t)tasks->nwords;
+    slot.word = (uint32_t)tasks->nwords;
+    tasks->slots[at] = slot;
     return NCG_OK;
 }
 
 int64_t nci_tasks_find(const nci_tasks *tasks, const char *name)
 {
-    uint32_t slot = tasks->nslots ? tasks->slots[find_slot(tasks, name)] : 0;
-    return slot && tasks->words[slot - 1].task >= 0
-               ? tasks->words[slot - 1].task
+    if (!tasks->nslots)
+        return -1;
+    size_t at = find_slot(tasks, name, slot_of(name).hash);
+    uint32_t word = tasks->slots[at].word;
+    return word && tasks->words[word - 1].task >= 0
+               ? tasks->words[word - 1].task
                : -1;
 }

@@ -9,6 +9,7 @@
 #include "engine/sched/cluster_internal.h"
 
 enum { QUEUE_NS = 4000000, MOST_A_THREAD = 128, BACKLOG_PER_THREAD = 4 };
+enum { MOST_SOON = 1024 };
 
 static int capacity(const nci_sched *s, const nci_member *m)
 {
@@ -36,11 +37,15 @@ static int choose_threads(nci_sched *s, const nci_member *m,
     return k < 1 ? 1 : k > share ? share : k;
 }
 
-static bool has_backlog(const nci_sched *s)
+/* Enough to take from others instead of going on with the walk. Of short tasks
+ * it must be so many that no cohort is divided for what is done in a moment. */
+static bool has_backlog(const nci_sched *s, const nci_member *m)
 {
     const nci_cluster *c = s->cluster;
-    return c->unsent + (int64_t)c->loose.count >=
-           BACKLOG_PER_THREAD * (int64_t)c->threads + 64;
+    int64_t most = BACKLOG_PER_THREAD * (int64_t)c->threads + 64;
+    int64_t soon = m->spent ? QUEUE_NS / m->spent : 0;
+    most += soon < MOST_SOON ? soon : MOST_SOON;
+    return c->unsent + (int64_t)c->loose.count >= most;
 }
 
 /* Something that comes before the lowest task of its queue, or anything. */
@@ -56,7 +61,7 @@ static bool refill(nci_sched *s, nci_member *m, nci_actions *actions)
             return true;
         if (m->queue.count)
             return true;
-        if (has_backlog(s) || !nci_cluster_pull(s, actions))
+        if (has_backlog(s, m) || !nci_cluster_pull(s, actions))
             return nci_steal(s, m, actions);
     }
 }
