@@ -60,7 +60,8 @@ class Standing(Hosts, clustertest.TestCase):
     def end(self, cluster, workers):
         self.stop(cluster)
         for w in workers:
-            self.assertEqual(w.wait(timeout=60), 0, self.log())
+            self.wait_until(lambda: w.poll() is not None)
+            self.assertEqual(w.returncode, 0, self.log())
 
     def heard(self):
         """The names of the workers that the scheduler hears."""

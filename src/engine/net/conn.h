@@ -244,5 +244,8 @@ ncg_status nci_conns_start(nci_conns *conns, nci_net *net, const char *name,
                            ncg_error *err);
 void nci_conns_link(nci_conns *conns, nci_conn *conn);
 void nci_conns_unlink(nci_conn *conn);
+/* nci_conns_deliver: hosts of peers that are heard have not received all that
+ * was said to them at the end. */
+bool nci_conns_deliver(const nci_conns *conns);
 
 #endif

@@ -124,14 +124,35 @@ static void tick_ready(nci_conn *conn)
         check_silence(conn);
 }
 
+/* GOODBYE has left, but a network that was broken a moment ago delivers it
+ * late. A socket that is closed before would lose it: the peer's next message
+ * is answered by a reset, and the peer looks for a process that has ended. */
+static bool is_on_its_way(nci_conn *conn)
+{
+    return conn->state == NCI_CONN_CLOSING && nci_conn_is_drained(conn) &&
+           conn->silent < nci_net_ticks(conn->home->net,
+                                        conn->home->net->options.suspect_ms) &&
+           nci_sock_unacked(conn->fd);
+}
+
+bool nci_conns_deliver(const nci_conns *conns)
+{
+    for (nci_conn *conn = conns->first; conn; conn = conn->next)
+        if (is_on_its_way(conn))
+            return true;
+    return false;
+}
+
 /* What leaves before the end has as long as it moves. */
 static void tick_closing(nci_conn *conn)
 {
+    conn->silent++;
     pthread_mutex_lock(&conn->lock);
-    if (conn->moved)
-        conn->age = 0;
+    bool moved = conn->moved;
     conn->moved = false;
     pthread_mutex_unlock(&conn->lock);
+    if (moved || is_on_its_way(conn))
+        conn->age = 0;
     if (conn->age > nci_net_ticks(conn->home->net, LINGER_MS))
         nci_conn_fail(conn, &conn->why, false);
 }

@@ -114,8 +114,11 @@ const char *nci_net_tls(const nci_net *net)
     return net->tls ? nci_tls_print(net->tls) : "";
 }
 
-/* What is queued has a second to leave: a loop's connections close in turn, and
- * the loop goes on until there are none. */
+/* What is queued has a second to leave, and longer to arrive where the peer is
+ * heard: a loop's connections close in turn, and the loop goes on until there
+ * are none. */
+enum { ENDING_MS = 10, LEAVE_TICKS = 100, ARRIVE_TICKS = 1500 };
+
 typedef struct ending {
     nci_conns *conns;
     void (*first)(nci_net *net);
@@ -156,7 +159,10 @@ static void close_all(nci_conns *conns, bool now)
 static void on_ending(uv_timer_t *timer)
 {
     ending *end = timer->data;
-    if (end->conns->first && ++end->ticks < 100)
+    end->ticks++;
+    if (end->conns->first &&
+        (end->ticks < LEAVE_TICKS ||
+         (end->ticks < ARRIVE_TICKS && nci_conns_deliver(end->conns))))
         return;
     close_all(end->conns, true);
     end->conns->ended = true;
@@ -174,7 +180,7 @@ static void begin_ending(void *ctx)
     close_all(end->conns, false);
     uv_timer_init(&end->conns->loop.uv, &end->poll);
     end->poll.data = end;
-    uv_timer_start(&end->poll, on_ending, 0, 10);
+    uv_timer_start(&end->poll, on_ending, 0, ENDING_MS);
 }
 
 static void end_conns(nci_conns *conns, void (*first)(nci_net *net))

@@ -100,8 +100,9 @@ void nci_net_bound(nci_net_options *options, int64_t memory);
 ncg_status nci_net_create(const nci_net_options *options, nci_net **out,
                           ncg_error *err);
 /* nci_net_destroy closes everything (GOODBYE first, what is queued is sent for
- * at most a second) and joins the threads. No hook is called once it returns;
- * unfinished fetches end with ECANCELED before that. */
+ * at most a second, and longer waited for until it is with peers that are
+ * heard) and joins the threads. No hook is called once it returns; unfinished
+ * fetches end with ECANCELED before that. */
 void nci_net_destroy(nci_net **net);
 
 /* nci_net_tls: the SHA-256 of the authority's certificate, in hex; "" without

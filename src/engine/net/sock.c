@@ -4,12 +4,14 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { BACKLOG = 1024 };
@@ -231,6 +233,12 @@ int nci_sock_error(int fd)
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &sys, &length))
         return errno;
     return sys;
+}
+
+bool nci_sock_unacked(int fd)
+{
+    int bytes = 0;
+    return fd >= 0 && !ioctl(fd, SIOCOUTQ, &bytes) && bytes > 0;
 }
 
 void nci_sock_name(int fd, nci_address *own)

@@ -45,6 +45,8 @@ int nci_sock_accept(int fd, nci_address *peer);
 int nci_sock_connect(const nci_address *peer);
 /* nci_sock_error takes the pending error of a socket, 0: none. */
 int nci_sock_error(int fd);
+/* nci_sock_unacked: the peer's host has not received all that was sent. */
+bool nci_sock_unacked(int fd);
 void nci_sock_name(int fd, nci_address *own);
 /* nci_sock_hint says what to do about an error of connecting, or "". */
 const char *nci_sock_hint(int sys);
