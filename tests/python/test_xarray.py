@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """xarray on NumPy, dask and ncgraph: equal numbers; what stays native."""
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -33,6 +36,21 @@ def test_dask_beside_us(files):
     both = dask.compute(ours.tas.mean("time"), theirs.tas.mean("time"),
                         scheduler="threads")
     xr.testing.assert_allclose(*both)
+
+
+def test_dask_is_not_imported(files):
+    _, paths = files
+    code = """
+import sys
+import ncgraph as ncg
+ds = ncg.open_dataset(sys.argv[1:])
+(ds.tas - ds.tas.groupby("time.month").mean()).std("time").compute()
+ds.tas.rolling(time=3).mean().isel(time=5).compute()
+print([m for m in ("dask", "scipy", "netCDF4") if m in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code, *paths],
+                          check=True, text=True, capture_output=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_written(files, tmp_path):

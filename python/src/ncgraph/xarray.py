@@ -7,7 +7,9 @@ go to it as before.
 """
 from __future__ import annotations
 
+import functools
 import os
+import sys
 from typing import Any, Callable, Iterable, Sequence
 
 import numpy as np
@@ -41,16 +43,24 @@ def _let_dask_decline() -> None:
             return data.rechunk(chunks) if data.size else data
         return make(self, data, chunks, **kwargs)
 
+    def dask_class(self: Any) -> Any:
+        # Not before somebody asks: importing dask.array takes half a second.
+        from dask.array import Array as DaskArray
+        return DaskArray
+
     is_chunked_array._knows_ncgraph = True  # type: ignore[attr-defined]
     manager.is_chunked_array = is_chunked_array
     manager.from_array = from_array
+    manager.__init__ = lambda self: None
+    manager.array_cls = property(dask_class)
 
 
 def _be_collections() -> None:
     """Without dask, too, xarray shall treat our arrays as lazy ones.
 
     It asks whether an array is a collection of dask's before it takes the ways
-    that keep arrays lazy, and knows of none where dask is not installed.
+    that keep arrays lazy, and knows of none where dask is not installed; where
+    it is, asking would import it.
     """
     from xarray.namedarray import utils
     asked = utils.is_dask_collection
@@ -58,14 +68,49 @@ def _be_collections() -> None:
         return
 
     def is_dask_collection(x: Any) -> bool:
-        return isinstance(x, Array) or asked(x)
+        return isinstance(x, Array) or (
+            hasattr(x, "__dask_graph__") and asked(x))
 
     is_dask_collection._knows_ncgraph = True  # type: ignore[attr-defined]
     utils.is_dask_collection = is_dask_collection
 
 
+def _leave_dask_alone() -> None:
+    """Let xarray not import dask.array only to ask what its class is.
+
+    It does with every variable that it makes. While nobody has imported
+    dask.array there are no arrays of that class.
+    """
+    from xarray.namedarray import pycompat
+    known = getattr(pycompat, "_cached_duck_array_modules", None)
+    if known is None or "dask" in known:
+        return
+
+    class Dask(pycompat.DuckArrayModule):
+        """What xarray wants to know of dask, found when it is asked."""
+
+        def __init__(self) -> None:
+            pass
+
+        @functools.cached_property
+        def _found(self) -> Any:
+            return pycompat.DuckArrayModule("dask")
+
+        @property
+        def type(self) -> tuple:
+            """dask's class of arrays, if there can be any."""
+            return self._found.type if "dask.array" in sys.modules else ()
+
+        module = property(lambda self: self._found.module)
+        version = property(lambda self: self._found.version)
+        available = property(lambda self: self._found.available)
+
+    known["dask"] = Dask()
+
+
 _let_dask_decline()
 _be_collections()
+_leave_dask_alone()
 _groupby.install()
 
 
