@@ -1409,7 +1409,9 @@ NCG_API ncg_status ncg_tasks_add_named(ncg_tasks *tasks, const char *key,
                                        int64_t *number, ncg_error *err);
 /* ncg_tasks_sizes states how many bytes the value of each task listed from now
  * on takes at most, for the memory limit; 0, as at the beginning: not known,
- * not counted. A value that is larger is an error of its task. */
+ * not counted. A value that is larger is an error of its task. Values of stated
+ * sizes are their bytes and no more: they may go to the disk and come back, also
+ * those that are persisted. */
 NCG_API void ncg_tasks_sizes(ncg_tasks *tasks, int64_t nbytes);
 /* ncg_graph_of_tasks makes the graph of the tasks, which are then complete.
  * Keys of arrays among the inputs are looked up in `arrays` (may be NULL),

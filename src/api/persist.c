@@ -12,6 +12,7 @@
 #include "api/results.h"
 #include "base/mem.h"
 #include "engine/cluster/client_kept.h"
+#include "engine/source_spill.h"
 #include "engine/source_make.h"
 #include "graph/pass_replace.h"
 #include "graph/plan.h"
@@ -233,32 +234,33 @@ static ncg_status run_all(persisting *p, nci_node **out, ncg_error *err)
 /* What a list of values counts as held, as long as it lives. */
 typedef struct holding {
     ncg_context *ctx;
-    int64_t nbytes;
+    nci_held_tasks list; /* `tasks` is NULL before there is one */
 } holding;
 
 static void end_holding(void *data, void *payload)
 {
     holding *h = payload;
     (void)data;
-    nci_source_table_hold(h->ctx->sources, -h->nbytes);
+    if (h->list.tasks)
+        nci_source_table_let_go(h->ctx->sources, &h->list);
     nci_context_release(&h->ctx);
     nci_free(h);
 }
 
-static ncg_status make_keeper(ncg_context *ctx, int64_t nbytes, nci_buf **out,
+static ncg_status make_keeper(ncg_context *ctx, holding **held, nci_buf **out,
                               ncg_error *err)
 {
     holding *h = nci_alloc(sizeof *h);
     if (!h)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
-    *h = (holding){ctx, nbytes};
+    *h = (holding){.ctx = ctx};
     ncg_status st = nci_buf_wrap(NULL, 0, end_holding, h, out, err);
     if (st) {
         nci_free(h);
         return st;
     }
     nci_context_retain(ctx);
-    nci_source_table_hold(ctx->sources, nbytes);
+    *held = h;
     return NCG_OK;
 }
 
@@ -266,12 +268,17 @@ ncg_status nci_result_hold(ncg_context *ctx, const nci_result *item,
                            nci_tasks **out, ncg_error *err)
 {
     nci_buf *keeper = NULL;
+    holding *held = NULL;
     int64_t nbytes = 0;
     for (int64_t i = 0; i < item->count; i++)
         nbytes += (int64_t)nci_buf_size(item->bufs[i]);
-    NCI_TRY(make_keeper(ctx, nbytes, &keeper, err));
+    NCI_TRY(make_keeper(ctx, &held, &keeper, err));
     ncg_status st = nci_tasks_hold(item->tasks, item->list, item->bufs,
                                    item->count, keeper, out, err);
+    if (!st) {
+        held->list = (nci_held_tasks){.tasks = *out, .held = nbytes};
+        nci_source_table_hold(ctx->sources, &held->list);
+    }
     nci_buf_release(&keeper);
     return st;
 }

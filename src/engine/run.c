@@ -411,18 +411,29 @@ static bool is_read(void *ctx, uint32_t id)
     return false;
 }
 
+static bool reads_tasks(void *ctx, const nci_tasks *tasks)
+{
+    const nci_plan *plan = ctx;
+    for (int i = 0; i < plan->nlayers; i++)
+        if (plan->layers[i].kind == NCI_LAYER_TASKS &&
+            plan->layers[i].tasks.tasks == tasks)
+            return true;
+    return false;
+}
+
 /* Held chunks go to disk until `need` fits beside the others; *freed: whether
  * any went. */
 static ncg_status spill_held(run *r, int64_t need, bool also_read,
                              int64_t *freed, ncg_error *err)
 {
     nci_source_table *sources = (nci_source_table *)r->sources;
+    const nci_spill_reader reader = {(void *)r->plan, is_read, reads_tasks};
     *freed = 0;
     if (need <= r->limit || !sources || !nci_source_table_held(sources))
         return NCG_OK;
     NCI_TRY(nci_source_table_spill(
-        sources, &r->executor->spill, need - r->limit, is_read,
-        (void *)r->plan, also_read, freed, err));
+        sources, &r->executor->spill, need - r->limit, &reader, also_read,
+        freed, err));
     r->spilled_held += *freed;
     r->limit += *freed;
     r->held -= *freed;

@@ -31,10 +31,6 @@ const nci_source *nci_source_table_get(const nci_source_table *table,
 int64_t nci_source_table_held(const nci_source_table *table);
 /* nci_source_table_finds tells whether arrays are found by their tokens. */
 bool nci_source_table_finds(const nci_source_table *table);
-/* nci_source_table_hold counts bytes that are held outside of the table's
- * sources; negative: that are held no longer. */
-void nci_source_table_hold(nci_source_table *table, int64_t nbytes);
-
 /* nci_source_table_on_disk: bytes of held chunks that are on disk. */
 int64_t nci_source_table_on_disk(const nci_source_table *table);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/source_remote.h"
+#include "engine/source_spill.h"
 #include "engine/spill_file.h"
 
 typedef struct nci_source_place {
@@ -19,7 +20,9 @@ struct nci_source_table {
     size_t count, capacity;
     uint32_t free;     /* index + 1 of the first free place */
     nci_source *found; /* list of those that are found by token */
-    int64_t held;      /* bytes in memory */
+    nci_held_tasks *tasks; /* lists of values that are held */
+    uint32_t spills;       /* counts calls of nci_source_table_spill */
+    int64_t held;          /* bytes in memory */
     int64_t on_disk;
     nci_spill_file *spill; /* NULL until held chunks had to go */
     nci_source_holder holder; /* of chunks elsewhere */
@@ -52,6 +55,11 @@ ncg_status nci_source_borrow(const nci_source *source, int64_t chunk,
 /* nci_source_load reads a held chunk that is on disk to `out`. */
 ncg_status nci_source_load(const nci_source *source, int64_t chunk, void *out,
                            ncg_error *err);
+/* nci_held_tasks_spill: what nci_source_table_spill does with lists of values;
+ * adds to *freed. */
+ncg_status nci_held_tasks_spill(nci_source_table *table, int64_t want,
+                                const nci_spill_reader *reader, bool also_read,
+                                int64_t *freed, ncg_error *err);
 /* nci_source_largest: bytes of the largest chunk. */
 int64_t nci_source_largest(const nci_source_spec *spec);
 

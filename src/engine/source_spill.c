@@ -111,23 +111,31 @@ static nci_source *next_held(nci_source_table *table, size_t *at,
     return found;
 }
 
-ncg_status nci_source_table_spill(nci_source_table *table,
-                                  const nci_spill_place *place, int64_t want,
-                                  nci_source_is_read_fn is_read, void *ctx,
-                                  bool also_read, int64_t *freed,
-                                  ncg_error *err)
+static ncg_status spill_sources(nci_source_table *table, int64_t want,
+                                const nci_spill_reader *reader, bool also_read,
+                                int64_t *freed, ncg_error *err)
 {
     nci_buf *handle = NULL;
     nci_source *source;
     size_t at = 0;
     ncg_status st = NCG_OK;
-    *freed = 0;
-    if (!table->spill)
-        NCI_TRY(nci_spill_file_create(place, &table->spill, err));
     while (!st && *freed < want && (source = next_held(table, &at, &handle))) {
-        if (also_read || !is_read(ctx, source->id))
+        if (also_read || !reader->reads_source(reader->ctx, source->id))
             st = spill_source(source, want, freed, err);
         nci_buf_release(&handle);
     }
     return st;
+}
+
+ncg_status nci_source_table_spill(nci_source_table *table,
+                                  const nci_spill_place *place, int64_t want,
+                                  const nci_spill_reader *reader,
+                                  bool also_read, int64_t *freed,
+                                  ncg_error *err)
+{
+    *freed = 0;
+    if (!table->spill)
+        NCI_TRY(nci_spill_file_create(place, &table->spill, err));
+    NCI_TRY(spill_sources(table, want, reader, also_read, freed, err));
+    return nci_held_tasks_spill(table, want, reader, also_read, freed, err);
 }

@@ -259,13 +259,6 @@ ncg_status nci_source_table_find(nci_source_table *table, nci_token token,
     return st;
 }
 
-void nci_source_table_hold(nci_source_table *table, int64_t nbytes)
-{
-    pthread_mutex_lock(&table->lock);
-    table->held += nbytes;
-    pthread_mutex_unlock(&table->lock);
-}
-
 bool nci_source_table_finds(const nci_source_table *table)
 {
     pthread_mutex_t *lock = (pthread_mutex_t *)&table->lock;

@@ -135,11 +135,16 @@ static ncg_status pack_held(nci_pack *pack, const nci_tasks *tasks,
     nci_pack_bytes(pack, is_held, n);
     nci_free(is_held);
     for (size_t t = 0; t < n; t++) {
-        const nci_buf *value = tasks->payloads[t];
-        if (!value)
+        nci_buf *value = NULL;
+        if (!tasks->payloads[t])
             continue;
-        NCI_TRY(nci_pack_room(pack, nci_buf_size(value), "of values", err));
-        nci_pack_bytes(pack, nci_buf_data(value), nci_buf_size(value));
+        NCI_TRY(nci_tasks_value(tasks, (int64_t)t, &value, err));
+        ncg_status st =
+            nci_pack_room(pack, nci_buf_size(value), "of values", err);
+        if (!st)
+            nci_pack_bytes(pack, nci_buf_data(value), nci_buf_size(value));
+        nci_buf_release(&value);
+        NCI_TRY(st);
     }
     return NCG_OK;
 }

@@ -175,7 +175,8 @@ int64_t nci_listed_bytes(const nci_plan *plan, const nci_layer *layer,
 {
     int64_t bytes = 0;
     if (layer->kind == NCI_LAYER_TASKS)
-        return nci_tasks_kind(layer->tasks.tasks, chunk)->nbytes;
+        return nci_tasks_kind(layer->tasks.tasks, chunk)->nbytes +
+               nci_tasks_most_away(layer->tasks.tasks);
     if (!layer->store.list.of_tasks) {
         nci_box box = nci_store_box(layer, chunk);
         return nci_box_size(&box) * (int64_t)ncg_dtype_size(layer->store.to);
@@ -183,6 +184,7 @@ int64_t nci_listed_bytes(const nci_plan *plan, const nci_layer *layer,
     const nci_tasks *tasks = plan->layers[layer->inputs[0].layer].tasks.tasks;
     const int64_t *edge = layer->grid.axis[0].edge;
     for (int64_t i = edge[chunk]; i < edge[chunk + 1]; i++)
-        bytes += nci_tasks_kind(tasks, layer->store.list.items[i])->nbytes;
+        bytes += nci_tasks_kind(tasks, layer->store.list.items[i])->nbytes +
+                 nci_tasks_most_away(tasks);
     return bytes;
 }

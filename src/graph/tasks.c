@@ -33,6 +33,15 @@ nci_tasks *nci_tasks_retain(nci_tasks *tasks)
     return tasks;
 }
 
+bool nci_tasks_retain_live(nci_tasks *tasks)
+{
+    int32_t refs = atomic_load_explicit(&tasks->refs, memory_order_relaxed);
+    while (refs > 0 && !atomic_compare_exchange_weak(&tasks->refs, &refs,
+                                                     refs + 1))
+        ;
+    return refs > 0;
+}
+
 static void lists_fini(nci_task_lists *lists)
 {
     nci_free(lists->first);

@@ -69,6 +69,27 @@ ncg_status nci_tasks_seal(nci_tasks *tasks,
 ncg_status nci_tasks_hold(const nci_tasks *of, const int64_t *list,
                           nci_buf *const *values, int64_t n, nci_buf *keeper,
                           nci_tasks **out, ncg_error *err);
+/* Where values of a held list go that leave memory, and come from. */
+typedef struct nci_tasks_elsewhere {
+    void *ctx; /* lives at least as long as the list's keeper */
+    ncg_status (*write)(void *ctx, const nci_buf *value, void **place,
+                        ncg_error *err);
+    ncg_status (*read)(void *ctx, void *place, nci_buf **out, ncg_error *err);
+    void (*drop)(void *ctx, void *place);
+} nci_tasks_elsewhere;
+
+/* nci_tasks_spill writes values of a held list, those whose tasks stated their
+ * sizes or have functions with names, until `want` bytes are free or no more can
+ * go; they are read when their tasks run. *freed is how many left memory, also
+ * on failure. One thread at a time, the same `to` each time. */
+ncg_status nci_tasks_spill(nci_tasks *tasks, const nci_tasks_elsewhere *to,
+                           int64_t want, int64_t *freed, ncg_error *err);
+/* nci_tasks_most_away: bytes of the largest value that was written, which a
+ * task of the list may take in memory again. */
+int64_t nci_tasks_most_away(const nci_tasks *tasks);
+/* nci_tasks_retain_live is nci_tasks_retain for who knows of a list without
+ * holding it; false: it is on its end. */
+bool nci_tasks_retain_live(nci_tasks *tasks);
 /* nci_tasks_held tells how many values a list holds, -1: it is an ordinary
  * one. */
 int64_t nci_tasks_held(const nci_tasks *tasks);

@@ -2,6 +2,8 @@
 #ifndef NCI_GRAPH_TASKS_INTERNAL_H
 #define NCI_GRAPH_TASKS_INTERNAL_H
 /* The list of explicit tasks, as tasks.c makes and tasks_seal.c completes it. */
+#include <stdatomic.h>
+
 #include "base/buf.h"
 #include "graph/tasks.h"
 
@@ -32,6 +34,9 @@ ncg_status nci_tasks_complete(nci_tasks *tasks, ncg_error *err);
 const char *nci_tasks_say(const nci_tasks *tasks, int64_t task, char out[64]);
 /* nci_tasks_hold_value takes the value of one more task that a list holds. */
 void nci_tasks_hold_value(nci_tasks *held, int64_t task, nci_buf *value_take);
+/* nci_tasks_value gives a value that the list holds, wherever it is; retained. */
+ncg_status nci_tasks_value(const nci_tasks *held, int64_t task, nci_buf **out,
+                           ncg_error *err);
 /* nci_tasks_let_go releases the values of a list that holds them. */
 void nci_tasks_let_go(nci_tasks *tasks);
 
@@ -39,8 +44,12 @@ struct nci_tasks {
     _Atomic int32_t refs;
     bool is_sealed;
     bool is_broken; /* sealing began and failed */
-    bool is_held;   /* payloads are values, retained; see tasks_hold.c */
+    bool is_held;   /* payloads are of `values`; see tasks_hold.c */
     int64_t nheld;
+    struct nci_held_value *values;
+    atomic_flag where; /* set for a few instructions: where a value is */
+    nci_tasks_elsewhere elsewhere;
+    _Atomic int64_t most_away;
     nci_buf *keeper;
     nci_token token;
     nci_task_kind *kinds;

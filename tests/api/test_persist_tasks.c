@@ -28,7 +28,8 @@ static ncg_status count_up(const ncg_task_call *call, ncg_error *err)
     return NCG_OK;
 }
 
-/* ---- a collection of some keys of a list ----------------------------------- */
+/* ---- a collection of some keys of a list -----------------------------------
+ */
 
 typedef struct job {
     atomic_int refs;
@@ -118,7 +119,8 @@ static ncg_collection job_make(ncg_graph *graph, ncg_keys *keys)
     return (ncg_collection){&type, j};
 }
 
-/* ---- the bed: "a" -> "b" -> "c", and a chunk of an array into "b" ------------- */
+/* ---- the bed: "a" -> "b" -> "c", and a chunk of an array into "b"
+ * ------------- */
 
 typedef struct bed {
     ncg_context *ctx;
@@ -205,7 +207,8 @@ static ncg_stats stats_of(const ncg_context *ctx)
     return stats;
 }
 
-/* ---- the tests ------------------------------------------------------------------ */
+/* ---- the tests
+ * ------------------------------------------------------------------ */
 
 static void values_stay(void **state)
 {
@@ -311,12 +314,167 @@ static void arrays_and_tasks_stay_together(void **state)
     end_bed(&b);
 }
 
+/* ---- values that leave memory
+ * ------------------------------------------------ */
+
+enum { BIG = 1 << 20, NBIG = 6 };
+
+/* A value of BIG bytes that tells which task made it. */
+static ncg_status make_big(const ncg_task_call *call, ncg_error *err)
+{
+    double *value = malloc(BIG);
+    (void)err;
+    atomic_fetch_add(&calls, 1);
+    for (size_t i = 0; i < BIG / sizeof *value; i++)
+        value[i] = *(const double *)call->payload + (double)i;
+    *call->output = (ncg_value){value, BIG, free_value, NULL};
+    return NCG_OK;
+}
+
+/* Six values under a limit of 16 MiB, persisted. */
+static ncg_collection persist_big(ncg_context *ctx, bool states_sizes,
+                                  ncg_key keys[NBIG])
+{
+    static double seeds[NBIG];
+    ncg_tasks *tasks = NULL;
+    ncg_graph *graph = NULL;
+    ncg_collection kept;
+    ncg_error err;
+    CHECK_OK(ncg_tasks_create(&tasks, &err));
+    if (states_sizes)
+        ncg_tasks_sizes(tasks, BIG);
+    for (int i = 0; i < NBIG; i++) {
+        int64_t number;
+        seeds[i] = 1000 * i;
+        CHECK_OK(ncg_tasks_add(tasks, NULL, make_big, &seeds[i], NULL, 0,
+                               &number, &err));
+    }
+    CHECK_OK(ncg_graph_of_tasks(tasks, NULL, &graph, &err));
+    for (int i = 0; i < NBIG; i++)
+        CHECK_OK(ncg_tasks_key(tasks, NULL, i, &keys[i], &err));
+    ncg_keys *list = keys_of(keys, NBIG);
+    ncg_collection c = job_make(graph, list);
+    CHECK_OK(ncg_persist(ctx, &c, 1, &kept, &err));
+    ncg_collection_release(&c);
+    ncg_keys_release(&list);
+    ncg_graph_release(&graph);
+    ncg_tasks_free(&tasks);
+    atomic_store(&calls, 0);
+    return kept;
+}
+
+static ncg_context *small_context(const char *directory)
+{
+    ncg_context_options options = NCG_CONTEXT_OPTIONS_INIT;
+    ncg_context *ctx = NULL;
+    ncg_error err;
+    options.threads = 2;
+    options.memory_limit = 16 << 20;
+    options.spill_directory = directory;
+    CHECK_OK(ncg_context_create(&options, &ctx, &err));
+    return ctx;
+}
+
+/* Sorts 5 MiB: the task alone takes more than ten. */
+static ncg_status sort_much(ncg_context *ctx, ncg_error *out)
+{
+    ncg_error err;
+    const int64_t shape[] = {640, 1024}, n = shape[0] * shape[1];
+    double *values = malloc((size_t)n * sizeof *values);
+    ncg_array *x = NULL, *sorted = NULL;
+    CHECK_OK(ncg_array_random(ctx, NCG_RANDOM_UNIFORM, 1, NCG_DTYPE_F64, 2,
+                              shape, shape, &x, &err));
+    CHECK_OK(ncg_array_sort(x, 1, &sorted, &err));
+    ncg_status st =
+        ncg_array_compute(sorted, values, (size_t)n * sizeof *values, out);
+    for (int64_t i = 1; !st && i < n; i++)
+        assert_true(i % shape[1] == 0 || values[i - 1] <= values[i]);
+    ncg_array_release(&sorted);
+    ncg_array_release(&x);
+    free(values);
+    return st;
+}
+
+static void check_big(ncg_context *ctx, ncg_collection c, const ncg_key *keys)
+{
+    void *results = NULL;
+    ncg_error err;
+    CHECK_OK(ncg_compute(ctx, &c, 1, NULL, &results, &err));
+    for (int k = 0; k < NBIG; k++) {
+        ncg_value value;
+        CHECK_OK(ncg_results_value(results, &keys[k], &value, &err));
+        const double *x = value.data;
+        assert_int_equal(value.nbytes, BIG);
+        for (size_t i = 0; i < BIG / sizeof *x; i++)
+            assert_true(x[i] == 1000 * k + (double)i);
+    }
+    c.type->release_result(results);
+    assert_int_equal(atomic_load(&calls), 0);
+}
+
+static void values_go_to_the_disk(void **state)
+{
+    (void)state;
+    ncg_context *ctx = small_context(NULL);
+    ncg_key keys[NBIG];
+    ncg_error err;
+    ncg_collection kept = persist_big(ctx, true, keys);
+    assert_int_equal(stats_of(ctx).memory_held, NBIG * BIG);
+    assert_int_equal(stats_of(ctx).held_on_disk, 0);
+    CHECK_OK(sort_much(ctx, &err));
+    ncg_stats stats = stats_of(ctx);
+    assert_true(stats.held_on_disk >= BIG);
+    assert_int_equal(stats.memory_held + stats.held_on_disk, NBIG * BIG);
+    assert_true(stats.peak_memory <= 16 << 20);
+    check_big(ctx, kept, keys);
+    stats = stats_of(ctx);
+    assert_int_equal(stats.memory_held + stats.held_on_disk, NBIG * BIG);
+    ncg_collection_release(&kept);
+    assert_int_equal(stats_of(ctx).memory_held, 0);
+    assert_int_equal(stats_of(ctx).held_on_disk, 0);
+    ncg_context_destroy(&ctx);
+}
+
+/* Without a size a value may be more than its bytes: it stays. */
+static void values_without_sizes_stay(void **state)
+{
+    (void)state;
+    ncg_context *ctx = small_context(NULL);
+    ncg_key keys[NBIG];
+    ncg_error err;
+    ncg_collection kept = persist_big(ctx, false, keys);
+    CHECK_STATUS(NCG_EBUDGET, sort_much(ctx, &err));
+    assert_int_equal(stats_of(ctx).memory_held, NBIG * BIG);
+    check_big(ctx, kept, keys);
+    ncg_collection_release(&kept);
+    CHECK_OK(sort_much(ctx, &err));
+    ncg_context_destroy(&ctx);
+}
+
+static void a_disk_that_is_full_is_told(void **state)
+{
+    (void)state;
+    ncg_context *ctx = small_context("/dev/null/nowhere");
+    ncg_key keys[NBIG];
+    ncg_error err;
+    ncg_collection kept = persist_big(ctx, true, keys);
+    CHECK_STATUS(NCG_EOUTPUT, sort_much(ctx, &err));
+    assert_int_equal(stats_of(ctx).memory_held, NBIG * BIG);
+    check_big(ctx, kept, keys);
+    ncg_collection_release(&kept);
+    ncg_context_destroy(&ctx);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        NCG_TEST(values_stay), NCG_TEST(merged_lists_run_what_is_missing),
+        NCG_TEST(values_stay),
+        NCG_TEST(merged_lists_run_what_is_missing),
         NCG_TEST(other_values_are_refused),
-        NCG_TEST(arrays_and_tasks_stay_together)};
+        NCG_TEST(arrays_and_tasks_stay_together),
+        NCG_TEST(values_go_to_the_disk),
+        NCG_TEST(values_without_sizes_stay),
+        NCG_TEST(a_disk_that_is_full_is_told)};
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, make_files, remove_files);
