@@ -461,10 +461,17 @@ static void close_requests(csim *s, int worker)
             end_request(s, i + 1, NCG_ENET, s->now + latency(s));
 }
 
+/* When the scheduler notices that a connection has ended. */
+static int64_t after_all(csim *s, const sworker *w)
+{
+    int64_t last = w->last_from > s->now ? w->last_from : s->now;
+    return last + latency(s);
+}
+
 static void leave(csim *s, int worker)
 {
     s->workers[worker].is_alive = false;
-    later(s, s->workers[worker].last_from + latency(s),
+    later(s, after_all(s, &s->workers[worker]),
           (happening){.kind = LEFT, .worker = worker});
     close_requests(s, worker);
 }
@@ -671,7 +678,7 @@ static void kill_worker(csim *s, int worker)
     if (!w->is_alive)
         return;
     w->is_alive = false;
-    later(s, w->last_from + latency(s) + (roll(s) % 4 ? 0 : SECOND),
+    later(s, after_all(s, w) + (roll(s) % 4 ? 0 : SECOND),
           (happening){.kind = LEFT, .worker = worker});
     close_requests(s, worker);
 }
@@ -731,8 +738,11 @@ static void end_task(csim *s, const happening *h)
     uint64_t value = value_of(s, h->task, &w->memory);
     if (value != s->values[h->task])
         broken(s, "a wrong value", h->task);
-    put_value(s, &w->memory, h->task, value);
-    count_bytes(s, w, bytes_of(s, h->task));
+    /* It may be made again while a task still reads it as it was before. */
+    if (!value_in(&w->memory, h->task)) {
+        put_value(s, &w->memory, h->task, value);
+        count_bytes(s, w, bytes_of(s, h->task));
+    }
     tell_worker(s, h->worker, &event);
 }
 

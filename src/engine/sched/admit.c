@@ -77,23 +77,25 @@ static void keep_input(void *ctx, int input, int64_t task)
         copy->pins += k->change;
 }
 
-/* With nothing else under way there, all but its inputs makes room. */
-static bool make_all_room(const admission *a, const nci_record *r, int64_t need)
+/* What is used after `order` makes room, but for its inputs. */
+static bool make_room(const admission *a, const nci_record *r, int64_t order,
+                      int64_t need)
 {
     nci_sched *s = a->sched;
     keeping k = {a, 1};
-    nci_plan_deps(s->plan, r->task, keep_input, &k);
-    bool has_room = nci_copy_make_room(s, a->member, -1, need, a->actions);
+    if (r->layer->ninputs)
+        nci_plan_deps(s->plan, r->task, keep_input, &k);
+    bool has_room = nci_copy_make_room(s, a->member, order, need, a->actions);
     k.change = -1;
-    nci_plan_deps(s->plan, r->task, keep_input, &k);
+    if (r->layer->ninputs)
+        nci_plan_deps(s->plan, r->task, keep_input, &k);
     return has_room;
 }
 
 static bool find_room(const admission *a, const nci_record *r, int threads,
                       int64_t need)
 {
-    nci_sched *s = a->sched;
-    nci_member *m = a->member;
+    const nci_member *m = a->member;
     if (m->managed + need <= m->limit)
         return true;
     if (r->waiting || threads > 1)
@@ -101,9 +103,8 @@ static bool find_room(const admission *a, const nci_record *r, int threads,
     /* More to hold while there is something to finish: let that end first. */
     if (r->at.is_root && m->leases)
         return false;
-    if (!m->leases)
-        return make_all_room(a, r, need);
-    return nci_copy_make_room(s, m, r->order, need, a->actions);
+    /* With nothing else under way there all makes room. */
+    return make_room(a, r, m->leases ? r->order : -1, need);
 }
 
 bool nci_admit(nci_sched *s, nci_member *m, nci_record *r, int threads,

@@ -197,9 +197,9 @@ void nci_cluster_finish(nci_sched *s, nci_record *r, nci_member *m,
         return;
     s->finished += !r->at.is_again;
     serve_waiting(s, w.copy, actions);
-    if (!is_placed)
-        nci_ahead_placed(s, r, actions);
     nci_plan_dependents(s->plan, r->task, wake_user, &w);
+    if (!is_placed) /* after that: who is sent now finds it there */
+        nci_ahead_placed(s, r, actions);
     nci_sched_advance(s);
     if (!r->left) /* its users have been finished by others meanwhile */
         nci_cluster_drop(s, r, actions);

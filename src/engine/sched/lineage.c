@@ -128,6 +128,7 @@ static void need_input(void *ctx, int input, int64_t task)
     if (!r)
         return;
     r->left++;
+    r->next_use = -1; /* perhaps this one, before those that were left */
     user->waiting += r->state != NCI_TASK_MEMORY;
 }
 
