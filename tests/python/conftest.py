@@ -3,11 +3,30 @@
 import numpy as np
 import pytest
 
+WAIT = 60  # seconds: a loaded machine is slow
+
 
 @pytest.fixture
 def rng():
     """Random numbers that are the same in every run."""
     return np.random.default_rng(20240229)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A cluster of two workers for the tests of a file."""
+    import ncgraph
+    with ncgraph.LocalCluster(n_workers=2, threads_per_worker=1,
+                              memory_limit="300 MiB", timeout=WAIT) as made:
+        yield made
+
+
+@pytest.fixture
+def client(cluster):
+    """A client of that cluster for one test."""
+    import ncgraph
+    with ncgraph.Client(cluster, timeout=WAIT) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -13,21 +13,7 @@ import numpy as np
 import pytest
 
 import ncgraph as ncg
-
-WAIT = 60  # seconds: a loaded machine is slow
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    with ncg.LocalCluster(n_workers=2, threads_per_worker=1,
-                          memory_limit="300 MiB", timeout=WAIT) as made:
-        yield made
-
-
-@pytest.fixture
-def client(cluster):
-    with ncg.Client(cluster, timeout=WAIT) as made:
-        yield made
+from conftest import WAIT
 
 
 def pids(n=16):
@@ -264,6 +250,55 @@ def test_a_cluster_grows():
             assert ncg.ones(5, chunks=2).sum().compute() == 5
             assert list(client.retire_workers()) == ["0"]
         wait_until(lambda: not small.workers)
+
+
+def test_a_cluster_closes_while_a_call_runs(tmp_path):
+    """A function that never returns does not hold up whoever closes."""
+    started, ended = tmp_path / "started", tmp_path / "ended"
+
+    def stuck():
+        import time as clock
+        started.touch()
+        clock.sleep(3600)
+        ended.touch()
+    cluster = ncg.LocalCluster(n_workers=1, threads_per_worker=1, timeout=WAIT)
+    with ncg.Client(cluster, timeout=WAIT) as client:
+        future = client.submit(stuck)
+        wait_until(started.exists)
+        closing = threading.Thread(target=cluster.close, args=(3600,))
+        closing.start()
+        closing.join(WAIT)
+        assert not closing.is_alive() and not ended.exists()
+        assert all(p.returncode is not None for p in cluster._processes)
+        assert not future.done() or future.status == "error"
+
+
+@pytest.mark.skipif("NCG_COMMAND" not in os.environ,
+                    reason="the ncgraph command is not there")
+def test_workers_without_python_are_named(tmp_path):
+    path = tmp_path / "scheduler.json"
+    cluster = subprocess.Popen(
+        [os.environ["NCG_COMMAND"], "cluster", "--scheduler-file", str(path),
+         "--interface", "127.0.0.1", "-j", "1", "--mem", "200M"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: path.exists() or cluster.poll() is not None)
+        client = ncg.Client(scheduler_file=path, timeout=WAIT)
+        client.wait_for_workers(1, WAIT)
+        x = ncg.ones(10, chunks=5)
+        for call in (lambda: x.map_blocks(np.negative).sum().compute(),
+                     lambda: client.submit(os.getpid).result(WAIT),
+                     lambda: client.run(os.getpid),
+                     lambda: client.run_on_scheduler(os.getpid)):
+            with pytest.raises(RuntimeError, match="started from Python"):
+                call()
+        assert x.sum().compute() == 10  # and the cluster goes on
+        client.shutdown()
+        assert cluster.wait(WAIT) == 0
+    finally:
+        cluster.kill()
+        cluster.wait()
 
 
 def test_a_cluster_closes_while_workers_start(monkeypatch):

@@ -9,22 +9,8 @@ import numpy as np
 import pytest
 
 import ncgraph as ncg
+from conftest import WAIT
 from ncgraph import futures as kinds
-
-WAIT = 60  # seconds: a loaded machine is slow
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    with ncg.LocalCluster(n_workers=2, threads_per_worker=1,
-                          memory_limit="300 MiB", timeout=WAIT) as made:
-        yield made
-
-
-@pytest.fixture
-def client(cluster):
-    with ncg.Client(cluster, timeout=WAIT) as made:
-        yield made
 
 
 def double(x):

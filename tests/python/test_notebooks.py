@@ -2,8 +2,11 @@
 """The notebooks of examples/ run from the first cell to the last."""
 import pathlib
 import shutil
+import time
 
 import pytest
+
+from conftest import WAIT
 
 nbclient = pytest.importorskip("nbclient")
 nbformat = pytest.importorskip("nbformat")
@@ -11,6 +14,50 @@ pytest.importorskip("ipykernel")
 pytest.importorskip("xarray")
 
 HERE = pathlib.Path(__file__).resolve().parents[2] / "examples" / "notebooks"
+
+
+SLOW = """
+import ncgraph as ncg, time
+
+def slow(block):
+    open("started", "w").close()
+    time.sleep(0.2)
+    return block
+
+ncg.ones(3000, chunks=1).map_blocks(slow, dtype="f8").sum().compute()
+"""
+
+
+def answer_of(client, request):
+    while True:
+        message = client.get_shell_msg(timeout=WAIT)
+        if message["parent_header"].get("msg_id") == request:
+            return message["content"]
+
+
+def test_an_interrupted_cell_leaves_the_session_usable(tmp_path):
+    from jupyter_client.manager import KernelManager
+    manager = KernelManager(kernel_name="python3", transport="ipc",
+                            ip=str(tmp_path / "k"))
+    manager.start_kernel(cwd=str(tmp_path))
+    client = manager.client()
+    try:
+        client.start_channels()
+        client.wait_for_ready(timeout=WAIT)
+        slow = client.execute(SLOW)
+        end = time.monotonic() + WAIT
+        while not (tmp_path / "started").exists():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        manager.interrupt_kernel()
+        assert answer_of(client, slow)["ename"] == "KeyboardInterrupt"
+        total = answer_of(client, client.execute("", user_expressions={
+            "total": "ncg.ones(10, chunks=3).sum().compute()"}))
+        total = total["user_expressions"]["total"]
+        assert "10.0" in total["data"]["text/plain"]
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
 
 
 @pytest.mark.parametrize("name", ["climatology", "cluster"])

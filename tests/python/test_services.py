@@ -6,21 +6,7 @@ import numpy as np
 import pytest
 
 import ncgraph as ncg
-
-WAIT = 60  # seconds: a loaded machine is slow
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    with ncg.LocalCluster(n_workers=2, threads_per_worker=1,
-                          memory_limit="300 MiB", timeout=WAIT) as made:
-        yield made
-
-
-@pytest.fixture
-def client(cluster):
-    with ncg.Client(cluster, timeout=WAIT) as made:
-        yield made
+from conftest import WAIT
 
 
 def double(x):
@@ -78,8 +64,13 @@ def test_failures_in_chunks_come_with_their_traceback(client):
 def test_who_has(client):
     future = client.submit(double, 5)
     assert future.result(WAIT) == 10
-    assert client.who_has(future) == {future.key: ("client",)}
+    (worker,), = client.who_has(future).values()
+    assert worker in client.nthreads()
     assert future.key in client.who_has()
+    with pytest.raises(KeyError):
+        client.submit(fail, "x", key="failed").result(WAIT)
+    failed = client.submit(fail, "x", key="failed")
+    assert client.who_has(failed) == {"failed": ()}
 
 
 # ---- published data sets --------------------------------------------------------------

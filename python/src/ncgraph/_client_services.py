@@ -86,18 +86,29 @@ class Services:
 
     def who_has(self, futures: Any = None, **kwargs: Any
                 ) -> dict[str, tuple[str, ...]]:
-        """Tell where values of futures are.
+        """Tell which workers made the values of futures.
+
+        Values of calls come to the client as soon as they are there, so that
+        they outlive their workers.
 
         Returns
         -------
         dict
-            For each key ``("client",)``: values of calls come to the client
-            as soon as they are there. Empty where there is none yet.
+            For each key names of workers; ``("client",)`` where none of
+            those that are there made it. Empty where there is no value.
         """
         known: Any = self
         rows = list(known._known.values()) if futures is None \
             else futures_in([futures])
-        return {f.key: ("client",) if f.status == "finished" else ()
+        there = [f.key for f in rows if f.status == "finished"]
+        made: dict[str, tuple[str, ...]] = {key: () for key in there}
+        answers = _services.run_on_workers(
+            self._linked(), _services.called_of, (there,)) if there else {}
+        for worker, keys in sorted(answers.items()):
+            if not isinstance(keys, Exception):
+                for key in keys:
+                    made[key] += (worker,)
+        return {f.key: (made[f.key] or ("client",)) if f.key in made else ()
                 for f in rows}
 
     # ---- what workers did ---------------------------------------------------------

@@ -90,6 +90,11 @@ def check(status: int, err: Any, what: type[Exception] | None = None) -> None:
             from ._remote import failure
             exc = failure(message, mark)
         raise exc
+    if status == lib.NCG_ENOTFOUND and "org.ncgraph.python" in message:
+        raise UnsupportedError(
+            "a worker was not started from Python, so it cannot call functions "
+            "of Python: start workers by 'python -m ncgraph worker' "
+            f"({message})")
     cls = _CLASSES.get(status, NcgraphError)
     if what is not None and status == lib.NCG_EINVAL:
         cls = what

@@ -36,6 +36,12 @@ def notes_since(start: float) -> list[tuple]:
     return [row for row in list(_log) if row[2] >= start]
 
 
+def called_of(keys: Sequence[str]) -> list[str]:
+    """Which of these calls this process has done."""
+    done = {row[0] for row in list(_log) if row[5] == "OK"}
+    return [key for key in keys if key in done]
+
+
 def failure_of(mark: str) -> tuple[bytes, str] | None:
     """An exception of this process by its mark: a pickle, its traceback."""
     exc = _lib.failure_known(mark)

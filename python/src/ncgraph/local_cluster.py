@@ -183,11 +183,17 @@ class LocalCluster:
     # ---- the end ----------------------------------------------------------------------
 
     def close(self, timeout: float = 10) -> None:
-        """End scheduler and workers and remove what they left."""
+        """End scheduler and workers and remove what they left.
+
+        What still runs is given a second; who has nothing to do may take
+        ``timeout`` seconds to end.
+        """
         if self.status == "closed" or os.getpid() != self._owner:
             return
         self.status = "closed"
         atexit.unregister(self.close)
+        if self._is_busy():
+            timeout = min(timeout, 1)
         if os.path.exists(self.scheduler_file):
             err = ffi.new("ncg_error *")
             lib.ncg_cluster_stop(os.fsencode(self.scheduler_file), err)
@@ -199,6 +205,15 @@ class LocalCluster:
             self._kill()
             self._ended(timeout)
         shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _is_busy(self) -> bool:
+        """Whether something runs: a function of Python cannot be stopped."""
+        try:
+            status = status_of(self.scheduler_file)
+        except (OSError, RuntimeError, ValueError):
+            return False
+        return any(c.get("state") == "running"
+                   for c in status.get("computations", ()))
 
     def _ended(self, timeout: float) -> bool:
         end = time.monotonic() + timeout
