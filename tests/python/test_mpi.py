@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Programs under mpirun, and clusters that stand."""
+import importlib.util
 import os
 import shutil
 import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 import ncgraph as ncg
@@ -89,12 +91,44 @@ def test_a_script_without_a_launcher(tmp_path):
     assert done.stdout.strip() == "45", done.stderr
 
 
+READER = """
+import sys
+import ncgraph
+with ncgraph.Client(scheduler_file=sys.argv[1], timeout=60) as client:
+    print(*client.list_datasets())
+    print(client.get_dataset("numbers").sum().compute())
+    if "means" in client.list_datasets():
+        print(float(client.get_dataset("means").tas.sum()))
+"""
+
+
+def publish_and_read(client, path):
+    """What one client keeps, the program of another one reads."""
+    names, total = ["numbers"], None
+    if importlib.util.find_spec("xarray"):
+        from operations_on_cluster import check, sample
+        assert check(8) >= 10
+        ds = sample(np.random.default_rng(3))
+        lazy = ds.chunk({"time": 40}, chunked_array_type="ncgraph")
+        client.publish_dataset(means=lazy.mean("time").persist())
+        names, total = ["means", "numbers"], float(ds.mean("time").tas.sum())
+    client.close()
+    done = subprocess.run([sys.executable, "-c", READER, str(path)],
+                          env=environment(), capture_output=True, text=True,
+                          timeout=WAIT)
+    assert done.returncode == 0, done.stderr
+    listed, numbers, *means = done.stdout.splitlines()
+    assert listed.split() == names and float(numbers) == 10100
+    if total is not None:
+        assert float(means[0]) == pytest.approx(total, rel=1e-4)
+
+
 def test_a_client_of_a_standing_cluster(tmp_path):
     path = tmp_path / "scheduler.json"
     log = tmp_path / "log"
     with open(log, "wb") as out:
         cluster = subprocess.Popen(
-            ["mpirun", "-n", "2", "--oversubscribe", sys.executable, "-m",
+            ["mpirun", "-n", "4", "--oversubscribe", sys.executable, "-m",
              "ncgraph", "cluster", "-j", "1", "--mem", "100 MiB",
              "--scheduler-file", str(path)], env=environment(), stdout=out,
             stderr=out, stdin=subprocess.DEVNULL)
@@ -105,11 +139,13 @@ def test_a_client_of_a_standing_cluster(tmp_path):
             assert cluster.poll() is None, log.read_text()
             time.sleep(0.05)
         client = ncg.Client(scheduler_file=path, timeout=WAIT)
-        client.wait_for_workers(2, WAIT)
-        assert client.nthreads() == dict.fromkeys(client.nthreads(), 1)
+        client.wait_for_workers(4, WAIT)
+        assert list(client.nthreads().values()) == [1] * 4
         x = ncg.arange(100, chunks=7).map_blocks(lambda b: b + 1)
         assert x.sum().compute() == 5050
-        client.shutdown()
+        client.publish_dataset(numbers=(x * 2).persist())
+        publish_and_read(client, path)
+        ncg.Client(scheduler_file=path, timeout=WAIT).shutdown()
         assert cluster.wait(timeout=WAIT) == 0, log.read_text()
     finally:
         cluster.terminate()

@@ -53,6 +53,16 @@ print([m for m in ("dask", "scipy", "netCDF4") if m in sys.modules])
     assert done.stdout.strip() == "[]"
 
 
+def test_others_groups_give_no_warnings(files):
+    import warnings
+    ds, _ = files
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ds.tas.groupby("time.month").mean()
+        xr.DataArray(np.arange(4), dims="x").groupby(
+            xr.DataArray([0, 0, 1, 1], dims="x", name="g")).sum()
+
+
 def test_written(files, tmp_path):
     ds, paths = files
     lazy = ncg.open_dataset(paths)

@@ -57,8 +57,10 @@ def _reduce_of(original: Callable) -> Callable:
                keep_attrs: Any = None, keepdims: bool = False,
                shortcut: bool = True, **kwargs: Any) -> Any:
         def plain() -> Any:
+            # xarray warns of keepdims= wherever it is passed.
+            rest = {**kwargs, "keepdims": True} if keepdims else kwargs
             return original(self, func, dim, axis=axis, keep_attrs=keep_attrs,
-                            keepdims=keepdims, shortcut=shortcut, **kwargs)
+                            shortcut=shortcut, **rest)
         if axis is not None or keepdims or not _has_ours(self._obj):
             return plain()
         made = _native(self, func, dim, keep_attrs, kwargs)
