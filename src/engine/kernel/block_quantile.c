@@ -4,7 +4,7 @@
  * transposed or sorted: where cells lie side by side, the keys of a few of
  * them are copied row by row into blocks that fit the cache, and order
  * statistics are found by counting (select.h). Long columns are taken as
- * lines.
+ * lines. Threads share the cells; each has memory for the keys of its own.
  *
  *     rows: runs of `length` values side by side, in the order of groups
  *     cells: positions of the kept axes, numbered in row-major order
@@ -17,6 +17,10 @@
 #include "engine/kernel/quantile_index.h"
 #include "engine/kernel/registry.h"
 #include "engine/kernel/select.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 enum {
     MOST_COLUMN = 8192,     /* rows of columns; longer ones are lines */
@@ -46,9 +50,11 @@ typedef struct work {
     int64_t ncells, count[NCG_MAX_RANK];
     int64_t in_stride[NCG_MAX_RANK], out_stride[NCG_MAX_RANK];
     int64_t group_stride, q_stride; /* of the output */
-    int nlines; /* 0: columns */
+    int nlines;                     /* 0: columns */
     int nblocks;
-    uint8_t *keys, *spare;
+    int threads;
+    int64_t each;          /* bytes of one thread: keys, spare */
+    uint8_t *keys, *spare; /* of this thread; the first one's at first */
 } work;
 
 /* Some cells: where their first value and their result lie. */
@@ -66,7 +72,8 @@ static bool is_over(const work *w, int d)
     return w->how.param[NCI_QUANTILE_OVER] >> d & 1;
 }
 
-/* ---- rows and cells --------------------------------------------------------------- */
+/* ---- rows and cells
+ * --------------------------------------------------------------- */
 
 /* Reduced axes at the end lie side by side, up to the one with groups. */
 static void measure_rows(work *w)
@@ -110,6 +117,13 @@ static void measure_cells(work *w)
     w->q_stride = step;
 }
 
+/* What one of `threads` takes at a time of n, at most. */
+static int share(int64_t n, int threads, int64_t most)
+{
+    int64_t each = (n + threads - 1) / threads;
+    return (int)(each < most ? each : most);
+}
+
 static ncg_status plan_work(const ncg_kernel_call *call, work *w,
                             ncg_error *err)
 {
@@ -131,14 +145,28 @@ static ncg_status plan_work(const ncg_kernel_call *call, work *w,
     measure_rows(w);
     measure_cells(w);
     int64_t line = w->nrows * (int64_t)w->loops->size;
+    w->threads = call->threads > 1 ? call->threads : 1;
     int64_t blocks = (w->ncells + w->loops->columns - 1) / w->loops->columns;
-    w->nblocks = blocks < BLOCKS ? (int)blocks : BLOCKS;
+    w->nblocks = share(blocks, w->threads, BLOCKS);
     if (w->nrows > MOST_COLUMN)
-        w->nlines = line > LINES_BYTES / LINES ? (int)(LINES_BYTES / line)
-                                               : LINES;
+        w->nlines =
+            share(w->ncells, w->threads,
+                  line > LINES_BYTES / LINES ? LINES_BYTES / line : LINES);
     if (w->nrows > MOST_COLUMN && w->nlines < 1)
         w->nlines = 1;
     return NCG_OK;
+}
+
+/* Cells that are worked off together. */
+static int64_t batch_size(const work *w)
+{
+    return w->nlines ? w->nlines : w->nblocks * w->loops->columns;
+}
+
+static int64_t nbatches(const work *w)
+{
+    int64_t size = batch_size(w);
+    return size ? (w->ncells + size - 1) / size : 0;
 }
 
 /* Parts of one allocation, each aligned. */
@@ -159,19 +187,31 @@ static int64_t lay_out(work *w, uint8_t *memory)
     size_t keys = place(&end, w->nlines ? w->nlines * line
                                         : w->nblocks * w->nrows * NCI_KEY_ROW);
     size_t spare = place(&end, w->nlines ? line : 0);
+    w->each = (int64_t)(end - keys);
     if (memory) {
         w->run = (int64_t *)(memory + run);
         w->first = (int64_t *)(memory + first);
         w->keys = memory + keys;
         w->spare = memory + spare;
     }
-    return (int64_t)end;
+    return (int64_t)end + (w->threads - 1) * w->each;
 }
 
 static int64_t quantile_scratch(const ncg_kernel_call *call)
 {
     work w;
     return plan_work(call, &w, NULL) ? 0 : lay_out(&w, NULL);
+}
+
+static int quantile_threads(const ncg_kernel_call *call, int available)
+{
+    enum { WORTH = 1 << 16 }; /* values a thread */
+    work w;                   /* as if with all of them */
+    if (plan_work(call, &w, NULL))
+        return 1;
+    int64_t worth = w.nrows * w.ncells / WORTH, most = nbatches(&w);
+    most = worth < most ? worth : most;
+    return most < available ? (int)most : available;
 }
 
 /* The group and the beginning of run `r`. */
@@ -199,8 +239,8 @@ static int64_t run_at(const work *w, int64_t r, int64_t *group)
 static ncg_status list_runs(work *w, ncg_error *err)
 {
     int64_t label = w->how.param[NCI_QUANTILE_LABEL_AXIS], group;
-    if (label >= 0 && w->how.param[NCI_QUANTILE_NLABELLED] !=
-                          w->in->shape[label])
+    if (label >= 0 &&
+        w->how.param[NCI_QUANTILE_NLABELLED] != w->in->shape[label])
         return nci_fail(err, NCG_EBUG, "%lld labels for %lld positions",
                         (long long)w->how.param[NCI_QUANTILE_NLABELLED],
                         (long long)w->in->shape[label]);
@@ -244,8 +284,8 @@ static void find_segments(const work *w, batch *cells)
     int columns = w->loops->columns;
     size_t block = (size_t)w->nrows * NCI_KEY_ROW;
     cells->row = w->nlines ? w->loops->size : NCI_KEY_ROW;
-    cells->column = w->nlines ? (size_t)w->nrows * w->loops->size
-                              : w->loops->size;
+    cells->column =
+        w->nlines ? (size_t)w->nrows * w->loops->size : w->loops->size;
     cells->nsegments = 0;
     for (int c = 0; c < cells->n; c++) {
         bool is_new = c == 0 || cells->in[c] != cells->in[c - 1] + 1;
@@ -261,7 +301,9 @@ static void find_segments(const work *w, batch *cells)
     cells->first[cells->nsegments] = cells->n;
 }
 
-/* ---- keys --------------------------------------------------------------------------- */
+/* ---- keys
+ * ---------------------------------------------------------------------------
+ */
 
 static void load(const work *w, int64_t at, int64_t n, void *keys)
 {
@@ -284,8 +326,8 @@ static void load_row(const work *w, int64_t run, const batch *cells,
         }
         load(w, run + cells->in[c], n, some);
         for (int i = 0; i < n; i++)
-            memcpy(keys + cells->key[c + i],
-                   (uint8_t *)some + (size_t)i * size, size);
+            memcpy(keys + cells->key[c + i], (uint8_t *)some + (size_t)i * size,
+                   size);
     }
 }
 
@@ -326,7 +368,8 @@ static int64_t load_keys(const work *w, int64_t group, const batch *cells)
     return (w->first[group + 1] - w->first[group]) * w->length;
 }
 
-/* ---- results ------------------------------------------------------------------------ */
+/* ---- results
+ * ------------------------------------------------------------------------ */
 
 /* Ranks, and how far between two of them, of each cell. */
 typedef struct ranking {
@@ -347,9 +390,8 @@ static void find_ranks(const work *w, int n, double q, ranking *k)
             k->gamma[c] = k->gamma[c - 1];
         } else {
             k->gamma[c] = 0;
-            k->rank[c] = valid ? nci_quantile_index(method, valid, q,
-                                                    &k->gamma[c])
-                               : 0;
+            k->rank[c] =
+                valid ? nci_quantile_index(method, valid, q, &k->gamma[c]) : 0;
         }
     }
 }
@@ -412,8 +454,8 @@ static void run_lines(const work *w, int64_t group, const batch *cells)
     size_t line = (size_t)w->nrows * w->loops->size;
     int64_t n = load_keys(w, group, cells);
     for (int c = 0; c < cells->n; c++)
-        k.range[c] = w->loops->line_range(w->keys + (size_t)c * line, n,
-                                          w->can_miss);
+        k.range[c] =
+            w->loops->line_range(w->keys + (size_t)c * line, n, w->can_miss);
     for (int64_t i = 0; i < w->how.nq; i++) {
         find_ranks(w, cells->n, w->how.q[i], &k);
         for (int c = 0; c < cells->n; c++)
@@ -424,26 +466,51 @@ static void run_lines(const work *w, int64_t group, const batch *cells)
     }
 }
 
+static void run_batch(const work *w, int64_t number)
+{
+    batch cells;
+    int64_t size = batch_size(w);
+    find_cells(w, number * size, size, &cells);
+    find_segments(w, &cells);
+    for (int64_t g = 0; g < w->ngroups; g++)
+        if (w->nlines)
+            run_lines(w, g, &cells);
+        else
+            run_columns(w, g, &cells);
+}
+
+static void run_batches(const work *w)
+{
+    int64_t n = nbatches(w);
+#ifdef _OPENMP
+    if (w->threads > 1) {
+#pragma omp parallel num_threads(w->threads)
+        {
+            work own = *w;
+            own.keys += w->each * omp_get_thread_num();
+            own.spare += w->each * omp_get_thread_num();
+#pragma omp for schedule(dynamic)
+            for (int64_t i = 0; i < n; i++)
+                run_batch(&own, i);
+        }
+        return;
+    }
+#endif
+    for (int64_t i = 0; i < n; i++)
+        run_batch(w, i);
+}
+
 static ncg_status run_quantile(const ncg_kernel_call *call, ncg_error *err)
 {
     work w;
-    batch cells;
     NCI_TRY(plan_work(call, &w, err));
     uint8_t *memory = nci_alloc_aligned((size_t)lay_out(&w, NULL));
     if (!memory)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     lay_out(&w, memory);
     ncg_status st = list_runs(&w, err);
-    int64_t most = w.nlines ? w.nlines : w.nblocks * w.loops->columns;
-    for (int64_t c = 0; !st && c < w.ncells; c += most) {
-        find_cells(&w, c, most, &cells);
-        find_segments(&w, &cells);
-        for (int64_t g = 0; g < w.ngroups; g++)
-            if (w.nlines)
-                run_lines(&w, g, &cells);
-            else
-                run_columns(&w, g, &cells);
-    }
+    if (!st)
+        run_batches(&w);
     nci_free(memory);
     return st;
 }
@@ -452,6 +519,7 @@ const nci_kernel nci_kernels_quantile[] = {
     {.name = "ncg.quantile/1",
      .run = run_quantile,
      .scratch = quantile_scratch,
-     .is_even = true},
+     .is_even = true,
+     .threads = quantile_threads},
     {0},
 };
