@@ -7,6 +7,7 @@ import pytest
 
 import ncgraph as ncg
 from ncgraph import array_api as xp
+from ncgraph._explain import is_native
 
 
 @pytest.fixture(autouse=True)
@@ -144,3 +145,41 @@ def test_gufunc_object(rng):
         xp.apply_gufunc(np.add, "(),()->()", lazy(v[0], 3), lazy(v[0], 4))
     with pytest.raises(ValueError, match="axes"):
         xp.apply_gufunc(np.mean, "(i)->()", lazy(v, 8), axes=[0, 0])
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i4", "u1"])
+@pytest.mark.parametrize("size", [2, 3, 50])
+def test_gradient(rng, dtype, size):
+    v = (rng.random((size, 6)) * 99).astype(dtype)
+    if dtype[0] == "f":
+        v[1, 0] = np.nan  # its neighbours do without it
+    x = ncg.from_array(v, chunks=(4, 4))
+    for step in (1, 2.5, np.float64(0.3), np.arange(size) * 2,
+                 np.sort(rng.random(size)), -0.5 * np.arange(size)):
+        for order in (1, 2):
+            if size <= order:
+                continue
+            wanted = np.gradient(v, step, axis=0, edge_order=order)
+            made = np.gradient(x, step, axis=0, edge_order=order)
+            assert made.dtype == wanted.dtype and is_native(made)
+            np.testing.assert_allclose(
+                made, wanted, rtol=1e-5 if dtype == "f4" else 1e-10,
+                atol=1e-3 if dtype == "f4" else 1e-9)
+    both = np.gradient(x, 2.0, 3.0)
+    for made, wanted in zip(both, np.gradient(v, 2.0, 3.0)):
+        np.testing.assert_allclose(made, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_gradients_that_cannot_be():
+    x = ncg.ones((5, 2), chunks=2)
+    with pytest.raises(ValueError, match="too small"):
+        np.gradient(x, axis=1, edge_order=2)
+    with pytest.raises(ValueError, match="greater than 2"):
+        np.gradient(x, axis=0, edge_order=3)
+    with pytest.raises(ValueError, match="must match the length"):
+        np.gradient(x, np.arange(4), axis=0)
+    with pytest.raises(TypeError):
+        np.gradient(x, 1, 2, 3)
+    z = np.arange(6) * 1j
+    np.testing.assert_allclose(np.gradient(ncg.from_array(z, chunks=2)),
+                               np.gradient(z))

@@ -2,6 +2,8 @@
 """Functions along axes: gradients, windows, lines, grids."""
 from __future__ import annotations
 
+import functools
+import operator
 from typing import Any, Callable
 
 import numpy as np
@@ -16,7 +18,6 @@ from ._registry import implements
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1,
              **kwargs: Any) -> Any:
     """Derivatives by differences, as :func:`numpy.gradient`."""
-    from ._python import Elementwise, Reach, layer
     a = asarray(f)
     axes = _shape.axes_of(axis, a.ndim)
     if not varargs:
@@ -26,20 +27,31 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1,
     if len(varargs) != len(axes):
         raise TypeError("Spacing must either be a single scalar, or a scalar / "
                         "1d-array per axis")
+    if edge_order > 2:
+        raise ValueError("'edge_order' greater than 2 not supported")
     out = []
-    dtype = np.gradient(np.ones(4, a.dtype)).dtype
     for d, step in zip(axes, varargs):
         if a.shape[d] < edge_order + 1:
-            raise ValueError("Shape of array too small to calculate a "
-                             "numerical gradient")
-        step = np.asarray(step)
-        chunks = tuple((a.shape[d],) if e == d else c
-                       for e, c in enumerate(a.chunks))
-        reach = [Reach(-1 if e == d else e) for e in range(a.ndim)]
-        call = Gradient(step if step.ndim else step[()], d, edge_order)
-        out.append(layer(Elementwise(call, {}), [a], chunks, [reach], dtype))
+            raise ValueError(
+                "Shape of array too small to calculate a numerical gradient, "
+                "at least (edge_order + 1) elements are required.")
+        along = _native_gradient if a.dtype.kind in "fiu" else \
+            _python_gradient
+        out.append(along(a, step, d, edge_order))
     return out if np.iterable(axis) or (axis is None and len(out) > 1) \
         else out[0]
+
+
+def _python_gradient(a: Array, step: Any, axis: int, edge_order: int) -> Array:
+    """Dates and complex numbers, by NumPy."""
+    from ._python import Elementwise, Reach, layer
+    dtype = np.gradient(np.ones(4, a.dtype)).dtype
+    chunks = tuple((a.shape[axis],) if e == axis else c
+                   for e, c in enumerate(a.chunks))
+    reach = [Reach(-1 if e == axis else e) for e in range(a.ndim)]
+    step = np.asarray(step)
+    call = Gradient(step if step.ndim else step[()], axis, edge_order)
+    return layer(Elementwise(call, {}), [a], chunks, [reach], dtype)
 
 
 class Gradient:
@@ -51,6 +63,80 @@ class Gradient:
     def __call__(self, block: np.ndarray) -> np.ndarray:
         return np.gradient(block, self.step, axis=self.axis,
                            edge_order=self.edge_order)
+
+
+def _spacing(step: Any, size: int) -> Any:
+    """Distances between positions; a scalar where all are the same."""
+    if np.ndim(step) == 0:
+        return step
+    where = np.asarray(step)
+    if where.ndim != 1:
+        raise ValueError("distances must be either scalars or 1d")
+    if len(where) != size:
+        raise ValueError("when 1d, distances must match the length of the "
+                         "corresponding dimension")
+    if where.dtype.kind in "iu":
+        where = where.astype("f8")
+    steps = np.diff(where)
+    return steps[0] if (steps == steps[0]).all() else steps
+
+
+def _native_gradient(a: Array, step: Any, axis: int, edge_order: int) -> Array:
+    """numpy.gradient along one axis, by differences of moved arrays."""
+    from ._index import take
+    dtype = a.dtype if a.dtype.kind == "f" else np.dtype("f8")
+    f, size = a.astype(dtype), a.shape[axis]
+    steps = _spacing(step, size)
+    column = tuple(-1 if d == axis else 1 for d in range(a.ndim))
+    if np.ndim(steps) == 0 and edge_order == 1:
+        at = np.arange(size)
+        high, low = np.minimum(at + 1, size - 1), np.maximum(at - 1, 0)
+        span = np.reshape((high - low) * steps, column)
+        if not isinstance(steps, np.generic):
+            span = span.astype(dtype)  # Python's numbers take the dtype
+        made = (take(f, high, axis) - take(f, low, axis)) / span
+        return made.astype(dtype)
+    steps = np.broadcast_to(steps, (size - 1,)).astype("f8")
+    parts = _edge(f, axis, steps, edge_order, False), \
+        *_inside(f, axis, steps, column), \
+        _edge(f, axis, steps, edge_order, True)
+    made = _shape.concatenate([p.astype(dtype) for p in parts], axis)
+    return made.rechunk(a.chunks)
+
+
+def _part(f: Array, axis: int, start: int, stop: int) -> Array:
+    return f[(slice(None),) * axis + (slice(start, stop),)]
+
+
+def _inside(f: Array, axis: int, steps: np.ndarray, column: tuple
+            ) -> list[Array]:
+    """Everything but the edges: central differences of uneven distances."""
+    size = f.shape[axis]
+    if size < 3:
+        return []
+    left, right = steps[:-1], steps[1:]
+    weights = (-right / (left * (left + right)),
+               (right - left) / (left * right),
+               left / (right * (left + right)))
+    terms = [_part(f, axis, k, size - 2 + k) * np.reshape(w, column)
+             for k, w in enumerate(weights) if w.any()]
+    return [functools.reduce(operator.add, terms)]
+
+
+def _edge(f: Array, axis: int, steps: np.ndarray, edge_order: int,
+          is_end: bool) -> Array:
+    """The first or the last position: differences to one side."""
+    size, sign = f.shape[axis], -1 if is_end else 1
+    near, far = (steps[-1], steps[-2:][0]) if is_end else \
+        (steps[0], steps[:2][-1])
+    at = [_part(f, axis, p, p + 1)
+          for p in ((size - 1, size - 2, size - 3) if is_end else (0, 1, 2))]
+    if edge_order == 1:
+        return (at[1] - at[0]) / np.full(1, sign * near)
+    weights = (-(2 * near + far) / (near * (near + far)),
+               (near + far) / (near * far), -near / (far * (near + far)))
+    return functools.reduce(operator.add, (
+        part * np.full(1, sign * w) for part, w in zip(at, weights)))
 
 
 @implements("lib.stride_tricks.sliding_window_view")
