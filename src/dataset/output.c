@@ -11,7 +11,12 @@
 #include "base/mem.h"
 #include "dataset/ops.h"
 
-enum { CHUNK_MIN = 1 << 20, CHUNK_MAX = 4 << 20, STEPS_MIN = 8 };
+enum {
+    CHUNK_MIN = 1 << 20,
+    CHUNK_MAX = 4 << 20,
+    SHARE = 256 << 10, /* of an output that is a chunk or less */
+    STEPS_MIN = 8
+};
 
 /* ---- chunks ----------------------------------------------------------------
  */
@@ -92,6 +97,20 @@ static void even_out(int rank, const int64_t *shape, const int64_t *natural,
     }
 }
 
+/* A field that comes last of all is encoded while nothing else is left to do:
+ * in a few shares along its slowest axis all cores take part. */
+static void share_out(int rank, const int64_t *shape, int64_t *chunk,
+                      size_t elem)
+{
+    int64_t n = (int64_t)(chunk_bytes(rank, shape, elem) / SHARE + 0.5);
+    int d = 0;
+    memcpy(chunk, shape, (size_t)rank * sizeof *chunk);
+    while (d < rank && shape[d] == 1)
+        d++;
+    if (d < rank && n > 1)
+        chunk[d] = cut(shape[d], n < shape[d] ? n : shape[d]);
+}
+
 /* Starts from the chunks that the values come in. A leading axis cut into
  * single steps makes reading a series as dear as reading everything, so it
  * gets a few steps a chunk. */
@@ -105,8 +124,7 @@ static void choose_chunks(int rank, const int64_t *shape,
         chunk[d] = chunk[d] < sizes[d] ? chunk[d] : sizes[d];
     }
     if (chunk_bytes(rank, sizes, elem) <= CHUNK_MAX) {
-        for (int d = 0; d < rank; d++)
-            chunk[d] = sizes[d];
+        share_out(rank, sizes, chunk, elem);
         return;
     }
     shrink(rank, chunk, 0, elem);

@@ -14,7 +14,7 @@
 #include <string.h>
 
 enum {
-    LEAST_PLANE = 64 << 10, /* smaller ones are not worth a look */
+    LEAST_PLANE = 32 << 10, /* smaller ones are not worth a look */
     STORED_MAX = 65535,     /* bytes of one stored block */
     SLICES = 8,
     SLICE = 4096, /* holds a few rows of most fields */
