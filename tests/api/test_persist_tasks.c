@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "api/files.h"
+#include "api/job.h"
 
 static atomic_int calls;
 
@@ -26,97 +27,6 @@ static ncg_status count_up(const ncg_task_call *call, ncg_error *err)
                     : *(const double *)call->inputs[i].data;
     *call->output = (ncg_value){sum, sizeof *sum, free_value, NULL};
     return NCG_OK;
-}
-
-/* ---- a collection of some keys of a list -----------------------------------
- */
-
-typedef struct job {
-    atomic_int refs;
-    ncg_graph *graph;
-    ncg_keys *keys;
-} job;
-
-static ncg_status job_graph(void *self, ncg_graph **out, ncg_error *err)
-{
-    (void)err;
-    *out = ncg_graph_retain(((job *)self)->graph);
-    return NCG_OK;
-}
-
-static ncg_status job_keys(void *self, ncg_keys **out, ncg_error *err)
-{
-    (void)err;
-    *out = ncg_keys_retain(((job *)self)->keys);
-    return NCG_OK;
-}
-
-static ncg_status job_done(void *self, const ncg_results *results, void **out,
-                           ncg_error *err)
-{
-    (void)self, (void)err;
-    *out = ncg_results_retain((ncg_results *)results);
-    return NCG_OK;
-}
-
-static ncg_status job_token(void *self, char token[33], ncg_error *err)
-{
-    (void)err;
-    ncg_token_of(NULL, 0, &self, sizeof self, token);
-    return NCG_OK;
-}
-
-static void job_retain(void *self)
-{
-    atomic_fetch_add(&((job *)self)->refs, 1);
-}
-
-static void job_release(void *self)
-{
-    job *j = self;
-    if (atomic_fetch_sub(&j->refs, 1) != 1)
-        return;
-    ncg_graph_release(&j->graph);
-    ncg_keys_release(&j->keys);
-    free(j);
-}
-
-static void drop_results(void *result)
-{
-    ncg_results *results = result;
-    ncg_results_release(&results);
-}
-
-static ncg_collection job_make(ncg_graph *graph, ncg_keys *keys);
-
-static ncg_status job_persisted(void *self, ncg_graph *persisted,
-                                ncg_collection *out, ncg_error *err)
-{
-    (void)err;
-    *out = job_make(persisted, ((job *)self)->keys);
-    return NCG_OK;
-}
-
-static ncg_collection job_make(ncg_graph *graph, ncg_keys *keys)
-{
-    static const ncg_collection_type type = {
-        .struct_size = sizeof type,
-        .name = "job",
-        .graph = job_graph,
-        .keys = job_keys,
-        .optimize = ncg_graph_optimize,
-        .postcompute = job_done,
-        .postpersist = job_persisted,
-        .tokenize = job_token,
-        .retain = job_retain,
-        .release = job_release,
-        .release_result = drop_results,
-    };
-    job *j = malloc(sizeof *j);
-    atomic_init(&j->refs, 1);
-    j->graph = ncg_graph_retain(graph);
-    j->keys = ncg_keys_retain(keys);
-    return (ncg_collection){&type, j};
 }
 
 /* ---- the bed: "a" -> "b" -> "c", and a chunk of an array into "b"

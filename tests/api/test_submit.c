@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "api/files.h"
+#include "api/job.h"
 
 /* ---- tasks to wait for
  * ---------------------------------------------------------- */
@@ -51,86 +52,24 @@ static ncg_status flaky(const ncg_task_call *call, ncg_error *err)
     return NCG_EIO;
 }
 
-/* A collection of one list of tasks. */
-typedef struct job {
-    atomic_int refs;
-    ncg_tasks *tasks;
-    ncg_graph *graph;
-} job;
-
-static ncg_status job_graph(void *self, ncg_graph **out, ncg_error *err)
-{
-    (void)err;
-    *out = ncg_graph_retain(((job *)self)->graph);
-    return NCG_OK;
-}
-
-static ncg_status job_keys(void *self, ncg_keys **out, ncg_error *err)
-{
-    return ncg_keys_tasks(((job *)self)->tasks, out, err);
-}
-
-static ncg_status job_done(void *self, const ncg_results *results, void **out,
-                           ncg_error *err)
-{
-    (void)self, (void)err;
-    *out = ncg_results_retain((ncg_results *)results);
-    return NCG_OK;
-}
-
-static ncg_status job_token(void *self, char token[33], ncg_error *err)
-{
-    (void)err;
-    ncg_token_of(NULL, 0, &self, sizeof self, token);
-    return NCG_OK;
-}
-
-static void job_retain(void *self)
-{
-    atomic_fetch_add(&((job *)self)->refs, 1);
-}
-
-static void job_release(void *self)
-{
-    job *j = self;
-    if (atomic_fetch_sub(&j->refs, 1) != 1)
-        return;
-    ncg_graph_release(&j->graph);
-    ncg_tasks_free(&j->tasks);
-    free(j);
-}
-
-static void drop_results(void *result)
-{
-    ncg_results *results = result;
-    ncg_results_release(&results);
-}
-
-static const ncg_collection_type job_type = {
-    .struct_size = sizeof(ncg_collection_type),
-    .name = "job",
-    .graph = job_graph,
-    .keys = job_keys,
-    .postcompute = job_done,
-    .tokenize = job_token,
-    .retain = job_retain,
-    .release = job_release,
-    .release_result = drop_results,
-};
-
 /* "last" needs "first". */
 static ncg_collection new_job(ncg_task_fn first, ncg_task_fn last)
 {
-    job *j = calloc(1, sizeof *j);
     const char *deps[] = {"first"};
+    ncg_tasks *tasks = NULL;
+    ncg_graph *graph = NULL;
+    ncg_keys *keys = NULL;
     ncg_error err;
-    atomic_init(&j->refs, 1);
-    CHECK_OK(ncg_tasks_create(&j->tasks, &err));
-    CHECK_OK(
-        ncg_tasks_add(j->tasks, "first", first, NULL, NULL, 0, NULL, &err));
-    CHECK_OK(ncg_tasks_add(j->tasks, "last", last, NULL, deps, 1, NULL, &err));
-    CHECK_OK(ncg_graph_of_tasks(j->tasks, NULL, &j->graph, &err));
-    return (ncg_collection){&job_type, j};
+    CHECK_OK(ncg_tasks_create(&tasks, &err));
+    CHECK_OK(ncg_tasks_add(tasks, "first", first, NULL, NULL, 0, NULL, &err));
+    CHECK_OK(ncg_tasks_add(tasks, "last", last, NULL, deps, 1, NULL, &err));
+    CHECK_OK(ncg_graph_of_tasks(tasks, NULL, &graph, &err));
+    CHECK_OK(ncg_keys_tasks(tasks, &keys, &err));
+    ncg_collection c = job_make(graph, keys);
+    ncg_keys_release(&keys);
+    ncg_graph_release(&graph);
+    ncg_tasks_free(&tasks);
+    return c;
 }
 
 static ncg_run *submit(ncg_context *ctx, ncg_collection c,
