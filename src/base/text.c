@@ -40,6 +40,17 @@ void nci_text_add(nci_text *text, const char *format, ...)
     text->length += (size_t)n;
 }
 
+void nci_text_add_json(nci_text *text, const char *string)
+{
+    nci_text_add_bytes(text, "\"", 1);
+    for (const char *c = string; *c; c++) {
+        if (*c == '"' || *c == '\\')
+            nci_text_add_bytes(text, "\\", 1);
+        nci_text_add_bytes(text, *c < ' ' || *c > '~' ? "?" : c, 1);
+    }
+    nci_text_add_bytes(text, "\"", 1);
+}
+
 char *nci_text_take(nci_text *text)
 {
     nci_text_add_bytes(text, "", 0);

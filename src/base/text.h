@@ -17,6 +17,9 @@ typedef struct nci_text {
 void nci_text_add(nci_text *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void nci_text_add_bytes(nci_text *text, const char *bytes, size_t nbytes);
+/* nci_text_add_json adds a string in quotes, as JSON has it. What is no
+ * printable ASCII becomes question marks: names need not be UTF-8. */
+void nci_text_add_json(nci_text *text, const char *string);
 /* nci_text_take returns the text (never NULL unless memory ran out), which the
  * caller frees with nci_free; *text is empty after. */
 char *nci_text_take(nci_text *text);

@@ -18,6 +18,17 @@ static void text_grows(void **state)
     nci_free(taken);
 }
 
+static void json_strings_hold_nothing_that_ends_them(void **state)
+{
+    (void)state;
+    nci_text text = {0};
+    nci_text_add_json(&text, "a\"b\\c\n\x7f\xc3\xa9");
+    nci_text_add_json(&text, "");
+    char *taken = nci_text_take(&text);
+    assert_string_equal(taken, "\"a\\\"b\\\\c????\"\"\"");
+    nci_free(taken);
+}
+
 static void strings_split_skips_empty_pieces(void **state)
 {
     (void)state;
@@ -88,7 +99,9 @@ static void bytes_are_formatted(void **state)
     assert_string_equal(nci_format_bytes(999.96e3, out), "1.0 MB");
 }
 
-NCG_TESTS(NCG_TEST(text_grows), NCG_TEST(strings_split_skips_empty_pieces),
+NCG_TESTS(NCG_TEST(text_grows),
+          NCG_TEST(json_strings_hold_nothing_that_ends_them),
+          NCG_TEST(strings_split_skips_empty_pieces),
           NCG_TEST(suggest_finds_the_nearest),
           NCG_TEST(intern_gives_one_pointer),
           NCG_TEST(error_wrap_puts_context_first),

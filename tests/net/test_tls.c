@@ -168,6 +168,7 @@ static void messages_pass(void **state)
     meet(&t, &own, &own, 1);
     node_wait(&t.b, &t.b.ready, 1);
     node_wait(&t.a, &t.a.ready, 1);
+    nci_conn_id to = t.a.conn; /* messages change it */
     assert_string_equal(nci_net_tls(t.a.net), nci_net_tls(t.b.net));
     assert_int_equal(strlen(nci_net_tls(t.a.net)), 64);
     CHECK_OK(nci_buf_create(nbody, &body, &err));
@@ -179,7 +180,7 @@ static void messages_pass(void **state)
                          .body = i % 100 ? NULL : body};
         CHECK_OK(nci_net_send(t.b.net, t.id, &m, &err));
         m.type = NCI_WIRE_ORDERS;
-        CHECK_OK(nci_net_send(t.a.net, t.a.conn, &m, &err));
+        CHECK_OK(nci_net_send(t.a.net, to, &m, &err));
     }
     nci_message last = {.type = NCI_WIRE_JOIN, .body = body};
     CHECK_OK(nci_net_send(t.b.net, t.id, &last, &err));

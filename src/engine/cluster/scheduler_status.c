@@ -5,17 +5,6 @@
  */
 #include "engine/cluster/scheduler_kept.h"
 
-/* Names come from workers: nothing that would leave a JSON text. */
-static void add_string(nci_text *text, const char *string)
-{
-    nci_text_add(text, "\"");
-    for (const char *c = string; *c; c++) {
-        bool is_plain = (unsigned char)*c >= ' ' && *c != '"' && *c != '\\';
-        nci_text_add(text, "%c", is_plain ? *c : '?');
-    }
-    nci_text_add(text, "\"");
-}
-
 void nci_scheduler_describe(const nci_scheduler *s, nci_text *text)
 {
     static const char *const states[] = {"queued", "opening", "running",
@@ -24,9 +13,9 @@ void nci_scheduler_describe(const nci_scheduler *s, nci_text *text)
     for (size_t i = 0; i < s->nrolls; i++) {
         const nci_roll *roll = &s->rolls[i];
         nci_text_add(text, "%s\n  {\"name\": ", i ? "," : "");
-        add_string(text, roll->who.name);
+        nci_text_add_json(text, roll->who.name);
         nci_text_add(text, ", \"host\": ");
-        add_string(text, roll->who.host);
+        nci_text_add_json(text, roll->who.host);
         int64_t count = 0;
         int64_t held = nci_values_held(s->values, roll->number, &count);
         nci_text_add(text,

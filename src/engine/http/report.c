@@ -43,20 +43,6 @@ nci_report_work nci_report_total(const nci_report *r)
 
 /* ---- JSON ---------------------------------------------------------------- */
 
-/* Bytes that are no ASCII become question marks: they need not be UTF-8. */
-static void add_string(nci_text *text, const char *string)
-{
-    nci_text_add(text, "\"");
-    for (const char *c = string; *c; c++) {
-        unsigned char byte = (unsigned char)*c;
-        if (byte == '"' || byte == '\\')
-            nci_text_add(text, "\\%c", byte);
-        else
-            nci_text_add(text, "%c", byte < ' ' || byte > '~' ? '?' : byte);
-    }
-    nci_text_add(text, "\"");
-}
-
 static void add_number(nci_text *text, const char *name, int64_t value)
 {
     nci_text_add(text, ", \"%s\": %lld", name, (long long)value);
@@ -68,9 +54,9 @@ static void json_worker(const nci_report_worker *w, nci_text *text)
                         : w->is_silent ? "silent"
                                        : "active";
     nci_text_add(text, "{\"name\": ");
-    add_string(text, w->name);
+    nci_text_add_json(text, w->name);
     nci_text_add(text, ", \"host\": ");
-    add_string(text, w->host);
+    nci_text_add_json(text, w->host);
     add_number(text, "pid", w->pid);
     add_number(text, "threads", w->threads);
     add_number(text, "memory_limit", w->limit);
@@ -105,7 +91,7 @@ static void json_run(const nci_report_run *run, nci_text *text)
                  run->state);
     if (*run->waits_for) {
         nci_text_add(text, ", \"waits_for\": ");
-        add_string(text, run->waits_for);
+        nci_text_add_json(text, run->waits_for);
     }
     nci_text_add(text, ", \"work\": ");
     json_work(&run->work, text);

@@ -175,6 +175,8 @@ void nci_conn_shaken(nci_conn *conn)
         const nci_hello *hello = &conn->shake.peer;
         nci_sock_name(conn->fd, &own);
         conn->peer.same_host = nci_address_same_host(&own, &conn->address);
+        if (conn->peer.same_host)
+            nci_sock_unpaced(conn->fd);
         conn->peer.role = hello->role;
         memcpy(conn->peer.name, hello->name, sizeof conn->peer.name);
         conn->purpose = hello->purpose;

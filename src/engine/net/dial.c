@@ -80,6 +80,8 @@ void nci_dial_connected(nci_conn *conn)
     }
     nci_sock_name(conn->fd, &own);
     conn->peer.same_host = nci_address_same_host(&own, &conn->address);
+    if (conn->peer.same_host)
+        nci_sock_unpaced(conn->fd);
     nci_conn_begin(conn);
 }
 

@@ -47,6 +47,10 @@ int nci_sock_connect(const nci_address *peer);
 int nci_sock_error(int fd);
 /* nci_sock_unacked: the peer's host has not received all that was sent. */
 bool nci_sock_unacked(int fd);
+/* nci_sock_unpaced: both ends are on this host, where there is no congestion;
+ * control that paces what leaves (BBR) takes a peer that has no core for a
+ * slow link. */
+void nci_sock_unpaced(int fd);
 void nci_sock_name(int fd, nci_address *own);
 /* nci_sock_hint says what to do about an error of connecting, or "". */
 const char *nci_sock_hint(int sys);

@@ -9,6 +9,8 @@ list(APPEND engine_net_sources
   net/crc32c.c
   net/dial.c
   net/fetch.c
+  net/fetch_conn.c
+  net/fetch_table.c
   net/handshake.c
   net/keys.c
   net/landing.c
