@@ -137,12 +137,14 @@ static void messages_come_back(void **state)
     ncg_error err;
     nci_pack pack = {0};
     nci_joining j = {.name = "w", .addresses = "a:1,b:2", .host = "h",
-                     .threads = 3, .limit = 99, .pid = 4, .left = -1}, k;
+                     .threads = 3, .limit = 99, .pid = 4, .left = -1,
+                     .checkpoint = "/shared"}, k;
     (void)state;
     nci_joining_pack(&pack, &j);
     nci_unpack in = {.data = pack.text.data, .size = pack.text.length};
     CHECK_OK(nci_joining_unpack(&in, &k, &err));
     assert_string_equal(k.addresses, "a:1,b:2");
+    assert_string_equal(k.checkpoint, "/shared");
     assert_true(k.threads == 3 && k.limit == 99 && k.left == -1);
     torture(&pack);
 

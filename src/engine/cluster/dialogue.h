@@ -73,6 +73,8 @@ ncg_status nci_batch_send(nci_batch *records, nci_net *net,
                             ncg_error *err);
 void nci_batch_fini(nci_batch *records);
 
+enum { NCI_FOLDER_SIZE = 512 };
+
 /* JOIN, run 0. */
 typedef struct nci_joining {
     char name[NCI_NAME_SIZE + 1];
@@ -83,6 +85,8 @@ typedef struct nci_joining {
     int64_t pid;
     int64_t left;      /* ns until it must end, -1: open */
     int64_t bandwidth; /* bytes a second, 0: not known */
+    char checkpoint[NCI_FOLDER_SIZE]; /* its directory for checkpoints, empty:
+                                         none */
 } nci_joining;
 
 /* WELCOME: everybody who may be fetched from. */
@@ -92,6 +96,7 @@ typedef struct nci_roster_entry {
 } nci_roster_entry;
 typedef struct nci_roster {
     uint32_t number; /* of the worker that is told */
+    char checkpoint[NCI_FOLDER_SIZE]; /* the directory of all, empty: none */
     nci_roster_entry *entries;
     size_t count, capacity;
 } nci_roster;

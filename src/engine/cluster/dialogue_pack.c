@@ -43,6 +43,7 @@ void nci_joining_pack(nci_pack *pack, const nci_joining *j)
     nci_pack_i64(pack, j->pid);
     nci_pack_i64(pack, j->left);
     nci_pack_i64(pack, j->bandwidth);
+    nci_pack_string(pack, j->checkpoint);
 }
 
 ncg_status nci_joining_unpack(nci_unpack *in, nci_joining *out, ncg_error *err)
@@ -55,12 +56,14 @@ ncg_status nci_joining_unpack(nci_unpack *in, nci_joining *out, ncg_error *err)
     out->pid = nci_unpack_i64(in, 0, INT64_MAX);
     out->left = nci_unpack_i64(in, -1, INT64_MAX);
     out->bandwidth = nci_unpack_i64(in, 0, INT64_MAX);
+    nci_unpack_string(in, out->checkpoint, sizeof out->checkpoint);
     return ended(in, "a worker's greeting", err);
 }
 
 void nci_roster_pack(nci_pack *pack, const nci_roster *r)
 {
     nci_pack_i64(pack, r->number);
+    nci_pack_string(pack, r->checkpoint);
     nci_pack_i64(pack, (int64_t)r->count);
     for (size_t i = 0; i < r->count; i++) {
         nci_pack_i64(pack, r->entries[i].number);
@@ -71,6 +74,7 @@ void nci_roster_pack(nci_pack *pack, const nci_roster *r)
 ncg_status nci_roster_unpack(nci_unpack *in, nci_roster *out, ncg_error *err)
 {
     out->number = (uint32_t)nci_unpack_i64(in, 0, UINT32_MAX);
+    nci_unpack_string(in, out->checkpoint, sizeof out->checkpoint);
     size_t n = (size_t)nci_unpack_i64(in, 0, INT32_MAX);
     if (in->failed || n > in->size - in->at)
         in->failed = true;

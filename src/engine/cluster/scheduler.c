@@ -73,6 +73,7 @@ static void send_roster(nci_scheduler *s)
         entry->number = s->rolls[i].number;
         memcpy(entry->addresses, s->rolls[i].who.addresses, sizeof entry->addresses);
     }
+    memcpy(roster.checkpoint, s->checkpoint, sizeof roster.checkpoint);
     for (size_t i = 0; i < s->nrolls; i++) {
         nci_pack pack = {0};
         roster.number = s->rolls[i].number;
@@ -100,6 +101,8 @@ static ncg_status enrol(nci_scheduler *s, nci_conn_id conn, nci_unpack *in,
     if (!nci_grow(&s->rolls, &s->rolls_capacity, s->nrolls + 1,
                   sizeof *s->rolls))
         return nci_fail(err, NCG_ENOMEM, "the scheduler is out of memory");
+    if (!*s->checkpoint)
+        memcpy(s->checkpoint, roll.who.checkpoint, sizeof s->checkpoint);
     roll.number = s->workers++;
     roll.end = roll.who.left < 0 ? 0 : nanoseconds() + roll.who.left;
     s->rolls[s->nrolls++] = roll;

@@ -19,7 +19,6 @@ typedef struct nci_scheduler_options {
     const char *interface; /* a host or number to listen on; NULL: all */
     int port;              /* 0: any */
     ncg_wire_options wire;
-    bool can_checkpoint;   /* workers share a directory for checkpoints */
     void (*note)(void *ctx, const char *sentence); /* any thread; NULL */
     void *note_ctx;
 } nci_scheduler_options;

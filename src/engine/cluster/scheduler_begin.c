@@ -45,7 +45,6 @@ static ncg_status make_machine(nci_plan_run *r, ncg_error *err)
                                    err));
     NCI_TRY(nci_sched_create(r->hosted.plan, &costs, &r->choice, &r->sched,
                              err));
-    how.can_checkpoint = r->scheduler->options.can_checkpoint;
     how.home = nci_kept_home;
     how.home_ctx = r;
     return nci_sched_open_cluster(r->sched, &how, err);

@@ -72,6 +72,7 @@ typedef struct nci_plan_run {
     int64_t least;   /* limit of the workers that were there when it began */
     bool is_waiting; /* for what it reads: it begins again when it has ended */
     int begun;       /* how often */
+    bool has_saved;  /* workers wrote checkpoints */
     struct nci_plan_run *next;
 } nci_plan_run;
 
@@ -94,6 +95,8 @@ struct nci_scheduler {
     pthread_cond_t changed;
     nci_roll *rolls;
     size_t nrolls, rolls_capacity;
+    char checkpoint[NCI_FOLDER_SIZE]; /* for all workers; the first that one of
+                                         them named */
     uint32_t workers, runs_made; /* so far */
     nci_plan_run *runs; /* the first one is under way */
     nci_values *values;

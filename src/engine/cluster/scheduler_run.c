@@ -20,6 +20,9 @@ static int64_t nanoseconds(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+static void order_one(nci_plan_run *r, const nci_action *action);
+static void send_orders(nci_plan_run *r);
+
 /* ---- the end ------------------------------------------------------------- */
 
 void nci_run_clear(nci_plan_run *r)
@@ -64,6 +67,19 @@ static void tell_client(const nci_plan_run *r)
                       r->request, &pack, NULL);
 }
 
+/* Somebody removes what is left in the directory for checkpoints. */
+static void sweep(nci_plan_run *r)
+{
+    const nci_action drop = {.kind = NCI_ACTION_DROP_CHECKPOINT,
+                             .worker = NCI_NO_WORKER,
+                             .task = -1};
+    if (!r->has_saved)
+        return;
+    order_one(r, &drop);
+    send_orders(r);
+    r->has_saved = false;
+}
+
 /* The run is over: client and workers are told, the next one begins. */
 void nci_run_end(nci_plan_run *r)
 {
@@ -78,6 +94,7 @@ void nci_run_end(nci_plan_run *r)
     }
     r->state = NCI_RUN_OVER;
     nci_kept_end(r, goes_on);
+    sweep(r);
     if (r->client && !goes_on)
         tell_client(r);
     nci_scheduler_account(s, r);
@@ -257,6 +274,7 @@ ncg_status nci_run_records(nci_plan_run *r, const nci_message *message,
                           (long long)event.task);
         if (st)
             break;
+        r->has_saved |= event.kind == NCI_EVENT_CHECKPOINTED;
         if (is_client && event.kind == NCI_EVENT_PUT_DONE)
             nci_run_note_put(r, event.task);
         if (r->state != NCI_RUN_RUNNING)
@@ -288,6 +306,7 @@ void nci_run_announce(nci_plan_run *r, nci_roll *roll)
                         .limit = roll->limit,
                         .bandwidth = roll->who.bandwidth,
                         .end = roll->end,
+                        .can_checkpoint = *r->scheduler->checkpoint != '\0',
                         .now = nanoseconds()};
     if (r->state != NCI_RUN_RUNNING || roll->open != r->id ||
         roll->joined == r->id || roll->is_leaving)

@@ -21,6 +21,7 @@ list(APPEND engine_sources
   cluster/service.c
   cluster/worker.c
   cluster/worker_call.c
+  cluster/worker_checkpoint.c
   cluster/worker_chunk.c
   cluster/worker_keep.c
   cluster/worker_run.c

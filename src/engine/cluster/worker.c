@@ -6,9 +6,12 @@
 #include "engine/cluster/worker_internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,6 +44,7 @@ static void joining_of(const nci_hand *hand, nci_joining *out)
         snprintf(out->name, sizeof out->name, "%.48s:%ld", out->host,
                  (long)getpid());
     memcpy(out->addresses, hand->addresses, sizeof out->addresses);
+    memcpy(out->checkpoint, hand->checkpoint, sizeof out->checkpoint);
     if (o->lifetime > 0) {
         double left = hand->begin + o->lifetime - seconds();
         out->left = left > 0 ? (int64_t)(left * 1e9) : 0;
@@ -298,10 +302,33 @@ static ncg_status work_locked(nci_hand *hand, ncg_error *err)
 
 /* ---- life ---------------------------------------------------------------- */
 
+/* Others stand elsewhere: they get the whole path. */
+static ncg_status find_folder(nci_hand *hand, ncg_error *err)
+{
+    char whole[PATH_MAX];
+    const char *path = hand->options->checkpoint_directory;
+    struct stat info;
+    if (!path)
+        return NCG_OK;
+    if (!realpath(path, whole) || stat(whole, &info))
+        return nci_fail_sys(err, NCG_EOUTPUT, errno,
+                            "%.200s (--checkpoint-dir): %s", path,
+                            strerror(errno));
+    if (!S_ISDIR(info.st_mode) || access(whole, W_OK | X_OK) ||
+        strlen(whole) >= sizeof hand->checkpoint)
+        return nci_fail(err, NCG_EOUTPUT,
+                        "%.200s (--checkpoint-dir) is no directory that can "
+                        "be written to",
+                        path);
+    strcpy(hand->checkpoint, whole);
+    return NCG_OK;
+}
+
 static ncg_status start(nci_hand *hand, ncg_error *err)
 {
     const nci_work_options *o = hand->options;
     nci_joining self;
+    NCI_TRY(find_folder(hand, err));
     snprintf(hand->scheduler, sizeof hand->scheduler, "%s", o->addresses);
     joining_of(hand, &self);
     memcpy(hand->name, self.name, sizeof hand->name);

@@ -18,7 +18,7 @@ typedef struct nci_work_options {
     const uint8_t *secret, *cluster;
     const char *name;      /* NULL: host and process id */
     const char *interface; /* to listen on: a host or number; NULL: all */
-    const char *checkpoint_directory; /* NULL: none; shared by all workers */
+    const char *checkpoint_directory; /* NULL: none; seen by all workers */
     double death_timeout; /* s to wait for a scheduler that does not answer */
     bool is_bound; /* the scheduler was there before: where nobody listens any
                       more, all is over, and well */

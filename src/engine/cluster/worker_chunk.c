@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Chunks of a worker that come and go: fetched from peers, asked for by them,
- * written to the local disk and read back, put where all workers can read them.
+ * written to the local disk and read back, or to where all workers can read
+ * them (worker_checkpoint.c).
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "engine/cluster/worker_internal.h"
@@ -264,82 +259,20 @@ typedef struct disk_work {
     nci_worker_action action;
     nci_buf *chunk;   /* to be written, or what was read */
     nci_extent *copy; /* to be read (borrowed), or what was written */
+    char *path;       /* of a checkpoint */
 } disk_work;
 
-static ncg_status checkpoint_path(const nci_hand_run *r, int64_t task,
-                                  char out[PATH_MAX], ncg_error *err)
+/* What has left memory is read for it first. */
+static ncg_status save(disk_work *d, ncg_error *err)
 {
-    const char *folder = r->hand->options->checkpoint_directory;
-    int n = snprintf(out, PATH_MAX, "%s/ncgraph-%016llx%016llx-%lld.chunk",
-                     folder ? folder : "", (unsigned long long)r->space.high,
-                     (unsigned long long)r->space.low, (long long)task);
-    if (!folder || n < 0 || n >= PATH_MAX)
-        return nci_fail(err, NCG_EOUTPUT, "no directory for checkpoints");
-    return NCG_OK;
-}
-
-static ncg_status write_file(const char *path, const nci_buf *chunk,
-                             ncg_error *err)
-{
-    char name[PATH_MAX + 32];
-    const char *data = nci_buf_data(chunk);
-    size_t left = nci_buf_size(chunk);
-    snprintf(name, sizeof name, "%s.%ld", path, (long)getpid());
-    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-                  0600);
-    bool is_good = fd >= 0;
-    while (is_good && left) {
-        ssize_t n = write(fd, data, left);
-        is_good = n > 0 || (n < 0 && errno == EINTR);
-        data += n > 0 ? n : 0;
-        left -= n > 0 ? (size_t)n : 0;
-    }
-    is_good = is_good && !fsync(fd);
-    int sys = errno;
-    if (fd >= 0)
-        close(fd);
-    if (is_good && !rename(name, path))
-        return NCG_OK;
-    unlink(name);
-    return nci_fail_sys(err, NCG_EOUTPUT, sys, "cannot write %s: %s", path,
-                        strerror(sys));
-}
-
-static ncg_status read_file(const char *path, int64_t nbytes, nci_buf **out,
-                            ncg_error *err)
-{
-    struct stat info;
-    size_t at = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return nci_fail_sys(err, nci_from_errno(errno), errno, "%s: %s", path,
-                            strerror(errno));
-    ncg_status st = NCG_OK;
-    bool is_there = !fstat(fd, &info);
-    if (is_there && nbytes == NCI_FETCH_ANY)
-        nbytes = info.st_size;
-    if (!is_there || info.st_size != nbytes)
-        st = nci_fail(err, NCG_ECORRUPT, "%s is not as long as it should be",
-                      path);
-    if (!st)
-        st = nci_buf_create((size_t)nbytes, out, err);
-    while (!st && at < (size_t)nbytes) {
-        ssize_t n = read(fd, (char *)nci_buf_data(*out) + at,
-                         (size_t)nbytes - at);
-        if (n <= 0 && errno != EINTR)
-            st = nci_fail_sys(err, NCG_EIO, errno, "cannot read %s", path);
-        at += n > 0 ? (size_t)n : 0;
-    }
-    close(fd);
-    if (st)
-        nci_buf_release(out);
-    return st;
+    if (!d->chunk)
+        NCI_TRY(nci_spill_file_read(d->run->spill, d->copy, &d->chunk, err));
+    return nci_checkpoint_write(d->path, d->chunk, err);
 }
 
 static ncg_status work_off(disk_work *d, ncg_error *err)
 {
     nci_hand_run *r = d->run;
-    char path[PATH_MAX];
     switch (d->action.kind) {
     case NCI_WORKER_WRITE:
         return nci_spill_file_write(r->spill, d->chunk, &d->copy, err);
@@ -347,11 +280,10 @@ static ncg_status work_off(disk_work *d, ncg_error *err)
     case NCI_WORKER_SERVE:
         return nci_spill_file_read(r->spill, d->copy, &d->chunk, err);
     case NCI_WORKER_CHECKPOINT:
-        NCI_TRY(checkpoint_path(r, d->action.task, path, err));
-        return write_file(path, d->chunk, err);
+        return save(d, err);
     default: /* FETCH from there */
-        NCI_TRY(checkpoint_path(r, d->action.task, path, err));
-        return read_file(path, size_of(r, &d->action), &d->chunk, err);
+        return nci_checkpoint_read(d->path, size_of(r, &d->action), &d->chunk,
+                                   err);
     }
 }
 
@@ -384,6 +316,8 @@ static nci_worker_event_kind answer_to(nci_worker_action_kind kind)
         return NCI_WORKER_ARRIVED;
     case NCI_WORKER_SERVE:
         return NCI_WORKER_SERVED;
+    case NCI_WORKER_CHECKPOINT:
+        return NCI_WORKER_SAVED;
     default:
         return NCI_WORKER_WRITTEN;
     }
@@ -412,6 +346,7 @@ static void disk_errand(void *ctx)
     if (serves && event.status)
         nci_serve_fail(r->hand->net, d->action.request, &err);
     nci_hand_trash_locked(r, d->chunk);
+    nci_free(d->path);
     nci_free(d);
     if (!serves || event.status)
         finish(r, &event);
@@ -427,22 +362,33 @@ static ncg_status need_spill(nci_hand_run *r, ncg_error *err)
     return nci_spill_file_create(&r->hand->executor->spill, &r->spill, err);
 }
 
+/* What a piece of work is about. */
+static ncg_status find_work_locked(disk_work *d, ncg_error *err)
+{
+    nci_hand_run *r = d->run;
+    const nci_worker_action *a = &d->action;
+    bool saves = a->kind == NCI_WORKER_CHECKPOINT;
+    if (saves || a->kind == NCI_WORKER_WRITE)
+        d->chunk = nci_buf_retain(nci_task_map_get(&r->store, a->task));
+    if (a->kind == NCI_WORKER_READ_BACK || a->kind == NCI_WORKER_SERVE ||
+        (saves && !d->chunk))
+        d->copy = nci_task_map_get(&r->disk, a->task);
+    if (saves || a->kind == NCI_WORKER_FETCH)
+        return nci_checkpoint_path_locked(r, a->task, &d->path, err);
+    return NCG_OK;
+}
+
 void nci_hand_disk_locked(nci_hand_run *r, const nci_worker_action *action)
 {
     ncg_error err;
     ncg_status st = NCG_OK;
-    bool writes = action->kind == NCI_WORKER_WRITE ||
-                  action->kind == NCI_WORKER_CHECKPOINT;
     disk_work *d = nci_calloc(1, sizeof *d);
-    if (d)
+    if (d) {
         *d = (disk_work){.run = r, .action = *action};
-    if (!d)
+        st = find_work_locked(d, &err);
+    } else {
         st = nci_fail(&err, NCG_ENOMEM, "out of memory");
-    else if (writes)
-        d->chunk = nci_buf_retain(nci_task_map_get(&r->store, action->task));
-    else if (action->kind == NCI_WORKER_READ_BACK ||
-             action->kind == NCI_WORKER_SERVE)
-        d->copy = nci_task_map_get(&r->disk, action->task);
+    }
     if (!st && action->kind == NCI_WORKER_WRITE)
         st = need_spill(r, &err);
     if (!st)
@@ -452,8 +398,10 @@ void nci_hand_disk_locked(nci_hand_run *r, const nci_worker_action *action)
         r->hand->errands++;
         return;
     }
-    if (d)
+    if (d) {
         nci_hand_trash_locked(r, d->chunk);
+        nci_free(d->path);
+    }
     nci_free(d);
     nci_worker_event event = {.kind = answer_to(action->kind),
                               .task = action->task,
@@ -470,11 +418,4 @@ void nci_hand_drop_copy_locked(nci_hand_run *r, int64_t task)
     nci_extent *copy = nci_task_map_remove(&r->disk, task);
     if (copy)
         nci_spill_file_drop(r->spill, &copy);
-}
-
-void nci_hand_drop_checkpoint(nci_hand_run *r, int64_t task)
-{
-    char path[PATH_MAX];
-    if (!checkpoint_path(r, task, path, NULL))
-        unlink(path);
 }

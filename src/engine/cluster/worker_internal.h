@@ -6,7 +6,7 @@
  * machine's actions and what they lead to. worker_chunk.c: chunks that come
  * and go, over the net and on disks. worker_keep.c: what stays between runs.
  * worker_take.c: how it comes here, and how tasks read it. worker_call.c: calls
- * of functions.
+ * of functions. worker_checkpoint.c: chunks on a disk that all see.
  *
  * One lock guards everything of a worker; nothing that takes long happens
  * under it. A run is counted: the list, jobs, fetches, errands and questions
@@ -72,6 +72,7 @@ struct nci_hand {
     char scheduler[NCI_ADDRESSES_BYTES]; /* its addresses; under the lock */
     double begin; /* of this process: s on its clock */
     char name[NCI_NAME_SIZE + 1];
+    char checkpoint[NCI_FOLDER_SIZE]; /* as the options say */
 
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
@@ -164,6 +165,19 @@ void nci_hand_located_locked(nci_hand *hand, const nci_service *told);
 /* nci_hand_holder is how sources of a run read what is kept anywhere. */
 nci_source_holder nci_hand_holder(nci_hand_run *run);
 
+/* ---- worker_checkpoint.c */
+
+/* nci_checkpoint_path_locked: *out: nci_free. EOUTPUT: there is no directory. */
+ncg_status nci_checkpoint_path_locked(const nci_hand_run *run, int64_t task,
+                                      char **out, ncg_error *err);
+ncg_status nci_checkpoint_write(const char *path, const nci_buf *chunk,
+                                ncg_error *err);
+/* nci_checkpoint_read: nbytes: NCI_FETCH_ANY: as long as it is. */
+ncg_status nci_checkpoint_read(const char *path, int64_t nbytes, nci_buf **out,
+                               ncg_error *err);
+/* nci_checkpoint_drop_locked removes a file, or (-1) all of the run. */
+void nci_checkpoint_drop_locked(nci_hand_run *run, int64_t task);
+
 /* ---- worker_call.c */
 
 void nci_hand_asked(nci_hand *hand, const nci_message *message);
@@ -176,7 +190,6 @@ void nci_hand_answer_locked(nci_hand_run *run,
                             const nci_worker_action *action);
 void nci_hand_disk_locked(nci_hand_run *run, const nci_worker_action *action);
 void nci_hand_drop_copy_locked(nci_hand_run *run, int64_t task);
-void nci_hand_drop_checkpoint(nci_hand_run *run, int64_t task);
 void nci_hand_abort_locked(nci_hand_run *run, const nci_worker_action *action);
 /* For nci_net_serve. */
 void nci_hand_wanted(void *hand, uint64_t request, const nci_chunk_key *key);

@@ -556,7 +556,7 @@ static ncg_status obey_locked(nci_hand *hand, nci_hand_run *r,
         return NCG_OK;
     }
     if (order.kind == NCI_ACTION_DROP_CHECKPOINT) {
-        nci_hand_drop_checkpoint(r, order.task);
+        nci_checkpoint_drop_locked(r, order.task);
         return NCG_OK;
     }
     bool is_of_task = order.kind != NCI_ACTION_DONE &&

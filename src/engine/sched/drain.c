@@ -111,7 +111,7 @@ static bool is_patient(const nci_sched *s, const nci_member *m)
            (!m->end || s->cluster->now < m->end - m->grace / 2);
 }
 
-static remains look(nci_sched *s, const nci_member *m)
+static remains look(nci_sched *s, const nci_member *m, bool with_stores)
 {
     remains left = {0};
     int64_t first = INT64_MAX;
@@ -126,6 +126,8 @@ static remains look(nci_sched *s, const nci_member *m)
             left.waiting++;
             continue;
         }
+        if (r->output >= 0 && !with_stores)
+            continue;
         int64_t use = r->output >= 0 ? r->order : nci_spill_next_use(s, r);
         if (!left.next || use < first) {
             first = use;
@@ -158,14 +160,18 @@ void nci_drain_go_on(nci_sched *s, nci_member *m, nci_actions *actions)
         return;
     }
     for (;;) {
-        left = look(s, m);
+        left = look(s, m, true);
         if (!left.next || left.waiting >= MAX_MOVES)
             break;
         if (move(s, left.next, actions))
             continue;
-        if (!s->cluster->options.can_checkpoint || left.next->record->output >= 0)
+        nci_copy *other = left.next;
+        if (other->record->output >= 0) /* the writer does not look there */
+            other = look(s, m, false).next;
+        if (!s->cluster->options.can_checkpoint || !other)
             break;
-        save(s, left.next, actions);
+        if (other == left.next || !move(s, other, actions))
+            save(s, other, actions);
     }
     if (m->leases || left.waiting || left.is_used ||
         (left.next && has_heirs(s, m)))

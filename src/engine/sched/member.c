@@ -112,6 +112,7 @@ ncg_status nci_member_join(nci_sched *s, const nci_event *event,
         nci_free(m);
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     }
+    c->options.can_checkpoint |= event->can_checkpoint;
     m->number = event->worker;
     m->threads = event->threads;
     m->limit = event->limit;

@@ -63,7 +63,8 @@ typedef struct nci_sched_costs {
 /* Each event may carry `now`. With one worker in this process the kinds up to
  * CANCEL are all there is, `worker` is 0 and `now` is not looked at. */
 typedef enum nci_event_kind {
-    NCI_EVENT_WORKER_JOINED, /* worker, threads, limit; bandwidth, end */
+    NCI_EVENT_WORKER_JOINED, /* worker, threads, limit; bandwidth, end,
+                                can_checkpoint */
     NCI_EVENT_TASK_DONE,     /* worker, task, attempt, bytes (STORE), spent */
     NCI_EVENT_PUT_DONE,      /* task, attempt */
     NCI_EVENT_TASK_FAILED,   /* worker, task, attempt, status; also of a put */
@@ -101,6 +102,7 @@ typedef struct nci_event {
     int64_t end;       /* JOINED: when the worker ends, on that clock; 0: open */
     int64_t bandwidth; /* JOINED: bytes a second; 0: not known */
     int64_t spent;     /* TASK_DONE: ns that it ran; 0: not known */
+    bool can_checkpoint; /* JOINED: there is a directory that all share */
 } nci_event;
 
 /* Actions for workers carry `worker` and go there in the order in which they
