@@ -46,30 +46,36 @@ class Checkpoint(clustertest.TestCase):
         self.assertEqual(first.wait(timeout=60), 0, self.log())
         return self.client.poll() is None and bool(self.saved())
 
+    def finish_with(self, name):
+        """Another worker does the rest, and goes."""
+        p = self.join(name)
+        self.assertEqual(self.client.wait(timeout=120), 0, self.log())
+        self.same("one.nc", "many.nc")
+        p.send_signal(signal.SIGTERM)
+        self.assertEqual(p.wait(timeout=60), 0, self.log())
+
     def leave(self):
         self.cluster("--exclusive")
         for _ in range(5):
             if self.leave_in_the_middle():
                 return
-            self.assertEqual(self.client.poll(), 0, self.log())
+            self.finish_with("between")
         clitest.skip("computations are over before a worker can leave")
 
     def test_next_worker_takes_it_up(self):
         self.leave()
-        self.join("second")
-        self.assertEqual(self.client.wait(timeout=120), 0, self.log())
-        self.same("one.nc", "many.nc")
+        saved = len(self.saved())
+        self.finish_with("second")
+        # Only what the writer was too slow to fetch in time is made again.
         with open(self.path("stats")) as f:
-            self.assertEqual(json.load(f)["tasks_recomputed"], 0)
+            self.assertLess(json.load(f)["tasks_recomputed"], saved)
         self.wait_until(lambda: not self.saved())
 
     def test_lost_files_are_made_again(self):
         self.leave()
         for name in self.saved():
             os.unlink(self.path("saved/whole/" + name))
-        self.join("second")
-        self.assertEqual(self.client.wait(timeout=120), 0, self.log())
-        self.same("one.nc", "many.nc")
+        self.finish_with("second")
 
     def test_no_directory(self):
         self.cluster("--exclusive")
