@@ -335,6 +335,7 @@ typedef struct ncg_stats {
     int64_t bytes_fetched;  /* by workers of a cluster from each other */
     int64_t bytes_moved;    /* of them, from workers that left */
     int64_t tasks_recomputed; /* because a worker was lost */
+    int64_t headers_by_workers; /* of the files inspected, by workers */
 } ncg_stats;
 /* ncg_context_stats copies the counters since the context was created. */
 NCG_API void ncg_context_stats(const ncg_context *ctx, ncg_stats *out);

@@ -188,6 +188,7 @@ void ncg_context_stats(const ncg_context *ctx, ncg_stats *out)
     pthread_mutex_unlock((pthread_mutex_t *)&ctx->lock);
     now.headers_direct = io.headers_direct;
     now.headers_library = io.headers_library;
+    now.headers_by_workers = io.headers_adopted;
     now.chunks_direct = io.chunks_direct;
     now.chunks_library = io.chunks_library;
     now.bytes_disk = io.bytes_disk;

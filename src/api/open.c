@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Opening: paths to files in parallel, headers to one model. */
 #include "api/handles.h"
+#include "api/link.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "engine/cluster/inspect.h"
+
+enum { FEW_FILES = 32 }; /* opened sooner than workers are called */
 
 typedef struct opening {
     ncg_context *ctx;
@@ -10,14 +14,34 @@ typedef struct opening {
     const nci_strings *paths;
     nci_file **files;
     const nci_header **headers;
+    nci_inspection *inspection; /* with workers; NULL: alone */
 } opening;
 
 static ncg_status open_one(void *arg, size_t i, ncg_error *err)
 {
     opening *o = arg;
-    NCI_TRY(nci_file_open(o->ctx->io, o->paths->items[i], &o->files[i], err));
-    o->headers[i] = nci_file_header(o->files[i]);
-    return NCG_OK;
+    return nci_file_open(o->ctx->io, o->paths->items[i], &o->files[i], err);
+}
+
+static ncg_status open_batch(void *arg, size_t i, ncg_error *err)
+{
+    opening *o = arg;
+    return nci_inspection_open(o->inspection, i, o->files, err);
+}
+
+/* Workers that cannot be called are no reason to fail. */
+static ncg_status open_all(opening *o, ncg_error *err)
+{
+    nci_executor *x = o->ctx->executor;
+    size_t n = o->paths->count;
+    if (!o->ctx->link || n < FEW_FILES ||
+        nci_inspection_begin(o->ctx->link->client, o->ctx->io, o->paths,
+                             &o->inspection, NULL))
+        return nci_executor_parallel(x, n, open_one, o, err);
+    ncg_status st = nci_executor_parallel(
+        x, nci_inspection_batches(o->inspection), open_batch, o, err);
+    nci_inspection_end(&o->inspection);
+    return st;
 }
 
 static ncg_status read_box(void *arg, int file, int var, const nci_box *box,
@@ -76,7 +100,9 @@ static ncg_status open_files(opening *o, const ncg_open_options *options,
     if (!o->files || !o->headers)
         st = nci_fail(err, NCG_ENOMEM, "out of memory");
     if (!st)
-        st = nci_executor_parallel(o->ctx->executor, n, open_one, o, err);
+        st = open_all(o, err);
+    for (size_t i = 0; !st && i < n; i++)
+        o->headers[i] = nci_file_header(o->files[i]);
     if (!st)
         st = join(o, options, out, err);
     if (!st)

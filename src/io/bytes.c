@@ -151,8 +151,18 @@ static ncg_status read_head(nci_bytes *bytes, ncg_error *err)
     return st;
 }
 
-ncg_status nci_bytes_open(nci_io *io, const char *path, nci_bytes **out,
-                          ncg_error *err)
+static ncg_status read_nothing(nci_bytes *bytes, ncg_error *err)
+{
+    int fd;
+    NCI_TRY(nci_fd_pin(&bytes->io->fds, &bytes->slot, &fd, err));
+    bytes->size = (uint64_t)bytes->slot.size;
+    nci_fd_unpin(&bytes->io->fds, &bytes->slot);
+    return NCG_OK;
+}
+
+static ncg_status open_bytes(nci_io *io, const char *path,
+                             ncg_status (*begin)(nci_bytes *, ncg_error *),
+                             nci_bytes **out, ncg_error *err)
 {
     ncg_status st;
     nci_bytes *bytes = nci_calloc(1, sizeof *bytes);
@@ -162,7 +172,7 @@ ncg_status nci_bytes_open(nci_io *io, const char *path, nci_bytes **out,
     bytes->path = nci_strdup(path);
     nci_fd_slot_init(&bytes->slot, bytes->path);
     if (bytes->path)
-        st = read_head(bytes, err);
+        st = begin(bytes, err);
     else
         st = nci_fail(err, NCG_ENOMEM, "out of memory");
     if (st)
@@ -170,6 +180,18 @@ ncg_status nci_bytes_open(nci_io *io, const char *path, nci_bytes **out,
     else
         *out = bytes;
     return st;
+}
+
+ncg_status nci_bytes_open(nci_io *io, const char *path, nci_bytes **out,
+                          ncg_error *err)
+{
+    return open_bytes(io, path, read_head, out, err);
+}
+
+ncg_status nci_bytes_open_later(nci_io *io, const char *path, nci_bytes **out,
+                                ncg_error *err)
+{
+    return open_bytes(io, path, read_nothing, out, err);
 }
 
 ncg_status nci_bytes_from_memory(const void *memory, size_t nbytes,

@@ -69,6 +69,9 @@ void nci_chunk_table_fini(nci_chunk_table *table);
  * descriptors), or over memory for fuzzers and tests. */
 ncg_status nci_bytes_open(nci_io *io, const char *path, nci_bytes **out,
                           ncg_error *err);
+/* nci_bytes_open_later reads nothing yet, but knows size and time. */
+ncg_status nci_bytes_open_later(nci_io *io, const char *path, nci_bytes **out,
+                                ncg_error *err);
 ncg_status nci_bytes_from_memory(const void *memory, size_t nbytes,
                                  nci_bytes **out, ncg_error *err);
 void nci_bytes_close(nci_bytes **bytes);

@@ -82,6 +82,12 @@ static void settle_storage(const nci_header *header, nci_var *var)
                        storage->layout == NCI_LAYOUT_LIBRARY, storage->chunk);
 }
 
+void nci_settle_storage(nci_header *header)
+{
+    for (size_t i = 0; i < header->nvars; i++)
+        settle_storage(header, &header->vars[i]);
+}
+
 /* A few bytes that only begin like a file of ours. */
 static ncg_status check_magic(nci_bytes *bytes, ncg_error *err)
 {
@@ -129,15 +135,14 @@ static ncg_status inspect(nci_file *file, const char *path, ncg_error *err)
         st = try_driver(file, drivers[i], path, err);
     if (st)
         return st;
-    for (size_t i = 0; i < file->header->nvars; i++)
-        settle_storage(file->header, &file->header->vars[i]);
+    nci_settle_storage(file->header);
     nci_count(file->header->by_library ? &file->io->headers_library
                                        : &file->io->headers_direct,
               1);
     return NCG_OK;
 }
 
-static nci_file *file_create(nci_io *io)
+nci_file *nci_file_create(nci_io *io)
 {
     nci_file *file = nci_calloc(1, sizeof *file);
     if (!file)
@@ -152,7 +157,7 @@ static nci_file *file_create(nci_io *io)
 ncg_status nci_file_open(nci_io *io, const char *path, nci_file **out,
                          ncg_error *err)
 {
-    nci_file *file = file_create(io);
+    nci_file *file = nci_file_create(io);
     if (!file)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     ncg_status st = nci_bytes_open(io, path, &file->bytes, err);

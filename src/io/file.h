@@ -16,7 +16,7 @@ struct nci_io {
     nci_fd_cache fds;
     nci_ncid_cache *ncids;        /* guarded by the library's mutex */
     _Atomic(nci_scratch *) spare; /* for reading boxes; NULL while in use */
-    _Atomic int64_t headers_direct, headers_library;
+    _Atomic int64_t headers_direct, headers_library, headers_adopted;
     _Atomic int64_t chunks_direct, chunks_library;
     _Atomic int64_t bytes_disk, bytes_decoded;
 };
@@ -44,6 +44,11 @@ static inline void nci_count(_Atomic int64_t *counter, int64_t n)
 {
     atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
+
+/* nci_file_create makes an empty file; NULL: out of memory.
+ * nci_settle_storage does what holds for the variables of every driver. */
+nci_file *nci_file_create(nci_io *io);
+void nci_settle_storage(nci_header *header);
 
 void nci_io_retain(nci_io *io);
 void nci_io_release(nci_io *io);

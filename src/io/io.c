@@ -69,6 +69,7 @@ void nci_io_get_stats(const nci_io *io, nci_io_stats *out)
 {
     out->headers_direct = atomic_load(&io->headers_direct);
     out->headers_library = atomic_load(&io->headers_library);
+    out->headers_adopted = atomic_load(&io->headers_adopted);
     out->chunks_direct = atomic_load(&io->chunks_direct);
     out->chunks_library = atomic_load(&io->chunks_library);
     out->bytes_disk = atomic_load(&io->bytes_disk);

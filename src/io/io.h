@@ -30,6 +30,7 @@ typedef struct nci_io_options {
 
 typedef struct nci_io_stats {
     int64_t headers_direct, headers_library;
+    int64_t headers_adopted; /* of them, that other processes read */
     int64_t chunks_direct, chunks_library;
     int64_t bytes_disk, bytes_decoded;
 } nci_io_stats;
@@ -47,6 +48,11 @@ void nci_io_count(nci_io *io, const nci_io_stats *more);
  * and object named), EIO also for what is not a NetCDF or HDF5 file. */
 ncg_status nci_file_open(nci_io *io, const char *path, nci_file **out,
                          ncg_error *err);
+/* nci_file_adopt opens a file whose header another process read; takes it.
+ * EUNSUPPORTED: open it by nci_file_open: it is another file here, or goes
+ * through a library. */
+ncg_status nci_file_adopt(nci_io *io, nci_header *header_take, nci_file **out,
+                          ncg_error *err);
 nci_file *nci_file_retain(nci_file *file);
 void nci_file_release(nci_file **file);
 const nci_header *nci_file_header(const nci_file *file);

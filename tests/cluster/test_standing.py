@@ -93,6 +93,24 @@ class Standing(clustertest.TestCase):
         self.assertGreaterEqual(many["bytes_disk"], one["bytes_disk"])
         self.stop(cluster)
 
+    def test_files_are_inspected_by_workers_too(self):
+        """Whoever is faster; the result is the same."""
+        self.inputs(files=64, nt=2, nlat=4, nlon=8, chunks=(1, 4, 8))
+        words = ("in_*.nc", ":", "mean", "time", "-q", "--stats")
+        self.ok(*words, "one.json", "-o", "one.nc", "--no-history")
+        cluster = self.cluster()
+        self.worker("two")
+
+        def has_helped():
+            self.ok(*words, "many.json", "-o", "many.nc", "-j", 1, *HOW)
+            self.same("one.nc", "many.nc")
+            with open(self.path("many.json")) as f:
+                many = json.load(f)
+            self.assertEqual(many["headers_direct"], 64)
+            return many["headers_by_workers"] > 0
+        self.wait_until(has_helped)
+        self.stop(cluster)
+
     def test_two_clients_at_once(self):
         self.inputs()
         self.ok("in_*.nc", *STEPS, "-q", "-o", "one.nc", "--no-history")

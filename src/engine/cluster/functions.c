@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "engine/cluster/inspect.h"
 
 typedef struct function {
     char *name;
@@ -72,11 +73,21 @@ static ncg_status give_argument(const ncg_function_call *call, void *payload,
                              err);
 }
 
+/* Those that every process has. */
+static bool find_own(const char *name, function *out)
+{
+    if (!strcmp(name, NCI_FUNCTION_VALUE))
+        out->fn = give_argument;
+    else if (!strcmp(name, NCI_FUNCTION_INSPECT))
+        out->fn = nci_inspect_call;
+    return out->fn;
+}
+
 ncg_status nci_function_run(const char *name, nci_function_frame *frame,
                             nci_buf **out, ncg_error *err)
 {
-    function mine = {.fn = give_argument};
-    if (strcmp(name, NCI_FUNCTION_VALUE)) {
+    function mine = {0};
+    if (!find_own(name, &mine)) {
         pthread_mutex_lock(&lock);
         const function *found = find_locked(name);
         if (found)

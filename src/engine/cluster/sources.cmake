@@ -9,6 +9,8 @@ list(APPEND engine_sources
   cluster/dialogue_pack.c
   cluster/errands.c
   cluster/functions.c
+  cluster/header_pack.c
+  cluster/inspect.c
   cluster/scheduler.c
   cluster/scheduler_begin.c
   cluster/scheduler_kept.c
