@@ -159,7 +159,7 @@ static ncg_status take_arrays(ncg_context *ctx, nci_unpack *in,
     for (size_t i = 0; i < n; i++) {
         if (!st)
             st = nci_array_wrap(ctx, nodes[i], &out->arrays[i], err);
-        else
+        if (st)
             nci_node_release(&nodes[i]);
         out->narrays += !st;
     }
