@@ -5,7 +5,8 @@
 #include "engine/costs.h"
 #include "test.h"
 
-enum { MOST_THREADS = 4 };
+/* Three do not divide what is shared evenly. */
+enum { SOME_THREADS = 3, MOST_THREADS = 4 };
 
 /* A field of one chunk; as integers or as floats with missing values. */
 static ncg_array *field(ncg_context *ctx, int64_t rows, int64_t columns,
@@ -152,12 +153,10 @@ static void check(const char *name, make_fn make)
 {
     size_t nbytes, n;
     void *one = values_of(name, make, 1, &nbytes);
-    for (int threads = 2; threads <= MOST_THREADS; threads++) {
-        void *some = values_of(name, make, threads, &n);
-        if (n != nbytes || memcmp(one, some, n))
-            fail_msg("%s: other bits on %d threads", name, threads);
-        free(some);
-    }
+    void *some = values_of(name, make, SOME_THREADS, &n);
+    if (n != nbytes || memcmp(one, some, n))
+        fail_msg("%s: other bits on %d threads", name, SOME_THREADS);
+    free(some);
     free(one);
 }
 
