@@ -3,12 +3,14 @@
 """The Python package beside its peers, in one run: importing it, building expressions, handing graphs to dask, and
 xarray scripts on the files of make_data.py.
 
-    python_package.py [DATA/LAYOUT] [--ops timmean,...] [--rounds 3] [--peers ncgraph,mfdataset,command,dask] [--json OUT]
+    python_package.py [DATA/LAYOUT] [--ops timmean,...] [--rounds 3] [--peers ncgraph,mfdataset,command,dask]
+                      [--peer-python PYTHON] [--json OUT]
 
-Every row is the median of ROUNDS fresh processes, taken in turn. Of the scripts the time of importing is told apart: what
-they take is counted from after the imports. `ncgraph` opens by ncgraph.open_dataset, `mfdataset` by xr.open_mfdataset with
-engine="ncgraph", `command` is the ncgraph command (whole process), `dask` is xarray with dask's threads. Each answer is
-reduced to one number; one that differs from dask's by more than 1e-5 is marked WRONG.
+Every row is the median of ROUNDS fresh processes, taken in turn: the whole script, and what it takes after its imports.
+`ncgraph` opens by ncgraph.open_dataset, `mfdataset` by xr.open_mfdataset with engine="ncgraph", `command` is the ncgraph
+command, `dask` is xarray with dask's threads; `dask-array` (the package with a query optimiser), `distributed` and `frisky`
+(two worker processes each) run by PYTHON, which has these packages. Each answer is reduced to one number; one that differs
+from dask's by more than 1e-5 is marked WRONG.
 """
 import argparse
 import glob
@@ -55,33 +57,57 @@ OPS = {  # operation: the command's, xarray's
     "anomstd": ("anom by=month : std time", "(lambda g: (g - g.mean()).std('time'))(v.groupby('time.month'))"),
 }
 SCRIPT = """
-import sys, time, warnings
+import glob, sys, time, warnings
 warnings.filterwarnings('ignore')
 import numpy as np, xarray as xr
 {imports}
-files = sorted(__import__('glob').glob(sys.argv[1] + '/*.nc'))
-begin = time.perf_counter()
-ds = {open}
-v = ds['{var}']
-made = ({expr}).compute()
-print(time.perf_counter() - begin)
-print(float(made.mean()))
-"""
-OPENERS = {
-    "ncgraph": ("import ncgraph", "ncgraph.open_dataset(files)"),
-    "mfdataset": ("import ncgraph", "xr.open_mfdataset(files, engine='ncgraph', chunked_array_type='ncgraph', chunks={})"),
-    "dask": ("import dask.array, netCDF4", "xr.open_mfdataset(files, engine='netcdf4', chunks={}, combine='by_coords', "
-             "data_vars='minimal', coords='minimal', compat='override')"),
-}
-
-
-def python(code, *args):
-    """Run a program: the whole process's seconds, and the lines that it printed."""
+def main():
+    {start}
     begin = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True)
+    files = sorted(glob.glob(sys.argv[1] + '/*.nc'))
+    ds = {open}
+    v = ds['{var}']
+    made = ({expr}).compute()
+    print(time.perf_counter() - begin)
+    print(float(made.mean()))
+    {end}
+if __name__ == '__main__':
+    main()
+"""
+BY_DASK = ("xr.open_mfdataset(files, engine='netcdf4', chunks={}, combine='by_coords', data_vars='minimal', coords='minimal', "
+           "compat='override')")
+OPENERS = {  # imports, how the files are opened, what comes before and after
+    "ncgraph": ("import ncgraph", "ncgraph.open_dataset(files)", "pass", "pass"),
+    "mfdataset": ("import ncgraph", "xr.open_mfdataset(files, engine='ncgraph', chunked_array_type='ncgraph', chunks={})",
+                  "pass", "pass"),
+    "dask": ("import dask.array, netCDF4", BY_DASK, "pass", "pass"),
+    "dask-array": ("from dask_array.xarray import register", BY_DASK, "register()", "pass"),
+    "distributed": ("from distributed import Client, LocalCluster", BY_DASK,
+                    "client = Client(LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=':0', silence_logs=50))",
+                    "client.close()"),
+    "frisky": ("import frisky; from dask_array.xarray import register", BY_DASK,
+               "register(); cluster = frisky.LocalCluster(n_workers=2, threads_per_worker=1, processes=True); "
+               "client = cluster.get_client()", "client.close()"),
+}
+OWN = "ncgraph", "mfdataset"
+
+
+def python(code, *args, interpreter=sys.executable):
+    """Run a program: the whole process's seconds, and the lines that it printed.
+
+    It is a file: worker processes of some peers import it again. Another interpreter does not see our package.
+    """
+    env = {k: v for k, v in os.environ.items() if interpreter == sys.executable or k != "PYTHONPATH"}
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "script.py")
+        with open(path, "w") as f:
+            f.write(code)
+        begin = time.perf_counter()
+        done = subprocess.run([interpreter, path, *args], capture_output=True, text=True, env=env)
+        seconds = time.perf_counter() - begin
     if done.returncode:
         raise RuntimeError(done.stderr.strip().splitlines()[-1])
-    return time.perf_counter() - begin, done.stdout.split()
+    return seconds, done.stdout.split()
 
 
 def command(data, operation):
@@ -114,21 +140,33 @@ def small(rounds):
     return {name: statistics.median(rows) for name, rows in found.items()}
 
 
-def scripts(data, ops, peers, rounds):
-    """xarray's scripts on files; (median seconds, answer) by operation and peer."""
+def script(data, op, peer, interpreter):
+    """One run: seconds of the whole script, seconds after its imports, the answer."""
+    by_command, expr = OPS[op]
+    if peer == "command":
+        seconds, answer = command(data, by_command)
+        return seconds, seconds, answer
+    imports, opened, start, end = OPENERS[peer]
+    code = SCRIPT.format(imports=imports, open=opened, start=start, end=end, var=VAR, expr=expr)
+    whole, lines = python(code, data, interpreter=sys.executable if peer in OWN else interpreter)
+    return whole, *map(float, lines)
+
+
+def scripts(data, ops, peers, rounds, interpreter):
+    """xarray's scripts on files; medians of the seconds and the answer by operation and peer, or why there is none."""
     found = {}
     for op in ops:
-        by_command, expr = OPS[op]
+        rows = {peer: [] for peer in peers}
         for _ in range(rounds):
             for peer in peers:
-                if peer == "command":
-                    row = command(data, by_command)
-                else:
-                    imports, opened = OPENERS[peer]
-                    row = map(float, python(SCRIPT.format(imports=imports, open=opened, var=VAR, expr=expr), data)[1])
-                found.setdefault(op, {}).setdefault(peer, []).append(tuple(row))
-    return {op: {peer: (statistics.median(r[0] for r in rows), rows[-1][1]) for peer, rows in by_peer.items()}
-            for op, by_peer in found.items()}
+                try:
+                    if not isinstance(rows[peer], str):
+                        rows[peer].append(script(data, op, peer, interpreter))
+                except RuntimeError as e:
+                    rows[peer] = str(e)
+        found[op] = {peer: r if isinstance(r, str) else (*(statistics.median(x[i] for x in r) for i in range(2)), r[-1][2])
+                     for peer, r in rows.items()}
+    return found
 
 
 def show(made):
@@ -139,10 +177,16 @@ def show(made):
         first, second = (made["small"][f"import {n}"] for n in ("numpy", "ncgraph"))
         print(f"{'import ncgraph adds':45} {(second - first) * 1e3:10.1f} ms")
     for op, row in made["scripts"].items():
-        wanted = row.get("dask", next(iter(row.values())))[1]
-        for peer, (seconds, answer) in row.items():
+        done = {peer: r for peer, r in row.items() if not isinstance(r, str)}
+        wanted = done.get("dask", next(iter(done.values()), (0, 0, 0)))[2]
+        print(f"{op:10} {'':12} {'whole':>10} {'after imports':>15}")
+        for peer, r in row.items():
+            if isinstance(r, str):
+                print(f"{'':10} {peer:12} failed: {r}")
+                continue
+            whole, seconds, answer = r
             wrong = "" if abs(answer - wanted) <= 1e-5 * max(abs(wanted), 1e-3) else "  WRONG"
-            print(f"{op:10} {peer:10} {seconds:8.3f} s  {answer:.9g}{wrong}", flush=True)
+            print(f"{'':10} {peer:12} {whole:8.3f} s {seconds:13.3f} s  {answer:.9g}{wrong}", flush=True)
 
 
 def main():
@@ -150,13 +194,15 @@ def main():
     parser.add_argument("data", nargs="?")
     parser.add_argument("--ops", default=",".join(OPS))
     parser.add_argument("--peers", default="ncgraph,mfdataset,command,dask")
+    parser.add_argument("--peer-python", default=sys.executable, help="the interpreter that the peers run by")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--no-small", action="store_true", help="scripts only")
     parser.add_argument("--json")
     args = parser.parse_args()
     made = {"small": {} if args.no_small else small(args.rounds), "scripts": {}}
     if args.data:
-        made["scripts"] = scripts(args.data, args.ops.split(","), args.peers.split(","), args.rounds)
+        made["scripts"] = scripts(args.data, args.ops.split(","), args.peers.split(","), args.rounds,
+                                  args.peer_python)
     show(made)
     write_json(args.json, made)
 
