@@ -385,8 +385,10 @@ static void stop(nci_hand *hand)
     nci_errands_free(&hand->disk);
     if (hand->tick)
         nci_net_timer_stop(&hand->tick);
+    pthread_mutex_lock(&hand->lock); /* it may be about to stop itself */
     if (hand->clock)
         nci_net_timer_stop(&hand->clock);
+    pthread_mutex_unlock(&hand->lock);
     if (hand->net)
         nci_net_destroy(&hand->net);
     nci_keys_wipe(&hand->keys);
