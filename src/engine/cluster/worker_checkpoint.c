@@ -57,11 +57,11 @@ ncg_status nci_checkpoint_write(const char *path, const nci_buf *chunk,
         data += n > 0 ? n : 0;
         left -= n > 0 ? (size_t)n : 0;
     }
-    is_good = is_good && !fsync(fd);
+    is_good = is_good && !fsync(fd) && !rename(name, path);
     int sys = errno;
     if (fd >= 0)
         close(fd);
-    if (is_good && !rename(name, path))
+    if (is_good)
         return NCG_OK;
     unlink(name);
     return nci_fail_sys(err, NCG_EOUTPUT, sys, "cannot write %s: %s", path,
@@ -89,8 +89,11 @@ ncg_status nci_checkpoint_read(const char *path, int64_t nbytes,
     while (!st && at < (size_t)nbytes) {
         ssize_t n = read(fd, (char *)nci_buf_data(*out) + at,
                          (size_t)nbytes - at);
-        if (n <= 0 && errno != EINTR)
-            st = nci_fail_sys(err, NCG_EIO, errno, "cannot read %s", path);
+        if (n == 0)
+            st = nci_fail(err, NCG_ECORRUPT, "%s is shorter than it was", path);
+        else if (n < 0 && errno != EINTR)
+            st = nci_fail_sys(err, NCG_EIO, errno, "cannot read %s: %s", path,
+                              strerror(errno));
         at += n > 0 ? (size_t)n : 0;
     }
     close(fd);
