@@ -480,3 +480,15 @@ ncg_status nci_future_value(nci_future *f, nci_buf **out, ncg_error *err)
     pthread_mutex_unlock(&t->lock);
     return st;
 }
+
+ncg_status nci_future_take(nci_future *f, nci_buf **out, ncg_error *err)
+{
+    nci_futures *t = f->table;
+    pthread_mutex_lock(&t->lock);
+    ncg_status st =
+        f->state == NCG_RUN_DONE && !t->is_gone
+            ? fetch_locked(f, out, err)
+            : nci_fail(err, NCG_ENOTFOUND, "the value is not there");
+    pthread_mutex_unlock(&t->lock);
+    return st;
+}

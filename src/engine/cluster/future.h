@@ -34,6 +34,9 @@ bool nci_future_wait(nci_future *const *futures, size_t n, double seconds,
                      size_t *which);
 /* nci_future_value waits and fetches: *out is the caller's. */
 ncg_status nci_future_value(nci_future *future, nci_buf **out, ncg_error *err);
+/* nci_future_take is nci_future_value of one that is done, as far as the value
+ * is where it was said to be; it does not wait until it is made again. */
+ncg_status nci_future_take(nci_future *future, nci_buf **out, ncg_error *err);
 void nci_future_cancel(nci_future *future);
 
 /* nci_client_run_on calls a function on workers ("*": all, "": the scheduler)

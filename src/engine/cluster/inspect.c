@@ -3,6 +3,8 @@
  * what the client makes of it. */
 #include "engine/cluster/inspect.h"
 
+#include <stdatomic.h>
+
 #include "base/mem.h"
 #include "engine/cluster/future.h"
 #include "engine/cluster/header_pack.h"
@@ -14,6 +16,7 @@ struct nci_inspection {
     const nci_strings *paths;
     size_t each, batches;   /* files of a batch */
     nci_future **futures;   /* of the batches */
+    _Atomic bool is_lost;   /* an answer could not be fetched */
 };
 
 /* ---- what a worker does -------------------------------------------------- */
@@ -174,9 +177,11 @@ ncg_status nci_inspection_open(nci_inspection *x, size_t batch,
     char *const *paths = x->paths->items + first;
     nci_future *future = x->futures[batch];
     nci_buf *value = NULL;
-    if (nci_future_state(future) != NCG_RUN_DONE)
+    if (atomic_load(&x->is_lost) || nci_future_state(future) != NCG_RUN_DONE)
         nci_future_cancel(future);
-    else if (!nci_future_value(future, &value, NULL))
+    else if (nci_future_take(future, &value, NULL))
+        atomic_store(&x->is_lost, true); /* not each waits for that worker */
+    else
         nci_inspect_take(x->io, nci_buf_data(value), nci_buf_size(value), paths,
                          n, files + first);
     nci_buf_release(&value);
