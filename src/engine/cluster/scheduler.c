@@ -456,6 +456,8 @@ void nci_scheduler_destroy(nci_scheduler **slot)
         return;
     pthread_mutex_lock(&s->lock);
     s->is_ending = true;
+    for (nci_plan_run *r = s->runs; r; r = r->next)
+        nci_run_sweep(r);
     stop_all(s);
     pthread_mutex_unlock(&s->lock);
     nci_errands_free(&s->plans);

@@ -72,7 +72,7 @@ typedef struct nci_plan_run {
     int64_t least;   /* limit of the workers that were there when it began */
     bool is_waiting; /* for what it reads: it begins again when it has ended */
     int begun;       /* how often */
-    bool has_saved;  /* workers wrote checkpoints */
+    bool has_saved;  /* workers were told to write checkpoints */
     struct nci_plan_run *next;
 } nci_plan_run;
 
@@ -177,6 +177,8 @@ void nci_run_apply(nci_plan_run *run);
  * the next one begins. */
 void nci_run_fail(nci_plan_run *run, const ncg_error *error);
 void nci_run_end(nci_plan_run *run);
+/* nci_run_sweep: workers remove what is left in the directory for checkpoints. */
+void nci_run_sweep(nci_plan_run *run);
 /* nci_run_clear lets go of what its plan needs. */
 void nci_run_clear(nci_plan_run *run);
 void nci_run_free(nci_plan_run *run);

@@ -20,7 +20,7 @@ static int64_t nanoseconds(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static void order_one(nci_plan_run *r, const nci_action *action);
+static void order_all(nci_plan_run *r, const nci_action *action);
 static void send_orders(nci_plan_run *r);
 
 /* ---- the end ------------------------------------------------------------- */
@@ -67,15 +67,16 @@ static void tell_client(const nci_plan_run *r)
                       r->request, &pack, NULL);
 }
 
-/* Somebody removes what is left in the directory for checkpoints. */
-static void sweep(nci_plan_run *r)
+/* Everybody does it, behind what it was told to write: one that is writing at
+ * the end is later than the others. */
+void nci_run_sweep(nci_plan_run *r)
 {
     const nci_action drop = {.kind = NCI_ACTION_DROP_CHECKPOINT,
                              .worker = NCI_NO_WORKER,
                              .task = -1};
     if (!r->has_saved)
         return;
-    order_one(r, &drop);
+    order_all(r, &drop);
     send_orders(r);
     r->has_saved = false;
 }
@@ -94,7 +95,7 @@ void nci_run_end(nci_plan_run *r)
     }
     r->state = NCI_RUN_OVER;
     nci_kept_end(r, goes_on);
-    sweep(r);
+    nci_run_sweep(r);
     if (r->client && !goes_on)
         tell_client(r);
     nci_scheduler_account(s, r);
@@ -176,6 +177,7 @@ static void order_one(nci_plan_run *r, const nci_action *action)
     for (size_t i = 0; action->worker == NCI_NO_WORKER && i < s->nrolls; i++)
         if (s->rolls[i].joined == r->id)
             roll = &s->rolls[i]; /* anybody may do it */
+    r->has_saved |= action->kind == NCI_ACTION_CHECKPOINT;
     if (roll && roll->joined == r->id)
         nci_batch_order(&roll->orders, action);
 }
@@ -274,7 +276,6 @@ ncg_status nci_run_records(nci_plan_run *r, const nci_message *message,
                           (long long)event.task);
         if (st)
             break;
-        r->has_saved |= event.kind == NCI_EVENT_CHECKPOINTED;
         if (is_client && event.kind == NCI_EVENT_PUT_DONE)
             nci_run_note_put(r, event.task);
         if (r->state != NCI_RUN_RUNNING)
