@@ -54,6 +54,8 @@ static bool is_var_sound(const nci_header *header, const nci_var *var)
         if (s->file_shape[d] < 0 || var->dims[d] < 0 ||
             (size_t)var->dims[d] >= header->ndims)
             return false;
+    if (s->layout == NCI_LAYOUT_RECORD)
+        return var->rank > 0 && s->record_size > 0;
     return s->layout != NCI_LAYOUT_CHUNKED || are_chunks_sound(var);
 }
 
@@ -67,6 +69,15 @@ static bool is_sound(const nci_header *header)
     return true;
 }
 
+/* The same after what is done with every header, which may turn to a library. */
+static bool is_taken(nci_header *header)
+{
+    if (!is_sound(header))
+        return false;
+    nci_settle_storage(header);
+    return is_sound(header);
+}
+
 ncg_status nci_file_adopt(nci_io *io, nci_header *header_take, nci_file **out,
                           ncg_error *err)
 {
@@ -77,7 +88,7 @@ ncg_status nci_file_adopt(nci_io *io, nci_header *header_take, nci_file **out,
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     }
     file->header = header_take;
-    if (io->options.force_library || !is_sound(header_take)) {
+    if (io->options.force_library || !is_taken(header_take)) {
         st = nci_fail(err, NCG_EUNSUPPORTED, "%s: must be inspected here",
                       header_take->path);
         goto done;
@@ -92,7 +103,6 @@ ncg_status nci_file_adopt(nci_io *io, nci_header *header_take, nci_file **out,
         goto done;
     }
     file->driver = driver_of(header_take);
-    nci_settle_storage(header_take);
     file->indexes = nci_calloc(header_take->nvars, sizeof *file->indexes);
     if (!file->indexes)
         st = nci_fail(err, NCG_ENOMEM, "out of memory");

@@ -94,12 +94,31 @@ static ncg_status prepare(nci_file *file, const nci_var *var,
     return NCG_OK;
 }
 
+/* The library opens the file by its name, later than its header was read. */
+static ncg_status check_size(const nci_var *var, int grpid, int varid,
+                             ncg_error *err)
+{
+    nc_type type;
+    size_t size = 0;
+    int rank = 0;
+    int code = nc_inq_var(grpid, varid, NULL, &type, &rank, NULL, NULL);
+    if (!code)
+        code = nc_inq_type(grpid, type, NULL, &size);
+    if (code)
+        return nci_fail_netcdf(err, code, "NetCDF-C does not find its type");
+    if (rank > var->rank || size > var->storage.elem_size)
+        return nci_fail(err, NCG_EIO, "the variable is not what it was when "
+                                      "the file was opened");
+    return NCG_OK;
+}
+
 static ncg_status read_locked(nci_file *file, const nci_var *var,
                               const nci_box *box, void *out, ncg_error *err)
 {
     int grpid, varid;
     size_t start[NCG_MAX_RANK + 1] = {0}, count[NCG_MAX_RANK + 1] = {1};
     NCI_TRY(prepare(file, var, box, &grpid, &varid, start, count, err));
+    NCI_TRY(check_size(var, grpid, varid, err));
     int code = nc_get_vara(grpid, varid, start, count, out);
     return code ? nci_fail_netcdf(err, code, "NetCDF-C cannot read it")
                 : NCG_OK;

@@ -22,7 +22,7 @@
     X(nc_inq_attname) X(nc_inq_dim) X(nc_inq_dimids) X(nc_inq_format)          \
     X(nc_inq_format_extended) X(nc_inq_grp_full_ncid) X(nc_inq_grp_ncid)       \
     X(nc_inq_grpname) X(nc_inq_grps) X(nc_inq_natts) X(nc_inq_unlimdims)       \
-    X(nc_inq_user_type) X(nc_inq_var) X(nc_inq_var_chunking)                   \
+    X(nc_inq_type) X(nc_inq_user_type) X(nc_inq_var) X(nc_inq_var_chunking)    \
     X(nc_inq_var_deflate) X(nc_inq_var_endian) X(nc_inq_var_fill)              \
     X(nc_inq_var_filter_ids) X(nc_inq_var_filter_info)                         \
     X(nc_inq_var_fletcher32) X(nc_inq_varid) X(nc_inq_varids)                  \
@@ -79,6 +79,7 @@ extern nci_hdf5_table nci_hdf5;
 #define nc_inq_grps (nci_netcdf.call_nc_inq_grps)
 #define nc_inq_natts (nci_netcdf.call_nc_inq_natts)
 #define nc_inq_unlimdims (nci_netcdf.call_nc_inq_unlimdims)
+#define nc_inq_type (nci_netcdf.call_nc_inq_type)
 #define nc_inq_user_type (nci_netcdf.call_nc_inq_user_type)
 #define nc_inq_var (nci_netcdf.call_nc_inq_var)
 #define nc_inq_var_chunking (nci_netcdf.call_nc_inq_var_chunking)

@@ -217,6 +217,69 @@ static void damaged_answers(void **state)
     nci_buf_release(&bytes);
 }
 
+/* The header of a file as a worker answers it. */
+static nci_header *answered(const nci_buf *bytes, int file)
+{
+    ncg_error err;
+    nci_header *header = NULL;
+    nci_unpack in = {.data = nci_buf_data(bytes), .size = nci_buf_size(bytes)};
+    nci_unpack one = {0};
+    for (int i = 0; i <= file; i++)
+        one.data = nci_unpack_bytes(&in, &one.size);
+    CHECK_OK(nci_header_unpack(&one, paths[file], &header, &err));
+    return header;
+}
+
+static nci_storage *storage_of(nci_header *header)
+{
+    return &header->vars[nci_header_find_var(header, "v")].storage;
+}
+
+/* Whole, but not what our own inspection makes. */
+static void headers_that_lie(void **state)
+{
+    ncg_error err;
+    nci_io *io = NULL;
+    nci_file *file = NULL;
+    nci_buf *bytes = answer();
+    (void)state;
+    CHECK_OK(nci_io_create(NULL, &io, &err));
+    nci_header *header = answered(bytes, 1);
+    assert_int_equal(storage_of(header)->layout, NCI_LAYOUT_RECORD);
+    storage_of(header)->record_size = 0;
+    CHECK_STATUS(NCG_EUNSUPPORTED, nci_file_adopt(io, header, &file, &err));
+    header = answered(bytes, 0);
+    assert_int_equal(storage_of(header)->layout, NCI_LAYOUT_CHUNKED);
+    storage_of(header)->filters[0].id = 4711; /* which only a library reads */
+    CHECK_STATUS(NCG_EUNSUPPORTED, nci_file_adopt(io, header, &file, &err));
+    nci_buf_release(&bytes);
+    nci_io_destroy(&io);
+}
+
+/* It goes to the library, which has larger values than there is room for. */
+static void a_type_that_lies(void **state)
+{
+    ncg_error err;
+    nci_io *io = NULL;
+    nci_file *file = NULL;
+    nci_buf *bytes = answer();
+    int8_t values[NT * NX];
+    (void)state;
+    CHECK_OK(nci_io_create(NULL, &io, &err));
+    nci_header *header = answered(bytes, 0);
+    int var = nci_header_find_var(header, "v");
+    header->vars[var].dtype = NCG_DTYPE_I8;
+    header->vars[var].storage.elem_size = 1;
+    header->vars[var].storage.index = NCI_INDEX_NONE;
+    const nci_box box = {.rank = 2, .count = {NT, NX}};
+    CHECK_OK(nci_file_adopt(io, header, &file, &err));
+    CHECK_STATUS(NCG_EIO, nci_file_read_box(file, var, &box, values, &err));
+    CHECK_MESSAGE("is not what it was");
+    nci_file_release(&file);
+    nci_buf_release(&bytes);
+    nci_io_destroy(&io);
+}
+
 static void out_of_memory(void **state)
 {
     ncg_error err;
@@ -240,7 +303,8 @@ static void out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        NCG_TEST(headers_are_the_same), NCG_TEST(out_of_memory),
-        NCG_TEST(damaged_answers), NCG_TEST(other_files_are_not_taken)};
+        NCG_TEST(headers_are_the_same),  NCG_TEST(out_of_memory),
+        NCG_TEST(damaged_answers),       NCG_TEST(headers_that_lie),
+        NCG_TEST(a_type_that_lies),      NCG_TEST(other_files_are_not_taken)};
     return cmocka_run_group_tests(tests, make_files, drop_files);
 }
