@@ -3,7 +3,7 @@
  * Chunks in a directory that all workers see: what one that leaves has found no
  * other place for. The scheduler says which directory it is, the same for all;
  * a file has the name of its run and task. What is not needed any more somebody
- * removes, and at the end of a run all of it.
+ * removes; at the end of a run everybody removes what is left of it.
  */
 #include <dirent.h>
 #include <errno.h>
