@@ -50,9 +50,11 @@ static bool is_var_sound(const nci_header *header, const nci_var *var)
     if (var->dtype == NCG_DTYPE_NONE || var->dtype == NCG_DTYPE_STRING ||
         ncg_dtype_size(var->dtype) != s->elem_size)
         return false;
+    int64_t nbytes = s->elem_size;
     for (int d = 0; d < var->rank; d++)
         if (s->file_shape[d] < 0 || var->dims[d] < 0 ||
-            (size_t)var->dims[d] >= header->ndims)
+            (size_t)var->dims[d] >= header->ndims ||
+            !nci_mul_i64(nbytes, header->dims[var->dims[d]].size, &nbytes))
             return false;
     if (s->layout == NCI_LAYOUT_RECORD)
         return var->rank > 0 && s->record_size > 0;

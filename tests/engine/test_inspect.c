@@ -249,6 +249,9 @@ static void headers_that_lie(void **state)
     storage_of(header)->record_size = 0;
     CHECK_STATUS(NCG_EUNSUPPORTED, nci_file_adopt(io, header, &file, &err));
     header = answered(bytes, 0);
+    header->dims[0].size = header->dims[1].size = INT64_C(1) << 40;
+    CHECK_STATUS(NCG_EUNSUPPORTED, nci_file_adopt(io, header, &file, &err));
+    header = answered(bytes, 0);
     assert_int_equal(storage_of(header)->layout, NCI_LAYOUT_CHUNKED);
     storage_of(header)->filters[0].id = 4711; /* which only a library reads */
     CHECK_STATUS(NCG_EUNSUPPORTED, nci_file_adopt(io, header, &file, &err));
