@@ -183,3 +183,20 @@ def test_gradients_that_cannot_be():
     z = np.arange(6) * 1j
     np.testing.assert_allclose(np.gradient(ncg.from_array(z, chunks=2)),
                                np.gradient(z))
+
+
+# ---- half and long floats beside others ------------------------------------------
+
+@pytest.mark.parametrize("odd", ["f2", "g"])
+@pytest.mark.parametrize("other", ["i4", "f4", "f8", "?"])
+def test_floats_that_the_engine_does_not_know(rng, odd, other):
+    a = (rng.integers(-50, 50, (6, 6)) / 8).astype(odd)
+    b = rng.integers(0, 9, (6, 6)).astype(other)
+    x, y = lazy(a, (2, 3)), lazy(b, (3, 4))
+    for f in (np.add, np.multiply, np.maximum, np.arctan2, np.less, np.dot,
+              np.matmul, np.tensordot, lambda p, q: np.where(q > 3, p, q),
+              lambda p, q: np.add(p, p, dtype="f8"),
+              lambda p, q: np.einsum("ij,ij->i", p, q)):
+        wanted, made = np.asarray(f(a, b)), f(x, y)
+        assert made.dtype == wanted.dtype
+        np.testing.assert_allclose(np.asarray(made), wanted, rtol=5e-3)

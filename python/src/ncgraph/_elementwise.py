@@ -51,6 +51,15 @@ def as_array(value: Any, dtype: np.dtype) -> Array:
     return full((), np.asarray(value, dtype=dtype), dtype)
 
 
+def readable(a: Array, dtype: np.dtype) -> Array:
+    """Return an array that the engine computes with, in this dtype if need be.
+
+    Of half and long floats it holds the bits: as an operand they would be taken
+    for integers.
+    """
+    return a if is_native(a.dtype) else a.astype(dtype)
+
+
 def _python(ufunc: np.ufunc, operands: list[Any], dtype: Any,
             out: np.dtype, **kwargs: Any) -> Array:
     from ._python import elementwise
@@ -148,7 +157,7 @@ def _native(ufunc: np.ufunc, operands: list[Any], wanted: Sequence[np.dtype],
         if name == "rint" or name == "reciprocal" or wanted[0].kind == "b":
             return None
     try:
-        arrays = [as_array(o, d) for o, d in zip(operands, wanted)]
+        arrays = [readable(as_array(o, d), d) for o, d in zip(operands, wanted)]
     except OverflowError:
         return None
     if wanted[0].kind == "b":
@@ -301,6 +310,7 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     values[0] = as_array(values[0], np.dtype(bool)).astype(bool)
     np.broadcast_shapes(*(v.shape for v in values))
     if is_native(dtype):
+        values[1:] = [readable(v, dtype) for v in values[1:]]
         code = native_code(dtype)
         codes = (None,) + tuple(None if v.dtype == dtype else code
                                 for v in values[1:])

@@ -9,6 +9,7 @@ import numpy as np
 from ._array import Array
 from ._creation import asarray
 from ._dtypes import is_native, native_code
+from ._elementwise import readable
 from ._shape import axis_of, moveaxis, reshape
 
 
@@ -30,6 +31,7 @@ def matmul(a: Any, b: Any) -> Array:
         raise ValueError(f"matmul: shapes {a.shape} and {b.shape} do not match")
     out = _result(a, b)
     if is_native(out) and out.kind in "fiu" and a.size and b.size:
+        a, b = readable(a, out), readable(b, out)
         return Array._make("matmul", (a, b), (_codes(a, b, out),
                                               native_code(out)), out)
     return _whole(np.matmul, [a, b])
@@ -69,6 +71,7 @@ def tensordot(lhs: Any, rhs: Any, axes: Any = 2) -> Array:
         raise ValueError("shape-mismatch for sum")
     out = _result(a, b)
     if is_native(out) and out.kind in "fiu" and a.size and b.size:
+        a, b = readable(a, out), readable(b, out)
         return Array._make("tensordot", (a, b), (
             left, right, _codes(a, b, out), native_code(out)), out)
     return _whole(np.tensordot, [a, b], axes=(left, right))
