@@ -200,3 +200,44 @@ def test_floats_that_the_engine_does_not_know(rng, odd, other):
         wanted, made = np.asarray(f(a, b)), f(x, y)
         assert made.dtype == wanted.dtype
         np.testing.assert_allclose(np.asarray(made), wanted, rtol=5e-3)
+
+
+# ---- what reductions take besides ------------------------------------------------
+
+@pytest.mark.parametrize("axis", [None, 0, (0, 1)])
+@pytest.mark.parametrize("dtype", ["i4", "f8"])
+def test_reductions_of_some_values(rng, dtype, axis):
+    v = rng.integers(1, 3, (7, 5)).astype(dtype)
+    mask = rng.random((7, 5)) > 0.5
+    x, which = lazy(v, (3, 2)), lazy(mask, (2, 5))
+    for name in ("sum", "prod", "any", "all", "nansum", "nanprod"):
+        f = getattr(np, name)
+        np.testing.assert_array_equal(f(x, axis=axis, where=which),
+                                      f(v, axis=axis, where=mask))
+        np.testing.assert_array_equal(f(x, axis=axis, where=mask[0]),
+                                      f(v, axis=axis, where=mask[0]))
+    for name in ("sum", "prod", "min", "max", "nanmin", "nanmax"):
+        for more in ({}, {"where": mask}):
+            f = getattr(np, name)
+            np.testing.assert_array_equal(f(x, axis=axis, initial=3, **more),
+                                          f(v, axis=axis, initial=3, **more))
+    np.testing.assert_array_equal(
+        np.add.reduce(x, axis=axis, where=which, initial=2),
+        np.add.reduce(v, axis=axis, where=mask, initial=2))
+    np.testing.assert_array_equal(x.max(axis=axis, initial=99),
+                                  v.max(axis=axis, initial=99))
+    np.testing.assert_array_equal(np.ptp(x, axis=axis, keepdims=True),
+                                  np.ptp(v, axis=axis, keepdims=True))
+
+
+def test_reductions_refuse_what_they_do_not_know():
+    x = ncg.ones((4, 3), chunks=2)
+    for name in ("mean", "std", "var", "nanmean"):
+        with pytest.raises(ncg.UnsupportedError, match="where"):
+            getattr(np, name)(x, where=np.ones(3, bool))
+    with pytest.raises(ValueError, match="initial"):
+        np.min(x, where=np.ones(3, bool))
+    with pytest.raises(TypeError, match="axes"):
+        ncg.sum(x, axes=0)
+    assert np.min(ncg.ones((0, 3)), axis=1).shape == (0,)
+    assert np.min(ncg.ones((0, 3)), axis=0, initial=5).compute()[0] == 5

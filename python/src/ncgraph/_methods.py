@@ -184,17 +184,20 @@ class Methods(np.lib.mixins.NDArrayOperatorsMixin):
     def sum(self, axis: Any = None, dtype: Any = None, keepdims: Any = False,
             split_every: Any = None, out: Any = None, **kwargs: Any) -> Any:
         """Sum over axes."""
-        return _fn("_reduce", "sum_")(self, axis, dtype, out, keepdims)
+        return _fn("_reduce", "sum_")(self, axis, dtype, out, keepdims,
+                                     **kwargs)
 
     def prod(self, axis: Any = None, dtype: Any = None, keepdims: Any = False,
              split_every: Any = None, out: Any = None, **kwargs: Any) -> Any:
         """Product over axes."""
-        return _fn("_reduce", "prod")(self, axis, dtype, out, keepdims)
+        return _fn("_reduce", "prod")(self, axis, dtype, out, keepdims,
+                                     **kwargs)
 
     def mean(self, axis: Any = None, dtype: Any = None, keepdims: Any = False,
              split_every: Any = None, out: Any = None, **kwargs: Any) -> Any:
         """Mean over axes."""
-        return _fn("_reduce", "mean")(self, axis, dtype, out, keepdims)
+        return _fn("_reduce", "mean")(self, axis, dtype, out, keepdims,
+                                     **kwargs)
 
     def std(self, axis: Any = None, dtype: Any = None, keepdims: Any = False,
             ddof: int = 0, split_every: Any = None, out: Any = None,
@@ -213,12 +216,12 @@ class Methods(np.lib.mixins.NDArrayOperatorsMixin):
     def min(self, axis: Any = None, keepdims: Any = False,
             split_every: Any = None, out: Any = None, **kwargs: Any) -> Any:
         """Minimum over axes."""
-        return _fn("_reduce", "min_")(self, axis, out, keepdims)
+        return _fn("_reduce", "min_")(self, axis, out, keepdims, **kwargs)
 
     def max(self, axis: Any = None, keepdims: Any = False,
             split_every: Any = None, out: Any = None, **kwargs: Any) -> Any:
         """Maximum over axes."""
-        return _fn("_reduce", "max_")(self, axis, out, keepdims)
+        return _fn("_reduce", "max_")(self, axis, out, keepdims, **kwargs)
 
     def any(self, axis: Any = None, keepdims: Any = False,
             split_every: Any = None, out: Any = None) -> Any:

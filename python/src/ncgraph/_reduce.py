@@ -9,6 +9,7 @@ import numpy as np
 from ._array import Array
 from ._creation import asarray, from_array
 from ._dtypes import is_native, native_code
+from ._lib import UnsupportedError
 from ._shape import axes_of, axis_of, ravel, reshape
 
 
@@ -197,11 +198,61 @@ def _bounds(sizes: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 # ---- functions with NumPy's names ---------------------------------------------------------
 
+_NOTHING = {"sum": 0, "prod": 1, "any": False, "all": True}
+_JOIN = {"sum": (np.add, np.add), "prod": (np.multiply, np.multiply),
+         "min": (np.minimum, np.fmin), "max": (np.maximum, np.fmax)}
+
+
+def _masked(op: str, a: Array, mask: Any, initial: Any) -> Array:
+    """What changes nothing where a mask is false."""
+    if op in _NOTHING:
+        initial = _NOTHING[op]
+    elif initial is None:
+        raise ValueError(f"reduction operation {op!r} does not have an "
+                         "identity, so to use a where mask one has to specify "
+                         "'initial'")
+    from ._elementwise import where
+    return where(mask, a, np.asarray(initial).astype(a.dtype))
+
+
+def _check(op: str, more: dict[str, Any]) -> None:
+    """Refuse what would change the result."""
+    given = {k for k, v in more.items() if v is not np._NoValue and
+             not (k == "where" and v is True)}
+    if "where" in given:
+        raise UnsupportedError(f"{op} does not take where=: put NaN there by "
+                               f"ncgraph.where and use nan{op}")
+    if given:
+        raise TypeError(f"{op}() got unexpected keyword arguments: "
+                        f"{sorted(given)}")
+
+
+def _reduced(op: str, a: Any, axis: Any, dtype: Any, keepdims: Any,
+             skipna: bool, out: Any, more: dict[str, Any]) -> Array:
+    """Reduce, with what NumPy's functions take besides: initial=, where=."""
+    more = {k: v for k, v in more.items() if v is not np._NoValue}
+    initial = more.pop("initial", None) if op in _JOIN else None
+    mask = True if op == "mean" else more.pop("where", True)
+    _check(op, more)
+    a = asarray(a)
+    if mask is not True:
+        a = _masked(op, a, mask, initial)
+    begin = {} if initial is None else {"initial": initial}
+    if not a.size and op in ("min", "max"):
+        return _out(from_array(getattr(np, op)(
+            np.empty(a.shape, a.dtype), axis=axes_of(axis, a.ndim),
+            keepdims=keepdims is True, **begin)), out)
+    made = reduce(op, a, axis, dtype, keepdims, skipna)
+    if begin:
+        made = _JOIN[op][skipna](made, np.asarray(initial).astype(made.dtype))
+    return _out(made, out)
+
+
 def _function(op: str, skipna: bool) -> Callable:
     def function(a: Any, axis: Any = None, dtype: Any = None, out: Any = None,
                  keepdims: Any = False, split_every: Any = None,
                  **kwargs: Any) -> Array:
-        return reduce(op, a, axis, dtype, keepdims, skipna, out=out)
+        return _reduced(op, a, axis, dtype, keepdims, skipna, out, kwargs)
     function.__name__ = f"nan{op}" if skipna else op
     function.__doc__ = f"As :func:`numpy.{function.__name__}`."
     return function
@@ -211,11 +262,7 @@ def _plain_function(op: str, skipna: bool) -> Callable:
     def function(a: Any, axis: Any = None, out: Any = None,
                  keepdims: Any = False, split_every: Any = None,
                  **kwargs: Any) -> Array:
-        a = asarray(a)
-        if not a.size and op in ("min", "max"):
-            raise ValueError("zero-size array to reduction operation "
-                             f"{op}imum which has no identity")
-        return reduce(op, a, axis, None, keepdims, skipna, out=out)
+        return _reduced(op, a, axis, None, keepdims, skipna, out, kwargs)
     function.__name__ = f"nan{op}" if skipna else op
     function.__doc__ = f"As :func:`numpy.{function.__name__}`."
     return function
@@ -226,6 +273,8 @@ def _spread_function(op: str, skipna: bool) -> Callable:
                  ddof: int = 0, keepdims: Any = False, split_every: Any = None,
                  correction: Any = None, **kwargs: Any) -> Array:
         ddof = ddof if correction is None else correction
+        kwargs.pop("mean", None)  # it is found anyway
+        _check(op, kwargs)
         if int(ddof) != ddof:
             return _python(op, asarray(a), axes_of(axis, np.ndim(a)), dtype,
                            bool(keepdims), skipna, ddof)
@@ -255,9 +304,11 @@ def count_nonzero(a: Any, axis: Any = None, keepdims: bool = False) -> Array:
     return reduce("sum", asarray(a).astype(bool), axis, None, keepdims)
 
 
-def ptp(a: Any, axis: Any = None, **kwargs: Any) -> Array:
+def ptp(a: Any, axis: Any = None, out: Any = None,
+        keepdims: Any = False) -> Array:
     """Maximum minus minimum."""
-    return reduce("max", a, axis) - reduce("min", a, axis)
+    return _out(max_(a, axis, keepdims=keepdims) -
+                min_(a, axis, keepdims=keepdims), out)
 
 
 def _arg_function(op: str, skipna: bool) -> Callable:
