@@ -185,6 +185,21 @@ def test_gradients_that_cannot_be():
                                np.gradient(z))
 
 
+def test_gradient_of_half_floats(rng):
+    v = (rng.random((6, 4)) * 99).astype("f2")
+    for step in (2.5, np.float64(0.3), np.sort(rng.random(6))):
+        for order in (1, 2):
+            wanted = np.gradient(v, step, axis=0, edge_order=order)
+            made = np.gradient(lazy(v, (2, 4)), step, axis=0, edge_order=order)
+            assert made.dtype == wanted.dtype
+            np.testing.assert_allclose(made, wanted, rtol=5e-3, atol=0.1)
+
+
+def test_no_gradient_is_plus_nothing():
+    made = np.gradient(ncg.ones(4, chunks=2), np.array([0, 1, 3, 7]))
+    assert not np.signbit(made).any()
+
+
 # ---- half and long floats beside others ------------------------------------------
 
 @pytest.mark.parametrize("odd", ["f2", "g"])

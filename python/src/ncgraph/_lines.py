@@ -11,6 +11,7 @@ import numpy as np
 from . import _shape
 from ._array import Array
 from ._creation import asarray
+from ._dtypes import is_native
 from ._registry import implements
 
 
@@ -35,15 +36,15 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1,
             raise ValueError(
                 "Shape of array too small to calculate a numerical gradient, "
                 "at least (edge_order + 1) elements are required.")
-        along = _native_gradient if a.dtype.kind in "fiu" else \
-            _python_gradient
+        is_known = is_native(a.dtype) and a.dtype.kind in "fiu"
+        along = _native_gradient if is_known else _python_gradient
         out.append(along(a, step, d, edge_order))
     return out if np.iterable(axis) or (axis is None and len(out) > 1) \
         else out[0]
 
 
 def _python_gradient(a: Array, step: Any, axis: int, edge_order: int) -> Array:
-    """Dates and complex numbers, by NumPy."""
+    """Dates, complex numbers, half and long floats, by NumPy."""
     from ._python import Elementwise, Reach, layer
     dtype = np.gradient(np.ones(4, a.dtype)).dtype
     chunks = tuple((a.shape[axis],) if e == axis else c
@@ -132,7 +133,8 @@ def _edge(f: Array, axis: int, steps: np.ndarray, edge_order: int,
     at = [_part(f, axis, p, p + 1)
           for p in ((size - 1, size - 2, size - 3) if is_end else (0, 1, 2))]
     if edge_order == 1:
-        return (at[1] - at[0]) / np.full(1, sign * near)
+        low, high = at[:2][::sign]
+        return (high - low) / np.full(1, near)
     weights = (-(2 * near + far) / (near * (near + far)),
                (near + far) / (near * far), -near / (far * (near + far)))
     return functools.reduce(operator.add, (
