@@ -139,6 +139,8 @@ def test_clone_and_bind(rng):
     again = clone(y)
     assert not set(again.__dask_graph__()) & set(y.__dask_graph__())
     np.testing.assert_array_equal(again, y.compute())
+    whole = clone(ncg.arange(10, chunks=5)).to_dask_array() + 1
+    np.testing.assert_array_equal(whole.compute(), np.arange(10) + 1)
     order = []
     blocker = dask.delayed(order.append)("blocker")
     after = x.map_blocks(lambda b: order.append("block") or b, dtype="f4")

@@ -6,7 +6,7 @@ import itertools
 from typing import Any, Iterator
 
 import numpy as np
-from dask._task_spec import Alias, Task, TaskRef
+from dask._task_spec import Alias, GraphNode, Task, TaskRef
 from dask.base import clone_key
 from dask.highlevelgraph import HighLevelGraph, Layer, MaterializedLayer
 
@@ -83,7 +83,8 @@ class NcgLayer(Layer):
                 continue
             deps = getattr(value, "dependencies", frozenset())
             renamed = {d: clone_key(d, seed) for d in deps if d in keys}
-            if deps:
+            # Those that need nothing, too: dask looks at a task's own key.
+            if isinstance(value, GraphNode):
                 value = value.substitute(renamed, key=new[key])
             if bind_to is not None and not renamed:
                 value = Task(new[key], _after, value, TaskRef(bind_to))
