@@ -156,6 +156,13 @@ def test_delayed_runs_in_every_run():
     for times in (1, 2):
         np.testing.assert_array_equal((x + 1).compute(), [1, 2, 3])
         assert len(calls) == times
+    target = np.zeros(3)
+    kept = (x + 1).persist()
+    assert len(calls) == 3
+    ncg.store(x + 2, target)
+    assert len(calls) == 4
+    np.testing.assert_array_equal(kept, [1, 2, 3])
+    np.testing.assert_array_equal(target, [2, 3, 4])
 
 
 def test_values_in_a_graph_stay_values():

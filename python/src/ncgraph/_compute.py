@@ -248,6 +248,7 @@ def persist(*arrays: Array, **kwargs: Any) -> tuple[Array, ...]:
     if _lib.is_linked() and _holds_objects(wanted):
         raise _lib.UnsupportedError("arrays of Python objects cannot be kept "
                                     "on a cluster")
+    _lib.count_run()
     with object_pool() as pool:
         made = iter(_persist(wanted))
     out = []

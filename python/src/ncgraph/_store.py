@@ -56,6 +56,7 @@ class Target:
 
     def run(self) -> None:
         """Compute the array chunk by chunk and write each."""
+        _lib.count_run()
         err = ffi.new("ncg_error *")
         payload = keep(self)
         try:
