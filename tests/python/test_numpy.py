@@ -256,3 +256,48 @@ def test_reductions_refuse_what_they_do_not_know():
         ncg.sum(x, axes=0)
     assert np.min(ncg.ones((0, 3)), axis=1).shape == (0,)
     assert np.min(ncg.ones((0, 3)), axis=0, initial=5).compute()[0] == 5
+
+
+# ---- order=, out= and mode= ------------------------------------------------------
+
+@pytest.mark.parametrize("dtype", ["f8", "c8"])
+def test_values_in_the_order_of_columns(rng, dtype):
+    v = rng.normal(size=(4, 3, 2)).astype(dtype)
+    x = lazy(v, (3, 2, 2))
+    for made, wanted in (
+            (np.ravel(x, order="F"), v.ravel("F")),
+            (x.flatten("F"), v.flatten("F")),
+            (np.reshape(x, (6, -1), "F"), v.reshape((6, -1), order="F")),
+            (x.reshape((2, 12), order="F"), v.reshape((2, 12), order="F")),
+            (x.ravel("A"), v.ravel("A"))):
+        np.testing.assert_array_equal(made, wanted)
+
+
+def test_results_are_put_where_they_are_wanted(rng):
+    v = rng.normal(size=(4, 6))
+    x = lazy(v, (3, 2))
+    for f in (lambda a, o: np.clip(a, 0, 1, out=o),
+              lambda a, o: np.clip(a, 0, 1, o),
+              lambda a, o: a.clip(0, 1, out=o),
+              lambda a, o: np.round(a, 1, out=o),
+              lambda a, o: a.round(1, o),
+              lambda a, o: np.median(a, axis=0, out=o),
+              lambda a, o: np.dot(a, a.T, out=o),
+              lambda a, o: np.concatenate([a, a], out=o),
+              lambda a, o: np.take(a, [0, 1], axis=0, out=o),
+              lambda a, o: np.ptp(a, axis=0, out=o)):
+        wanted = f(v, None)
+        for target in (np.zeros(wanted.shape),
+                       ncg.zeros(wanted.shape, chunks=2)):
+            f(x, target)
+            np.testing.assert_allclose(target, wanted)
+
+
+def test_positions_outside(rng):
+    v = rng.normal(size=(4, 6))
+    for mode in ("wrap", "clip"):
+        np.testing.assert_array_equal(
+            np.take(lazy(v, (3, 2)), [0, 7, -1], axis=1, mode=mode),
+            np.take(v, [0, 7, -1], axis=1, mode=mode))
+    made = np.vstack([lazy(v, (3, 2)), v], dtype="f4")
+    assert made.dtype == "f4" and np.hstack([made], dtype="f8").dtype == "f8"

@@ -364,18 +364,18 @@ def clip(a: Any, min: Any = None, max: Any = None, out: Any = None,
     low = a_min if min is None else min
     high = a_max if max is None else max
     made = operand(a)
-    if low is None and high is None:
-        return made
     if low is not None:
         made = apply(np.maximum, (made, low))
     if high is not None:
         made = apply(np.minimum, (made, high))
-    return made
+    return made if out is None else put_out(made, (out,))
 
 
 def round_(a: Any, decimals: int = 0, out: Any = None) -> Array:
     """Round to decimals, as :func:`numpy.round`."""
     a = operand(a)
+    if out is not None:
+        return put_out(round_(a, decimals), (out,))
     if decimals == 0 and a.dtype.kind == "f":
         return apply(np.rint, (a,))
     if decimals >= 0 and a.dtype.kind in "biu":

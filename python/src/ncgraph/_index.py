@@ -384,7 +384,8 @@ def _assign_masked(a: Array, mask: np.ndarray, value: np.ndarray) -> Array:
 
 # ---- functions ---------------------------------------------------------------------------
 
-def take(a: Any, indices: Any, axis: Any = None, **kwargs: Any) -> Array:
+def take(a: Any, indices: Any, axis: Any = None, out: Any = None,
+         mode: str = "raise") -> Array:
     """Take positions along an axis, as :func:`numpy.take`."""
     a = asarray(a)
     if axis is None:
@@ -392,8 +393,16 @@ def take(a: Any, indices: Any, axis: Any = None, **kwargs: Any) -> Array:
     from ._shape import axis_of
     axis = axis_of(axis, a.ndim)
     k = np.asarray(indices)
+    if mode == "wrap":
+        k = k % a.shape[axis]
+    elif mode == "clip":
+        k = k.clip(0, a.shape[axis] - 1)
     flat = getitem(a, (slice(None),) * axis + (k.ravel(),))
-    return reshape(flat, flat.shape[:axis] + k.shape + flat.shape[axis + 1:])
+    made = reshape(flat, flat.shape[:axis] + k.shape + flat.shape[axis + 1:])
+    if out is None:
+        return made
+    from ._elementwise import put_out
+    return put_out(made, (out,))
 
 
 def compress(condition: Any, a: Any, axis: Any = None, **kwargs: Any) -> Array:

@@ -21,14 +21,15 @@ atleast_3d = implements("atleast_3d")(_shape.atleast(3))
 def vstack(tup: Any, **kwargs: Any) -> Array:
     """Join along the first axis."""
     made = [atleast_2d(a) for a in tup]
-    return _shape.concatenate(made, axis=0)
+    return _shape.concatenate(made, axis=0, **kwargs)
 
 
 @implements("hstack")
 def hstack(tup: Any, **kwargs: Any) -> Array:
     """Join along the second axis."""
     made = [atleast_1d(a) for a in tup]
-    return _shape.concatenate(made, axis=0 if made[0].ndim == 1 else 1)
+    return _shape.concatenate(made, axis=0 if made[0].ndim == 1 else 1,
+                              **kwargs)
 
 
 @implements("dstack")

@@ -56,7 +56,7 @@ class Methods(np.lib.mixins.NDArrayOperatorsMixin):
 
     def take(self, indices: Any, axis: Any = None, **kwargs: Any) -> Any:
         """Take positions along an axis."""
-        return _fn("_index", "take")(self, indices, axis)
+        return _fn("_index", "take")(self, indices, axis, **kwargs)
 
     def nonzero(self) -> Any:
         """Positions of values that are not zero."""
@@ -98,11 +98,11 @@ class Methods(np.lib.mixins.NDArrayOperatorsMixin):
         """Give another shape to the values."""
         if len(shape) == 1 and np.iterable(shape[0]):
             shape = tuple(shape[0])
-        return _fn("_shape", "reshape")(self, shape)
+        return _fn("_shape", "reshape")(self, shape, order=order)
 
     def ravel(self, order: Any = "C") -> Any:
         """Give all values along one axis."""
-        return _fn("_shape", "ravel")(self)
+        return _fn("_shape", "ravel")(self, order)
 
     flatten = ravel
 
@@ -161,13 +161,13 @@ class Methods(np.lib.mixins.NDArrayOperatorsMixin):
 
     conjugate = conj
 
-    def round(self, decimals: int = 0) -> Any:
+    def round(self, decimals: int = 0, out: Any = None) -> Any:
         """Round to decimals."""
-        return _fn("_elementwise", "round_")(self, decimals)
+        return _fn("_elementwise", "round_")(self, decimals, out)
 
     def clip(self, min: Any = None, max: Any = None, **kwargs: Any) -> Any:
         """Limit values to an interval."""
-        return _fn("_elementwise", "clip")(self, min, max)
+        return _fn("_elementwise", "clip")(self, min, max, **kwargs)
 
     def dot(self, other: Any) -> Any:
         """Product as :func:`numpy.dot`."""

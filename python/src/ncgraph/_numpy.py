@@ -31,7 +31,10 @@ def array_function(self: Array, func: Any, types: Any, args: Any,
         return NotImplemented
     ours = FUNCTIONS.get(func)
     if ours is not None:
-        return ours(*args, **kwargs)
+        out = kwargs.pop("out", None)
+        made = ours(*args, **kwargs)
+        return made if out is None else _elementwise.put_out(
+            made, out if isinstance(out, tuple) else (out,))
     if config.get("warn_fallback"):
         warnings.warn(
             f"numpy.{getattr(func, '__name__', func)} has no lazy form in "
@@ -47,7 +50,7 @@ for _module, _names in (
               "cumprod nancumsum nancumprod sort argsort count_nonzero ptp"),
     (_quantiles, "quantile nanquantile percentile nanpercentile median "
                  "nanmedian"),
-    (_shape, "transpose moveaxis rollaxis swapaxes reshape ravel expand_dims "
+    (_shape, "transpose moveaxis rollaxis swapaxes ravel expand_dims "
              "squeeze broadcast_to broadcast_arrays concatenate stack block "
              "pad flip roll diff repeat tile"),
     (_index, "take compress nonzero take_along_axis"),
@@ -62,6 +65,8 @@ implements("min", "amin")(_reduce.min_)
 implements("max", "amax")(_reduce.max_)
 implements("any")(_reduce.any_)
 implements("all")(_reduce.all_)
+implements("reshape")(lambda a, shape, order="C", **k: _shape.reshape(
+    a, shape, order=order))
 implements("permute_dims")(_shape.transpose)
 implements("concat")(_shape.concatenate)
 implements("round", "around")(_elementwise.round_)

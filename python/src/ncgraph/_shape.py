@@ -92,11 +92,13 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Array:
 
 
 def reshape(a: Any, shape: Any, merge_chunks: bool = True,
-            limit: Any = None, **kwargs: Any) -> Array:
+            limit: Any = None, order: Any = "C", **kwargs: Any) -> Array:
     """Give another shape to the values, as :func:`numpy.reshape`."""
     a = asarray(a)
     shape = [operator.index(s) for s in
              (shape if isinstance(shape, (tuple, list)) else (shape,))]
+    if order == "F":
+        return transpose(reshape(transpose(a), shape[::-1]))
     if shape.count(-1) > 1:
         raise ValueError("can only specify one unknown dimension")
     known = math.prod(s for s in shape if s != -1)
@@ -142,7 +144,8 @@ def _is_merging(old: Sequence[int], new: Sequence[int]) -> bool:
 
 def ravel(a: Any, order: Any = "C") -> Array:
     """Give all values along one axis."""
-    return reshape(asarray(a), (-1,)) if asarray(a).ndim != 1 else asarray(a)
+    a = asarray(a)
+    return reshape(a, (-1,), order=order) if a.ndim != 1 else a
 
 
 def expand_dims(a: Any, axis: Any) -> Array:
