@@ -86,6 +86,18 @@ static ncg_status rehearse(rehearsal *r, int threads, int64_t limit,
     return NCG_OK;
 }
 
+/* Of tasks that were not rehearsed: what one of any layer takes at most. */
+static int64_t largest_of_layers(const nci_plan *plan, nci_costs *costs)
+{
+    int64_t most = 0;
+    for (int l = 0; l < plan->nlayers; l++) {
+        int64_t bytes = nci_plan_most_bytes(plan, &plan->layers[l]) +
+                        nci_costs_most_scratch(costs, l);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
 ncg_status nci_predict(const nci_executor *executor, const nci_plan *plan,
                        const nci_source_table *sources, nci_prediction *out,
                        ncg_error *err)
@@ -121,8 +133,11 @@ ncg_status nci_predict(const nci_executor *executor, const nci_plan *plan,
                       choice.is_bound ? MANY_EVENTS : INT64_MAX, err);
         nci_sched_get_stats(r.sched, &stats);
     }
-    if (choice.is_bound && stats.peak < choice.peak)
-        stats.peak = choice.peak;
+    if (choice.is_bound) {
+        int64_t most = largest_of_layers(plan, &kernel);
+        r.largest = most > r.largest ? most : r.largest;
+        stats.peak = stats.peak > choice.peak ? stats.peak : choice.peak;
+    }
     found.peak = stats.peak + threads * r.largest;
     if (found.peak > given)
         found.peak = given > found.least ? given : found.least;

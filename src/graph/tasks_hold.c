@@ -195,7 +195,8 @@ ncg_status nci_tasks_spill(nci_tasks *tasks, const nci_tasks_elsewhere *to,
                            int64_t want, int64_t *freed, ncg_error *err)
 {
     *freed = 0;
-    tasks->elsewhere = *to;
+    if (!tasks->elsewhere.write) /* later on others read it */
+        tasks->elsewhere = *to;
     for (int64_t i = 0; i < tasks->ntasks && *freed < want; i++) {
         nci_held_value *held = &tasks->values[i];
         void *place = NULL;
