@@ -39,6 +39,10 @@ class Hosts:
         return super().fails(code, *self.on(0)[1:], clitest.NCGRAPH, *words,
                              program="nsenter", **how)
 
+    def ask(self, *words):
+        return clitest.run(*self.on(0)[1:], clitest.NCGRAPH, *words,
+                           program="nsenter", cwd=self.dir)
+
 
 class Standing(Hosts, clustertest.TestCase):
     """A cluster of all hosts, and a client on the first."""
