@@ -34,6 +34,14 @@ nci_roll *nci_scheduler_roll(nci_scheduler *s, uint32_t number)
     return NULL;
 }
 
+void nci_scheduler_tell(nci_scheduler *s, uint32_t worker,
+                        const nci_service *service)
+{
+    const nci_roll *roll = nci_scheduler_roll(s, worker);
+    if (roll)
+        nci_service_send(s->net, roll->conn, NCI_WIRE_ASK, service, NULL);
+}
+
 static nci_roll *roll_of(nci_scheduler *s, nci_conn_id conn)
 {
     for (size_t i = 0; i < s->nrolls; i++)

@@ -120,6 +120,9 @@ struct nci_scheduler {
 void nci_scheduler_note(const nci_scheduler *s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 nci_roll *nci_scheduler_roll(nci_scheduler *s, uint32_t number);
+/* nci_scheduler_tell asks a worker for a service, if it is still here. */
+void nci_scheduler_tell(nci_scheduler *s, uint32_t worker,
+                        const nci_service *service);
 /* nci_scheduler_try_leave lets a worker go that nobody needs any more. */
 void nci_scheduler_try_leave(nci_scheduler *s, nci_roll *roll);
 /* nci_scheduler_describe writes the state of the cluster as JSON. */

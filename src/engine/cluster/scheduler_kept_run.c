@@ -109,19 +109,11 @@ static void forget_keeping(nci_plan_run *r)
     nci_free(k);
 }
 
-static void tell_worker(nci_scheduler *s, uint32_t worker,
-                        const nci_service *service)
-{
-    const nci_roll *roll = nci_scheduler_roll(s, worker);
-    if (roll)
-        nci_service_send(s->net, roll->conn, NCI_WIRE_ASK, service, NULL);
-}
-
 void nci_kept_drop_there(nci_scheduler *s, uint32_t worker, nci_token space,
                          int64_t chunk)
 {
     nci_service drop = {.kind = NCI_SERVICE_DROP, .space = space, .key = chunk};
-    tell_worker(s, worker, &drop);
+    nci_scheduler_tell(s, worker, &drop);
 }
 
 /* Gives back the one that is lost and all behind it, which come again. */
@@ -166,7 +158,7 @@ static bool begin_keeping(nci_plan_run *r, const nci_action *action,
                         .attempt = action->attempt,
                         .bytes = r->id,
                         .space = space};
-    tell_worker(r->scheduler, action->from, &keep);
+    nci_scheduler_tell(r->scheduler, action->from, &keep);
     return true;
 }
 

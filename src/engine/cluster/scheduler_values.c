@@ -62,14 +62,6 @@ static void call_free(service_call *c)
 
 /* ---- what the machine says ----------------------------------------------- */
 
-static void to_worker(nci_scheduler *s, uint32_t worker,
-                      const nci_service *service)
-{
-    const nci_roll *roll = nci_scheduler_roll(s, worker);
-    if (roll)
-        nci_service_send(s->net, roll->conn, NCI_WIRE_ASK, service, NULL);
-}
-
 static void send_run(nci_scheduler *s, const nci_value_action *a)
 {
     const service_call *c = call_of(s, a->id);
@@ -149,18 +141,18 @@ static void act(nci_scheduler *s, const nci_value_action *a)
         break;
     case NCI_VALUE_STOP:
         service.kind = NCI_SERVICE_STOP;
-        to_worker(s, a->worker, &service);
+        nci_scheduler_tell(s, a->worker, &service);
         break;
     case NCI_VALUE_TAKE:
         service.kind = NCI_SERVICE_TAKE;
         from = nci_scheduler_roll(s, a->from);
         if (from)
             memcpy(service.where, from->who.addresses, sizeof service.where);
-        to_worker(s, a->worker, &service);
+        nci_scheduler_tell(s, a->worker, &service);
         break;
     case NCI_VALUE_DROP:
         service.kind = NCI_SERVICE_DROP;
-        to_worker(s, a->worker, &service);
+        nci_scheduler_tell(s, a->worker, &service);
         break;
     case NCI_VALUE_CLEAR:
         roll = nci_scheduler_roll(s, a->worker);
