@@ -13,6 +13,10 @@ struct nci_buf {
     void *payload;
 };
 
+/* What has neither bytes nor anybody to tell: there is one, which stays. Tasks
+ * that are run for what they do leave it, millions of times. */
+static nci_buf nothing = {.refs = 2};
+
 static void release_heap(void *memory, void *payload)
 {
     (void)payload;
@@ -23,6 +27,10 @@ ncg_status nci_buf_wrap(void *memory, size_t nbytes,
                         void (*release)(void *memory, void *payload),
                         void *payload, nci_buf **out, ncg_error *err)
 {
+    if (!memory && !nbytes && !release) {
+        *out = &nothing;
+        return NCG_OK;
+    }
     nci_buf *buf = nci_alloc(sizeof *buf);
     if (!buf)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
@@ -71,7 +79,7 @@ bool nci_buf_is_view(const nci_buf *buf)
 
 nci_buf *nci_buf_retain(nci_buf *buf)
 {
-    if (buf)
+    if (buf && buf != &nothing)
         atomic_fetch_add_explicit(&buf->refs, 1, memory_order_relaxed);
     return buf;
 }
@@ -79,6 +87,8 @@ nci_buf *nci_buf_retain(nci_buf *buf)
 bool nci_buf_retain_live(nci_buf *buf)
 {
     int32_t refs = atomic_load_explicit(&buf->refs, memory_order_relaxed);
+    if (buf == &nothing)
+        return true;
     while (refs > 0)
         if (atomic_compare_exchange_weak_explicit(&buf->refs, &refs, refs + 1,
                                                   memory_order_acquire,
@@ -91,7 +101,7 @@ void nci_buf_release(nci_buf **slot)
 {
     nci_buf *buf = *slot;
     *slot = NULL;
-    if (!buf ||
+    if (!buf || buf == &nothing ||
         atomic_fetch_sub_explicit(&buf->refs, 1, memory_order_acq_rel) != 1)
         return;
     if (buf->release)

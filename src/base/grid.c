@@ -182,10 +182,12 @@ int64_t nci_grid_nchunks(const nci_grid *grid)
 
 void nci_grid_index(const nci_grid *grid, int64_t chunk, int64_t *index)
 {
-    for (int d = grid->rank - 1; d >= 0; d--) {
+    for (int d = grid->rank - 1; d > 0; d--) {
         index[d] = chunk % grid->axis[d].nchunks;
         chunk /= grid->axis[d].nchunks;
     }
+    if (grid->rank)
+        index[0] = chunk; /* without a division: many grids have one axis */
 }
 
 int64_t nci_grid_number(const nci_grid *grid, const int64_t *index)

@@ -26,10 +26,17 @@ static void gather_dep(void *ctx, int input, int64_t task)
 void nci_lane_gather(nci_lane *lane, const nci_plan *plan,
                      const nci_task_map *store, int64_t task)
 {
-    gather_ctx g = {store, lane};
     lane->ndeps = 0;
+    nci_lane_gather_more(lane, plan, store, task);
+}
+
+bool nci_lane_gather_more(nci_lane *lane, const nci_plan *plan,
+                          const nci_task_map *store, int64_t task)
+{
+    gather_ctx g = {store, lane};
     lane->failed = false;
     nci_plan_deps(plan, task, gather_dep, &g);
+    return !lane->failed;
 }
 
 static ncg_status encode(const nci_lane_run *r, const nci_layer *layer,
@@ -61,9 +68,17 @@ static void trim_scratch(const nci_lane_run *r, nci_lane *lane, int64_t task)
 ncg_status nci_lane_execute(const nci_lane_run *r, nci_lane *lane, int64_t task,
                             int threads, nci_buf **out, ncg_error *err)
 {
-    const nci_layer *layer = nci_plan_layer(r->plan, task);
+    const nci_lane_inputs inputs = {lane->deps, lane->ndeps};
     if (lane->failed)
         return nci_fail(err, NCG_ENOMEM, "out of memory (inputs of a task)");
+    return nci_lane_run_task(r, lane, &inputs, task, threads, out, err);
+}
+
+ncg_status nci_lane_run_task(const nci_lane_run *r, nci_lane *lane,
+                             const nci_lane_inputs *inputs, int64_t task,
+                             int threads, nci_buf **out, ncg_error *err)
+{
+    const nci_layer *layer = nci_plan_layer(r->plan, task);
     if (!lane->scratch)
         NCI_TRY(nci_scratch_create(&lane->scratch, err));
     nci_task_env env = {.plan = r->plan,
@@ -72,10 +87,11 @@ ncg_status nci_lane_execute(const nci_lane_run *r, nci_lane *lane, int64_t task,
                         .scratch = lane->scratch,
                         .threads = threads,
                         .cancelled = r->stopping};
-    ncg_status st = r->work->run(r->work->ctx, &env, task, lane->deps,
-                                 (int64_t)lane->ndeps, out, err);
+    ncg_status st = r->work->run(r->work->ctx, &env, task, inputs->deps,
+                                 (int64_t)inputs->count, out, err);
     nci_team_end(threads);
-    trim_scratch(r, lane, task);
+    if (layer->kind != NCI_LAYER_TASKS)
+        trim_scratch(r, lane, task);
     if (!st && layer->kind == NCI_LAYER_STORE && r->encode)
         st = encode(r, layer, task, out, err);
     return st;

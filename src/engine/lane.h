@@ -27,10 +27,25 @@ typedef struct nci_lane_run {
  * by the caller, and keeps them until the task has ended. */
 void nci_lane_gather(nci_lane *lane, const nci_plan *plan,
                      const nci_task_map *store, int64_t task);
+/* nci_lane_gather_more notes the inputs of one more task behind those noted
+ * before; false without memory. */
+bool nci_lane_gather_more(nci_lane *lane, const nci_plan *plan,
+                          const nci_task_map *store, int64_t task);
 /* nci_lane_execute runs a task whose inputs were gathered, and encodes what it
  * leaves where that is stored. No lock held. */
 ncg_status nci_lane_execute(const nci_lane_run *run, nci_lane *lane,
                             int64_t task, int threads, nci_buf **out,
                             ncg_error *err);
+
+/* Inputs of one of the tasks that were gathered. */
+typedef struct nci_lane_inputs {
+    const nci_dep *deps;
+    size_t count;
+} nci_lane_inputs;
+
+/* nci_lane_run_task is nci_lane_execute with inputs of the caller's choice. */
+ncg_status nci_lane_run_task(const nci_lane_run *run, nci_lane *lane,
+                             const nci_lane_inputs *inputs, int64_t task,
+                             int threads, nci_buf **out, ncg_error *err);
 
 #endif

@@ -19,8 +19,12 @@ ncg_status nci_executor_run(
     int64_t limit = x->limit - nci_executor_held(sources, sink);
     limit = nci_executor_room(x, limit, memory.peak, memory.peak);
     memory.kept = nci_tile_cache_room(memory.want, limit, memory.peak);
-    nci_work work = {&costs, nci_costs_run, nci_costs_scratch, nci_costs_threads,
-                     memory.kept, nci_costs_most_scratch};
+    nci_work work = {&costs,
+                     nci_costs_run,
+                     nci_costs_scratch,
+                     nci_costs_threads,
+                     memory.kept,
+                     nci_costs_most_scratch};
     return nci_executor_run_work(x, plan, sources, &work, sink, cancel,
                                  progress, progress_ctx, stats, err);
 }

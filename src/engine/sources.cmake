@@ -9,6 +9,7 @@ list(APPEND engine_sources
   predict.c
   run.c
   run_plan.c
+  run_tasks.c
   generate.c
   source.c
   spill_file.c

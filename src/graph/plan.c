@@ -97,20 +97,6 @@ void nci_plan_free(nci_plan **slot)
     nci_free(plan);
 }
 
-const nci_layer *nci_plan_layer(const nci_plan *plan, int64_t task)
-{
-    int low = 0, high = plan->nlayers;
-    while (high - low > 1) {
-        int middle = (low + high) / 2;
-        if ((plan->bases ? plan->bases[middle] : plan->layers[middle].base) <=
-            task)
-            low = middle;
-        else
-            high = middle;
-    }
-    return &plan->layers[low];
-}
-
 int64_t nci_product_size(const nci_product *p)
 {
     int64_t n = 1;

@@ -270,7 +270,20 @@ ncg_status nci_lower_with(const nci_output *outputs, int noutputs,
 void nci_plan_free(nci_plan **plan);
 
 /* nci_plan_layer returns the layer of a task. */
-const nci_layer *nci_plan_layer(const nci_plan *plan, int64_t task);
+static inline const nci_layer *nci_plan_layer(const nci_plan *plan,
+                                              int64_t task)
+{
+    const int64_t *bases = plan->bases;
+    int low = 0, high = plan->nlayers;
+    while (high - low > 1) {
+        int middle = (low + high) / 2;
+        if ((bases ? bases[middle] : plan->layers[middle].base) <= task)
+            low = middle;
+        else
+            high = middle;
+    }
+    return &plan->layers[low];
+}
 
 /* nci_plan_deps calls visit(ctx, input, task) for each task that `task` needs,
  * input by input, in ascending order; a task is visited once an input.

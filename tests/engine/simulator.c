@@ -25,8 +25,8 @@ typedef struct sim {
     sim_job *jobs;
     int njobs, cores;
     double now;
-    uint8_t *held; /* 1: its output is in memory */
-    uint8_t *disk; /* 1: there is a copy of it on disk */
+    uint8_t *held;   /* 1: its output is in memory */
+    uint8_t *disk;   /* 1: there is a copy of it on disk */
     int64_t on_disk; /* bytes */
     uint8_t *ran;
     nci_sched_choice choice;
@@ -47,6 +47,11 @@ static uint64_t mix(uint64_t x)
 {
     x = (x ^ (x >> 31)) * UINT64_C(0x9E3779B97F4A7C15);
     return x ^ (x >> 29);
+}
+
+static int most_cores(const sim_options *o)
+{
+    return o->threads * (o->is_short ? 1 + NCI_SCHED_AHEAD : 1);
 }
 
 /* More threads need more scratch, as tiles a thread do. */
@@ -90,7 +95,9 @@ static void start_job(sim *s, const nci_action *action)
     }
     s->cores += action->threads;
     assert_in_range(action->threads, 1, s->options->threads);
-    assert_in_range(s->cores, 1, s->options->threads);
+    assert_in_range(s->cores, 1, most_cores(s->options));
+    if (s->cores > s->result->assigned)
+        s->result->assigned = s->cores;
     double length = 0.5 + sim_random(&s->random) % 1000 / 100.0;
     if (sim_random(&s->random) % 50 == 0)
         length *= 40; /* stragglers */
@@ -173,8 +180,7 @@ static nci_event end_transfer(sim *s, const sim_job *job)
 {
     int64_t task = job->action.task, bytes = nci_plan_bytes(s->plan, task);
     bool is_spill = job->action.kind == NCI_ACTION_SPILL;
-    nci_event event = {.kind =
-                           is_spill ? NCI_EVENT_SPILLED : NCI_EVENT_LOADED,
+    nci_event event = {.kind = is_spill ? NCI_EVENT_SPILLED : NCI_EVENT_LOADED,
                        .task = task,
                        .attempt = job->action.attempt};
     s->ended++;
@@ -202,7 +208,8 @@ static nci_event end_job(sim *s, const sim_job *job)
     nci_event event = {.kind =
                            is_put ? NCI_EVENT_PUT_DONE : NCI_EVENT_TASK_DONE,
                        .task = job->action.task,
-                       .attempt = job->action.attempt};
+                       .attempt = job->action.attempt,
+                       .spent = s->options->is_short ? 1000 : 0};
     if (++s->ended == s->options->fail_at) {
         event.kind = NCI_EVENT_TASK_FAILED;
         event.status = NCG_ECORRUPT;
@@ -304,7 +311,7 @@ void sim_run(const nci_plan *plan, const sim_options *options,
     *result = (sim_result){0};
     for (int i = 0; i < 16; i++)
         s.old[i] = (nci_event){.kind = NCI_EVENT_TASK_DONE, .task = i};
-    s.jobs = calloc((size_t)options->threads, sizeof *s.jobs);
+    s.jobs = calloc((size_t)most_cores(options), sizeof *s.jobs);
     s.held = calloc(ntasks, 1);
     s.disk = calloc(ntasks, 1);
     s.ran = calloc(ntasks, 1);

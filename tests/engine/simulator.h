@@ -18,6 +18,7 @@ typedef struct sim_options {
     int stale_every;   /* repeat old events now and then; 0: never */
     bool is_checked;   /* nci_sched_check after each event */
     bool spills;       /* limit = floor + room * (peak - floor) */
+    bool is_short;     /* tasks are said to take a microsecond */
     int64_t disk;      /* bytes that fit on the disk; 0: any number */
 } sim_options;
 
@@ -28,6 +29,7 @@ typedef struct sim_result {
     int64_t floor, spilled, loaded; /* bytes; outputs read back */
     double time; /* virtual */
     double busy; /* core-time used, virtual */
+    int assigned; /* cores at most, with those assigned ahead */
 } sim_result;
 
 /* sim_run runs a plan to its end and fails the test on a broken promise. */

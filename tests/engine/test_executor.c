@@ -25,6 +25,7 @@ typedef struct work_ctx {
     _Atomic int cores, cores_max; /* in use */
     atomic_bool *cancel;          /* set by task cancel_task */
     int64_t cancel_task;
+    int64_t wait_task, wait_for; /* it waits until so many have run; 0: none */
 } work_ctx;
 
 static uint64_t mix(uint64_t h, uint64_t x)
@@ -55,6 +56,12 @@ static ncg_status work_run(void *ctx, const nci_task_env *env, int64_t task,
         h = mix(h, value_of(deps[i].buf) + (uint64_t)deps[i].input);
     if (w->sleep_us)
         usleep((useconds_t)w->sleep_us);
+    for (int i = 0; w->wait_for && task == w->wait_task; i++) {
+        if (atomic_load(&w->ran) >= w->wait_for)
+            break;
+        usleep(1000);
+        assert_in_range(i, 0, 60000); /* nobody took the others: a minute */
+    }
     if (w->cancel && task == w->cancel_task)
         atomic_store(w->cancel, true);
     ncg_status st = NCG_OK;
@@ -126,8 +133,7 @@ static ncg_status keep_put(void *ctx, int output, const int64_t *index,
 
 static nci_executor *executor_of(int threads, int64_t limit)
 {
-    nci_executor_options options = {.threads = threads,
-                                    .memory_limit = limit};
+    nci_executor_options options = {.threads = threads, .memory_limit = limit};
     nci_executor *x = NULL;
     ncg_error err;
     CHECK_OK(nci_executor_create(&options, &x, &err));
@@ -150,6 +156,7 @@ typedef struct trial {
     int64_t cancel_task;
     int sleep_us;
     int64_t scratch;
+    int64_t wait_task, wait_for;
     bool without_encode;
 } trial;
 
@@ -162,13 +169,14 @@ static outcome run_plan(nci_executor *x, const nci_plan *plan, const trial *t)
                   .fail_task = t->fail_task,
                   .sleep_us = t->sleep_us,
                   .scratch = t->scratch,
+                  .wait_task = t->wait_task,
+                  .wait_for = t->wait_for,
                   .cancel = t->cancel_task >= 0 ? &cancel : NULL,
                   .cancel_task = t->cancel_task};
     nci_sink sink = {.ctx = &k,
                      .encode = t->without_encode ? NULL : keep_encode,
                      .put = keep_put};
-    nci_work work = {&w, work_run, work_scratch, work_threads, 0,
-                     NULL};
+    nci_work work = {&w, work_run, work_scratch, work_threads, 0, NULL};
     o.status = nci_executor_run_work(x, plan, NULL, &work, &sink, &cancel, NULL,
                                      NULL, &o.stats, &o.err);
     memcpy(o.hash, k.hash, sizeof o.hash);
@@ -333,6 +341,29 @@ typedef struct seen {
     pthread_t caller;
 } seen;
 
+/* A thread has taken several tasks, and the first of them takes long: the
+ * others do not wait for it. It ends when all that do not need it have run. */
+static void executor_shares_what_waits_behind_a_long_task(void **state)
+{
+    (void)state;
+    nci_executor *x = executor_of(2, INT64_MAX / 4);
+    nci_plan *plan = long_plan(4000, 1);
+    outcome first = run_plan(x, plan, &plain);
+    assert_int_equal(first.status, NCG_OK);
+    /* Of these none takes more than one core (work_threads). */
+    for (int64_t task = 301; task < 4000; task += 600) {
+        trial t = plain;
+        t.wait_task = task;
+        t.wait_for = plan->ntasks - 2;
+        outcome o = run_plan(x, plan, &t);
+        assert_int_equal(o.status, NCG_OK);
+        assert_memory_equal(first.hash, o.hash, sizeof o.hash);
+        assert_int_equal(o.ran, plan->ntasks);
+    }
+    nci_plan_free(&plan);
+    nci_executor_destroy(&x);
+}
+
 static void note_progress(void *ctx, int64_t done, int64_t managed)
 {
     seen *p = ctx;
@@ -351,8 +382,7 @@ static void executor_reports_progress(void **state)
     keep k = {.plan = plan};
     work_ctx w = {.plan = plan, .fail_task = -1, .sleep_us = 2000};
     nci_sink sink = {.ctx = &k, .encode = keep_encode, .put = keep_put};
-    nci_work work = {&w, work_run, work_scratch, work_threads, 0,
-                     NULL};
+    nci_work work = {&w, work_run, work_scratch, work_threads, 0, NULL};
     seen p = {.caller = pthread_self()};
     nci_run_stats stats;
     ncg_error err;
@@ -456,6 +486,7 @@ NCG_TESTS(NCG_TEST(executor_gives_the_same_for_any_threads),
           NCG_TEST(executor_drops_big_scratches),
           NCG_TEST(executor_reports_the_first_error),
           NCG_TEST(executor_stops_when_cancelled),
+          NCG_TEST(executor_shares_what_waits_behind_a_long_task),
           NCG_TEST(executor_reports_progress),
           NCG_TEST(parallel_visits_each_item_once),
           NCG_TEST(executor_refuses_after_fork),

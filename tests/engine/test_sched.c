@@ -214,6 +214,30 @@ static void sched_finishes_every_plan(void **state)
     }
 }
 
+/* Short tasks are assigned ahead of the cores, and everything still holds. */
+static void sched_assigns_short_tasks_ahead(void **state)
+{
+    (void)state;
+    int nahead = 0;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        uint64_t s = seed;
+        sim_options o = options_of(seed);
+        sim_result r;
+        nci_plan *plan = rnd_plan(&s, 1 + (int)(seed % 4));
+        o.is_short = true;
+        o.is_checked = plan->ntasks < 600;
+        o.fail_at = seed % 5 == 0 ? 20 : 0;
+        sim_run(plan, &o, &r);
+        if (!o.fail_at) {
+            assert_int_equal(r.status, NCG_OK);
+            assert_int_equal(r.ran, count_needed_tasks(plan));
+        }
+        nahead += r.assigned > o.threads;
+        nci_plan_free(&plan);
+    }
+    assert_in_range(nahead, 20, 200);
+}
+
 /* On one thread the run is the replay: the peak is exact. */
 static void sched_one_thread_reaches_the_peak(void **state)
 {
@@ -364,10 +388,10 @@ static void sched_survives_lack_of_memory(void **state)
     nci_plan_free(&plan);
 }
 
-NCG_TESTS(NCG_TEST(order_is_depth_first),
-          NCG_TEST(lists_are_complete),
+NCG_TESTS(NCG_TEST(order_is_depth_first), NCG_TEST(lists_are_complete),
           NCG_TEST(order_is_that_of_the_recursion),
           NCG_TEST(sched_finishes_every_plan),
+          NCG_TEST(sched_assigns_short_tasks_ahead),
           NCG_TEST(sched_one_thread_reaches_the_peak),
           NCG_TEST(sched_ends_after_a_failure),
           NCG_TEST(sched_ends_after_cancel), NCG_TEST(sched_keeps_cores_busy),

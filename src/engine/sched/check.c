@@ -111,7 +111,8 @@ static const char *check_sums(const nci_sched *s, const sums *sum)
 {
     if (sum->held != s->managed)
         return "the sum of managed bytes is wrong";
-    if (sum->threads != s->threads - s->idle || s->idle < 0)
+    if (sum->threads != s->threads - s->idle ||
+        s->idle < -s->threads * NCI_SCHED_AHEAD)
         return "the sum of cores is wrong";
     if (sum->running != s->running)
         return "the number of running tasks is wrong";

@@ -24,6 +24,11 @@
  * that wait, and tasks finished ahead of a slow one. */
 enum { MAX_WAITING = 1024, MAX_WINDOW = 1 << 20 };
 
+/* Tasks are assigned ahead of the cores where they take less than SHORT_NS, as
+ * many as take AHEAD_NS. One that was interrupted says little: it counts as
+ * LONG_NS at most. */
+enum { SHORT_NS = 20000, AHEAD_NS = 100000, LONG_NS = 200000 };
+
 /* ---- life ---------------------------------------------------------------- */
 
 ncg_status nci_sched_create(const nci_plan *plan, const nci_sched_costs *costs,
@@ -85,6 +90,7 @@ void nci_sched_get_stats(const nci_sched *s, nci_sched_stats *out)
         .running = s->running,
         .threads = s->threads - s->idle,
         .spilled = s->spilled,
+        .pace = s->pace,
     };
 }
 
@@ -353,12 +359,13 @@ void nci_sched_start_put(nci_sched *s, nci_actions *actions)
 
 static void start_all(nci_sched *s, nci_actions *actions)
 {
-    while (!s->failure && s->idle > 0) {
+    while (!s->failure && s->idle + s->surplus > 0) {
         if (nci_sched_may_put(s)) {
             nci_sched_start_put(s, actions);
             continue;
         }
-        while (s->ready.count < (size_t)s->idle && nci_sched_pull(s))
+        while (s->ready.count < (size_t)(s->idle + s->surplus) &&
+               nci_sched_pull(s))
             continue;
         if (s->failure || !s->ready.count || !start_next(s, actions))
             break;
@@ -458,6 +465,20 @@ static void end_running(nci_sched *s, nci_record *r)
     r->threads = 0;
 }
 
+static void learn_pace(nci_sched *s, int64_t spent)
+{
+    if (spent <= 0)
+        return;
+    if (spent > LONG_NS)
+        spent = LONG_NS;
+    s->pace = s->pace ? (7 * s->pace + spent) / 8 : spent;
+    if (!s->pace)
+        s->pace = 1;
+    int64_t each = s->pace < SHORT_NS ? AHEAD_NS / s->pace : 0;
+    s->surplus = s->threads * (int)(each < NCI_SCHED_AHEAD ? each
+                                                           : NCI_SCHED_AHEAD);
+}
+
 static void handle_task(nci_sched *s, const nci_event *event,
                         nci_actions *actions)
 {
@@ -478,10 +499,12 @@ static void handle_task(nci_sched *s, const nci_event *event,
         r->state = r->output >= 0 ? NCI_TASK_STORED : NCI_TASK_WAITING;
         return;
     }
-    if (is_put)
+    if (is_put) {
         finish_put(s, r);
-    else
-        finish_task(s, r, event, actions);
+        return;
+    }
+    learn_pace(s, event->spent);
+    finish_task(s, r, event, actions);
 }
 
 static ncg_status join(nci_sched *s, const nci_event *event,

@@ -32,6 +32,10 @@
  * next use lies farthest ahead goes first. One that came back keeps its copy on
  * disk and leaves again without writing.
  *
+ * Short tasks. In one process, tasks that end within microseconds are assigned
+ * before cores are idle, NCI_SCHED_AHEAD a thread at most, under the same rules
+ * of memory: a driver that takes several at once pays for its lock once.
+ *
  * Outputs. What a STORE task leaves is held until it has been put. Puts happen
  * one at a time, in the order of the STORE tasks; the scheduler says when. A task finishes when its result is in memory, a STORE task when it has
  * been put.
@@ -59,6 +63,9 @@ typedef struct nci_sched_costs {
 /* In place of a worker's number. */
 #define NCI_NO_WORKER UINT32_MAX
 #define NCI_CHECKPOINT (UINT32_MAX - 1) /* the directory that all can read */
+
+/* Short tasks that may be assigned beyond the cores, a thread. */
+enum { NCI_SCHED_AHEAD = 32 };
 
 /* Each event may carry `now`. With one worker in this process the kinds up to
  * CANCEL are all there is, `worker` is 0 and `now` is not looked at. */
@@ -161,8 +168,9 @@ typedef struct nci_sched_stats {
     int64_t records;  /* tasks with a record now */
     int64_t finished; /* tasks done */
     int running;      /* tasks and puts under way */
-    int threads;      /* cores that they take */
+    int threads;      /* cores that they take, or are to take */
     int64_t spilled;  /* bytes written to disk, in all */
+    int64_t pace;     /* ns that a task took of late; 0: not known */
 
     /* in a cluster: */
     int workers;        /* that take work now */

@@ -144,7 +144,9 @@ struct nci_sched {
     bool putting;
 
     bool has_worker;
-    int threads, idle; /* cores */
+    int threads, idle; /* cores; idle is negative by what is assigned ahead */
+    int surplus;       /* how much that may be: while tasks are short */
+    int64_t pace;      /* ns a task, of late; 0: not known */
     int running;       /* tasks and puts under way */
     int64_t limit;
     int64_t managed; /* sum of held */
