@@ -142,7 +142,7 @@ ncg_status nci_pool_create(int threads, nci_pool **out, ncg_error *err)
     }
     pool->nthreads = threads;
     pool->workers = workers;
-    pool->ring_size = (size_t)threads + 1;
+    pool->ring_size = NCI_POOL_RUNS * (size_t)threads + 1;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->wake, NULL);
     bool has_rings = true;

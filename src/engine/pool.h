@@ -4,12 +4,15 @@
 /*
  * A work-stealing pool: each thread has a queue of its own and takes from the
  * others when it is empty; idle threads sleep. The pool knows nothing of
- * cores or order: whoever submits sees to it that at most `threads` jobs are
- * queued at any time, which the scheduler's sum of cores implies.
+ * cores or order: whoever submits sees to it that at most `threads` jobs of a run
+ * are queued at any time, which the scheduler's sum of cores implies, and of no
+ * more than NCI_POOL_RUNS runs.
  */
 #include "base/error.h"
 
 typedef struct nci_pool nci_pool;
+
+enum { NCI_POOL_RUNS = 8 };
 
 typedef struct nci_job {
     /* Runs on pool thread `thread`, 0 <= thread < threads; no lock held. */

@@ -42,20 +42,21 @@ void nci_scheduler_tell(nci_scheduler *s, uint32_t worker,
         nci_service_send(s->net, roll->conn, NCI_WIRE_ASK, service, NULL);
 }
 
-static nci_roll *roll_of(nci_scheduler *s, nci_conn_id conn)
-{
-    for (size_t i = 0; i < s->nrolls; i++)
-        if (s->rolls[i].conn == conn)
-            return &s->rolls[i];
-    return NULL;
-}
-
-static nci_plan_run *run_of(nci_scheduler *s, uint32_t id)
+nci_plan_run *nci_scheduler_run(const nci_scheduler *s, uint32_t id)
 {
     nci_plan_run *r = s->runs;
     while (r && r->id != id)
         r = r->next;
     return r;
+}
+
+nci_plan_run *nci_scheduler_run_after(const nci_scheduler *s, uint32_t id)
+{
+    nci_plan_run *found = NULL;
+    for (nci_plan_run *r = s->runs; r; r = r->next)
+        if (r->id > id && (!found || r->id < found->id))
+            found = r;
+    return found;
 }
 
 static nci_plan_run *run_of_client(nci_scheduler *s, nci_conn_id client,
@@ -69,129 +70,12 @@ static nci_plan_run *run_of_client(nci_scheduler *s, nci_conn_id client,
 
 /* ---- workers ------------------------------------------------------------- */
 
-/* Everybody learns whom there is to fetch from. */
-static void send_roster(nci_scheduler *s)
-{
-    nci_roster roster = {0};
-    if (!nci_grow(&roster.entries, &roster.capacity, s->nrolls + 1,
-                  sizeof *roster.entries))
-        return; /* fetches fail and are planned anew */
-    for (size_t i = 0; i < s->nrolls; i++) {
-        nci_roster_entry *entry = &roster.entries[roster.count++];
-        entry->number = s->rolls[i].number;
-        memcpy(entry->addresses, s->rolls[i].who.addresses, sizeof entry->addresses);
-    }
-    memcpy(roster.checkpoint, s->checkpoint, sizeof roster.checkpoint);
-    for (size_t i = 0; i < s->nrolls; i++) {
-        nci_pack pack = {0};
-        roster.number = s->rolls[i].number;
-        nci_roster_pack(&pack, &roster);
-        nci_dialogue_send(s->net, s->rolls[i].conn, NCI_WIRE_WELCOME, 0, &pack,
-                          NULL);
-    }
-    nci_free(roster.entries);
-}
-
-static int64_t nanoseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static ncg_status enrol(nci_scheduler *s, nci_conn_id conn, nci_unpack *in,
-                        ncg_error *err)
-{
-    nci_roll roll = {.conn = conn};
-    NCI_TRY(nci_joining_unpack(in, &roll.who, err));
-    if (roll_of(s, conn))
-        return nci_fail(err, NCG_ENET, "a worker joins twice");
-    if (!nci_grow(&s->rolls, &s->rolls_capacity, s->nrolls + 1,
-                  sizeof *s->rolls))
-        return nci_fail(err, NCG_ENOMEM, "the scheduler is out of memory");
-    if (!*s->checkpoint)
-        memcpy(s->checkpoint, roll.who.checkpoint, sizeof s->checkpoint);
-    roll.number = s->workers++;
-    roll.end = roll.who.left < 0 ? 0 : nanoseconds() + roll.who.left;
-    s->rolls[s->nrolls++] = roll;
-    nci_scheduler_value_of(s, NCI_VALUE_JOINED, &roll);
-    nci_scheduler_note(s, "worker %s joined", roll.who.name);
-    send_roster(s);
-    nci_names_teach(s, &s->rolls[s->nrolls - 1]);
-    if (s->runs && s->runs->state != NCI_RUN_QUEUED)
-        nci_run_send_plan(s->runs, &s->rolls[s->nrolls - 1]);
-    return NCG_OK;
-}
-
-/* A worker has the plan of a run open. */
-static ncg_status open_there(nci_scheduler *s, nci_conn_id conn, uint32_t run,
-                             nci_unpack *in, ncg_error *err)
-{
-    nci_roll *roll = roll_of(s, conn);
-    nci_plan_run *r = run_of(s, run);
-    int64_t limit = 0;
-    NCI_TRY(nci_opened_unpack(in, &limit, err));
-    if (!roll || !r)
-        return NCG_OK; /* it is over */
-    roll->open = run;
-    roll->limit = limit < roll->who.limit ? limit : roll->who.limit;
-    nci_run_announce(r, roll);
-    return NCG_OK;
-}
-
-static void strike(nci_scheduler *s, nci_roll *roll)
-{
-    nci_event left = {.kind = NCI_EVENT_WORKER_LEFT, .worker = roll->number};
-    bool has_joined = s->runs && roll->joined == s->runs->id;
-    nci_scheduler_note(s, "worker %s left", roll->who.name);
-    nci_batch_fini(&roll->orders);
-    nci_roll gone = *roll;
-    *roll = s->rolls[--s->nrolls];
-    nci_scheduler_values_left(s, &gone);
-    if (has_joined && s->runs)
-        nci_run_event(s->runs, &left);
-    if (s->runs)
-        nci_kept_worker_left(s->runs, gone.number);
-    send_roster(s);
-    if (s->runs)
-        nci_run_check(s->runs);
-}
-
-void nci_scheduler_try_leave(nci_scheduler *s, nci_roll *roll)
-{
-    const nci_action leave = {.kind = NCI_ACTION_LEAVE};
-    uint32_t run = s->runs && roll->joined == s->runs->id ? roll->joined : 0;
-    if (!roll->is_leaving || !roll->has_no_tasks || !roll->has_no_values)
-        return;
-    nci_batch_order(&roll->orders, &leave);
-    nci_batch_send(&roll->orders, s->net, roll->conn, NCI_WIRE_ORDERS, run,
-                   NULL);
-}
-
-/* What only it has goes to others first. */
-static void let_go(nci_scheduler *s, nci_roll *roll)
-{
-    nci_event drain = {.kind = NCI_EVENT_WORKER_DRAIN, .worker = roll->number};
-    uint32_t number = roll->number;
-    roll->is_leaving = true;
-    nci_scheduler_value_of(s, NCI_VALUE_DRAIN, roll);
-    if (s->runs && roll->joined == s->runs->id) {
-        nci_run_event(s->runs, &drain);
-        return;
-    }
-    roll = nci_scheduler_roll(s, number);
-    if (!roll)
-        return;
-    roll->has_no_tasks = true;
-    nci_scheduler_try_leave(s, roll);
-}
-
 static void failed_there(nci_scheduler *s, nci_conn_id conn,
                          const nci_message *message)
 {
     nci_unpack in = nci_dialogue_open(message);
-    nci_plan_run *r = run_of(s, message->request);
-    nci_roll *roll = roll_of(s, conn);
+    nci_plan_run *r = nci_scheduler_run(s, message->request);
+    nci_roll *roll = nci_roll_of(s, conn);
     int64_t task;
     ncg_error error, err;
     if (!r || !roll)
@@ -205,7 +89,7 @@ static void failed_there(nci_scheduler *s, nci_conn_id conn,
 static ncg_status have_read(nci_scheduler *s, const nci_message *message,
                             nci_unpack *in, ncg_error *err)
 {
-    nci_plan_run *r = run_of(s, message->request);
+    nci_plan_run *r = nci_scheduler_run(s, message->request);
     nci_io_stats more;
     NCI_TRY(nci_reads_unpack(in, &more, err));
     if (r)
@@ -219,12 +103,13 @@ static void client_is_gone(nci_scheduler *s, nci_conn_id conn)
 {
     nci_scheduler_values_forget(s, conn);
     nci_kept_forget(s, conn);
-    for (nci_plan_run *r = s->runs, *next; r; r = next) {
-        next = r->next;
-        if (r->client != conn)
-            continue;
-        r->client = 0;
-        nci_run_cancel(r);
+    for (nci_plan_run *r = nci_scheduler_run_after(s, 0); r;) {
+        uint32_t id = r->id;
+        if (r->client == conn) {
+            r->client = 0;
+            nci_run_cancel(r);
+        }
+        r = nci_scheduler_run_after(s, id);
     }
 }
 
@@ -241,7 +126,7 @@ static ncg_status retire(nci_scheduler *s, const char *name, ncg_error *err)
 {
     for (size_t i = 0; i < s->nrolls; i++)
         if (!strcmp(s->rolls[i].who.name, name)) {
-            let_go(s, &s->rolls[i]);
+            nci_roll_let_go(s, &s->rolls[i]);
             return NCG_OK;
         }
     return nci_fail(err, NCG_ENOTFOUND, "the cluster has no worker '%s'", name);
@@ -279,14 +164,14 @@ static ncg_status take_locked(nci_scheduler *s, nci_conn_id conn,
 {
     nci_unpack in = nci_dialogue_open(m);
     nci_plan_run *mine = run_of_client(s, conn, m->request);
-    nci_plan_run *run = run_of(s, m->request);
-    nci_roll *roll = roll_of(s, conn);
+    nci_plan_run *run = nci_scheduler_run(s, m->request);
+    nci_roll *roll = nci_roll_of(s, conn);
     switch (m->type) {
     case NCI_WIRE_JOIN:
-        return m->request ? open_there(s, conn, m->request, &in, err)
-                          : enrol(s, conn, &in, err);
+        return m->request ? nci_roll_open(s, conn, m->request, &in, err)
+                          : nci_roll_enrol(s, conn, &in, err);
     case NCI_WIRE_DONE:
-        return run && roll && roll->joined == run->id
+        return run && roll && nci_run_has(run, roll->number)
                    ? nci_run_records(run, m, false, roll->number, err)
                    : NCG_OK;
     case NCI_WIRE_FAILED:
@@ -296,7 +181,7 @@ static ncg_status take_locked(nci_scheduler *s, nci_conn_id conn,
         return roll ? have_read(s, m, &in, err) : NCG_OK;
     case NCI_WIRE_LEAVING:
         if (roll)
-            let_go(s, roll);
+            nci_roll_let_go(s, roll);
         return NCG_OK;
     case NCI_WIRE_PLAN:
         nci_run_submit(s, conn, m);
@@ -344,9 +229,9 @@ static void on_closed(void *ctx, nci_conn_id conn, const ncg_error *why)
     nci_scheduler *s = ctx;
     (void)why;
     pthread_mutex_lock(&s->lock);
-    nci_roll *roll = s->is_ending ? NULL : roll_of(s, conn);
+    nci_roll *roll = s->is_ending ? NULL : nci_roll_of(s, conn);
     if (roll)
-        strike(s, roll);
+        nci_roll_strike(s, roll);
     else if (!s->is_ending)
         client_is_gone(s, conn);
     pthread_mutex_unlock(&s->lock);
@@ -355,28 +240,10 @@ static void on_closed(void *ctx, nci_conn_id conn, const ncg_error *why)
 static void on_silence(void *ctx, nci_conn_id conn, nci_silence state)
 {
     nci_scheduler *s = ctx;
-    nci_event event = {.kind = state == NCI_SILENCE_OVER
-                                   ? NCI_EVENT_WORKER_BACK
-                                   : NCI_EVENT_WORKER_SUSPECT};
     pthread_mutex_lock(&s->lock);
-    nci_roll *roll = roll_of(s, conn);
-    if (roll && state != NCI_SILENCE_DEAD)
-        nci_scheduler_value_of(s,
-                               state == NCI_SILENCE_OVER ? NCI_VALUE_BACK
-                                                         : NCI_VALUE_SILENT,
-                               roll);
+    nci_roll *roll = nci_roll_of(s, conn);
     if (roll)
-        roll->is_silent = state != NCI_SILENCE_OVER;
-    if (roll)
-        nci_scheduler_note(s, "worker %s is %s", roll->who.name,
-                           state == NCI_SILENCE_OVER      ? "heard again"
-                           : state == NCI_SILENCE_SUSPECT ? "silent"
-                                                          : "taken for dead");
-    if (roll && s->runs && roll->joined == s->runs->id &&
-        state != NCI_SILENCE_DEAD) {
-        event.worker = roll->number;
-        nci_run_event(s->runs, &event);
-    }
+        nci_roll_silence(s, roll, state);
     pthread_mutex_unlock(&s->lock);
     if (roll && state == NCI_SILENCE_DEAD)
         nci_net_close(s->net, conn);
@@ -392,8 +259,11 @@ static void on_tick(void *ctx)
     nci_scheduler *s = ctx;
     nci_event tick = {.kind = NCI_EVENT_TICK};
     pthread_mutex_lock(&s->lock);
-    if (s->runs)
-        nci_run_event(s->runs, &tick);
+    for (nci_plan_run *r = nci_scheduler_run_after(s, 0); r;) {
+        uint32_t id = r->id;
+        nci_run_event(r, &tick);
+        r = nci_scheduler_run_after(s, id);
+    }
     nci_kept_tick(s);
     nci_names_tick(s);
     pthread_mutex_unlock(&s->lock);
@@ -409,6 +279,13 @@ static void on_news(void *ctx)
 }
 
 /* ---- life ---------------------------------------------------------------- */
+
+static int64_t nanoseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
 
 static ncg_status start(nci_scheduler *s, ncg_error *err)
 {
@@ -481,8 +358,6 @@ void nci_scheduler_destroy(nci_scheduler **slot)
         nci_run_free(s->runs);
         s->runs = next;
     }
-    for (size_t i = 0; i < s->nrolls; i++)
-        nci_batch_fini(&s->rolls[i].orders);
     nci_free(s->rolls);
     nci_kept_free(s);
     nci_names_free(s);

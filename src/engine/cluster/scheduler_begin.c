@@ -94,9 +94,10 @@ static void open_errand(void *ctx)
         r->state = NCI_RUN_QUEUED;
         nci_run_end(r);
     } else {
-        for (size_t i = 0; s->runs == r && i < s->nrolls; i++)
+        uint32_t id = r->id; /* it may end by what it hears */
+        for (size_t i = 0; nci_scheduler_run(s, id) && i < s->nrolls; i++)
             nci_run_announce(r, &s->rolls[i]);
-        if (s->runs == r)
+        if (nci_scheduler_run(s, id))
             nci_run_check(r);
     }
     pthread_cond_broadcast(&s->changed);
@@ -163,8 +164,8 @@ static void repair_errand(void *ctx)
     }
     if (st || !body)
         nci_run_end(r);
-    else
-        nci_run_next(s);
+    else if (!s->is_ending)
+        nci_run_begin(r);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -178,50 +179,12 @@ static void begin_repair(nci_plan_run *r)
     nci_run_end(r);
 }
 
-/* Behind the run under way and others of its kind. */
-static void insert(nci_scheduler *s, nci_plan_run *r)
-{
-    nci_plan_run **at = &s->runs;
-    while (*at && ((*at)->state != NCI_RUN_QUEUED || (*at)->repairs))
-        at = &(*at)->next;
-    r->next = *at;
-    *at = r;
-}
+/* ---- both ---------------------------------------------------------------- */
 
-ncg_status nci_run_repair(nci_scheduler *s, uint32_t serial, ncg_error *err)
-{
-    nci_plan_run *r = nci_calloc(1, sizeof *r);
-    if (!r)
-        return nci_fail(err, NCG_ENOMEM, "the scheduler is out of memory");
-    *r = (nci_plan_run){.scheduler = s,
-                        .id = ++s->runs_made,
-                        .repairs = serial,
-                        .failed = -1};
-    insert(s, r);
-    nci_run_next(s);
-    return NCG_OK;
-}
-
-void nci_run_again(nci_plan_run *r)
+void nci_run_begin(nci_plan_run *r)
 {
     nci_scheduler *s = r->scheduler;
-    nci_run_clear(r);
-    r->id = ++s->runs_made;
-    r->state = NCI_RUN_QUEUED;
-    r->is_waiting = false;
-    r->begun++;
-    insert(s, r);
-}
-
-/* ---- queueing ------------------------------------------------------------ */
-
-void nci_run_next(nci_scheduler *s)
-{
-    nci_plan_run *r = s->runs;
     ncg_error err;
-    if (!r || r->state != NCI_RUN_QUEUED || s->is_ending ||
-        nci_kept_is_early(s))
-        return;
     r->state = NCI_RUN_OPENING;
     if (!r->body) {
         begin_repair(r);
@@ -237,31 +200,4 @@ void nci_run_next(nci_scheduler *s)
         return;
     nci_run_fail(r, &err);
     nci_run_end(r);
-}
-
-void nci_run_submit(nci_scheduler *s, nci_conn_id client,
-                    const nci_message *message)
-{
-    ncg_error err;
-    nci_pack pack = {0};
-    nci_plan_run *r = nci_calloc(1, sizeof *r);
-    nci_plan_run **last = &s->runs;
-    if (!r) {
-        nci_fail(&err, NCG_ENOMEM, "the scheduler is out of memory");
-        nci_net_send_error(s->net, client, message->request, &err, NULL);
-        return;
-    }
-    *r = (nci_plan_run){.scheduler = s,
-                        .id = ++s->runs_made,
-                        .client = client,
-                        .request = message->request,
-                        .body = nci_buf_retain(message->body),
-                        .failed = -1};
-    while (*last)
-        last = &(*last)->next;
-    *last = r;
-    nci_pack_i64(&pack, r->id);
-    nci_dialogue_send(s->net, client, NCI_WIRE_SUBMITTED, r->request, &pack,
-                      NULL);
-    nci_run_next(s);
 }

@@ -2,9 +2,10 @@
 #ifndef NCI_ENGINE_CLUSTER_SCHEDULER_INTERNAL_H
 #define NCI_ENGINE_CLUSTER_SCHEDULER_INTERNAL_H
 /*
- * scheduler.c: life, workers, what the net tells. scheduler_run.c: one run and
- * the machine's actions. scheduler_begin.c: how a run begins, again and again.
- * scheduler_values.c: calls, and what stays on workers between runs.
+ * scheduler.c: life, what the net tells. scheduler_roll.c: workers that come
+ * and go. scheduler_run.c: one run and the machine's actions.
+ * scheduler_begin.c: how a run begins, again and again. scheduler_queue.c:
+ * which runs are under way. scheduler_values.c: calls, and what stays on workers between runs.
  * scheduler_kept.c: sets of chunks among that. scheduler_names.c: published
  * data. scheduler_status.c: what all of it looks like. One lock guards
  * everything; nothing that takes long happens under it.
@@ -26,15 +27,22 @@ typedef struct nci_roll {
     uint32_t number; /* never used again */
     nci_joining who;
     int64_t end;     /* when it ends, on our clock; 0: open */
-    uint32_t open;   /* the run whose plan it has open, 0: none */
-    uint32_t joined; /* the run whose machine knows it, 0: none */
-    bool is_unfit;   /* for the run under way */
     bool is_leaving;
-    int64_t limit;   /* of the run that it has open */
-    bool has_no_tasks, has_no_values; /* that anybody needs; leaving */
+    bool has_no_values; /* that anybody needs; leaving */
+    bool may_leave;     /* it was told so */
     bool is_silent;
-    nci_batch orders;
 } nci_roll;
+
+/* A worker's part in one run. */
+typedef struct nci_share {
+    uint32_t worker;
+    bool is_open;      /* it has the plan open */
+    bool has_joined;   /* the run's machine knows it */
+    bool is_unfit;     /* it cannot take part */
+    bool has_no_tasks; /* that the run needs; leaving */
+    int64_t limit;     /* bytes that the run may take there */
+    nci_batch orders;
+} nci_share;
 
 typedef enum nci_run_state {
     NCI_RUN_QUEUED,
@@ -53,6 +61,8 @@ typedef struct nci_plan_run {
     nci_plan_message message;
     nci_hosted hosted;
     nci_token space;
+    nci_share *shares;
+    size_t nshares, shares_capacity;
     nci_costs costs;
     nci_io_stats reads; /* of all workers */
     nci_sched_choice choice;
@@ -98,7 +108,7 @@ struct nci_scheduler {
     char checkpoint[NCI_FOLDER_SIZE]; /* for all workers; the first that one of
                                          them named */
     uint32_t workers, runs_made; /* so far */
-    nci_plan_run *runs; /* the first one is under way */
+    nci_plan_run *runs; /* in the order in which they came */
     nci_values *values;
     nci_value_actions value_actions;
     nci_task_map calls; /* by id */
@@ -120,11 +130,31 @@ struct nci_scheduler {
 void nci_scheduler_note(const nci_scheduler *s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 nci_roll *nci_scheduler_roll(nci_scheduler *s, uint32_t number);
+/* nci_scheduler_run gives the run of a number, nci_scheduler_run_after that
+ * with the next higher one: so runs are gone through while some end and begin
+ * again. NULL: none. */
+nci_plan_run *nci_scheduler_run(const nci_scheduler *s, uint32_t id);
+nci_plan_run *nci_scheduler_run_after(const nci_scheduler *s, uint32_t id);
 /* nci_scheduler_tell asks a worker for a service, if it is still here. */
 void nci_scheduler_tell(nci_scheduler *s, uint32_t worker,
                         const nci_service *service);
+
+/* ---- scheduler_roll.c; the lock is held */
+
+nci_roll *nci_roll_of(nci_scheduler *s, nci_conn_id conn);
+ncg_status nci_roll_enrol(nci_scheduler *s, nci_conn_id conn, nci_unpack *in,
+                          ncg_error *err);
+/* nci_roll_open: a worker has the plan of a run open. */
+ncg_status nci_roll_open(nci_scheduler *s, nci_conn_id conn, uint32_t run,
+                         nci_unpack *in, ncg_error *err);
+void nci_roll_strike(nci_scheduler *s, nci_roll *roll);
+/* nci_roll_let_go: what only it has goes to others, then it may end. */
+void nci_roll_let_go(nci_scheduler *s, nci_roll *roll);
+/* nci_roll_silence: it is silent, or heard again. */
+void nci_roll_silence(nci_scheduler *s, nci_roll *roll, nci_silence state);
 /* nci_scheduler_try_leave lets a worker go that nobody needs any more. */
 void nci_scheduler_try_leave(nci_scheduler *s, nci_roll *roll);
+
 /* nci_scheduler_describe writes the state of the cluster as JSON. */
 void nci_scheduler_describe(const nci_scheduler *s, nci_text *text);
 
@@ -150,11 +180,6 @@ void nci_scheduler_account(nci_scheduler *s, const nci_plan_run *run);
 
 /* ---- scheduler_run.c; the lock is held */
 
-/* nci_run_submit queues what a client sent; takes the place of its answer. */
-void nci_run_submit(nci_scheduler *s, nci_conn_id client,
-                    const nci_message *message);
-/* nci_run_next begins the first run, if it has not begun. */
-void nci_run_next(nci_scheduler *s);
 void nci_run_event(nci_plan_run *run, nci_event *event);
 /* nci_run_records takes the events of a message. */
 ncg_status nci_run_records(nci_plan_run *run, const nci_message *message,
@@ -185,9 +210,26 @@ void nci_run_sweep(nci_plan_run *run);
 /* nci_run_clear lets go of what its plan needs. */
 void nci_run_clear(nci_plan_run *run);
 void nci_run_free(nci_plan_run *run);
+/* nci_run_share: a worker's part in the run; NULL: it has none yet. */
+nci_share *nci_run_share(const nci_plan_run *run, uint32_t worker);
+/* nci_run_has: the run's machine knows that worker. */
+bool nci_run_has(const nci_plan_run *run, uint32_t worker);
+/* nci_run_add_share: NULL without memory. */
+nci_share *nci_run_add_share(nci_plan_run *run, uint32_t worker);
+void nci_run_drop_share(nci_plan_run *run, uint32_t worker);
 
 /* ---- scheduler_begin.c; the lock is held */
 
+/* nci_run_begin opens the plan, here and on all workers. */
+void nci_run_begin(nci_plan_run *run);
+
+/* ---- scheduler_queue.c; the lock is held */
+
+/* nci_run_submit queues what a client sent; takes the place of its answer. */
+void nci_run_submit(nci_scheduler *s, nci_conn_id client,
+                    const nci_message *message);
+/* nci_run_next begins what may begin now. */
+void nci_run_next(nci_scheduler *s);
 /* nci_run_repair queues, before all others, a run that makes the chunks of a
  * set again that are lost. */
 ncg_status nci_run_repair(nci_scheduler *s, uint32_t serial, ncg_error *err);

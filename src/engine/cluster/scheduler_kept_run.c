@@ -216,13 +216,13 @@ static void settle(nci_plan_run *r)
 
 static nci_plan_run *run_that_keeps(nci_scheduler *s, nci_token space)
 {
-    nci_plan_run *r = s->runs;
     nci_token one;
-    if (!r || r->state != NCI_RUN_RUNNING)
-        return NULL;
-    for (int i = 0; i < r->message.nkeeps; i++)
-        if (nci_plan_keep(&r->message, i, &one) && nci_token_equal(one, space))
-            return r;
+    for (nci_plan_run *r = s->runs; r; r = r->next)
+        for (int i = 0; r->state == NCI_RUN_RUNNING && i < r->message.nkeeps;
+             i++)
+            if (nci_plan_keep(&r->message, i, &one) &&
+                nci_token_equal(one, space))
+                return r;
     return NULL;
 }
 

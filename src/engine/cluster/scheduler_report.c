@@ -60,8 +60,6 @@ static void add_worker(const nci_scheduler *s, const nci_roll *roll,
                        nci_report *out)
 {
     nci_report_worker *w = &out->workers[out->nworkers++];
-    const nci_plan_run *r = s->runs;
-    nci_member_stats m = {0};
     *w = (nci_report_worker){.pid = roll->who.pid,
                              .threads = roll->who.threads,
                              .limit = roll->who.limit,
@@ -69,13 +67,16 @@ static void add_worker(const nci_scheduler *s, const nci_roll *roll,
                              .is_silent = roll->is_silent};
     snprintf(w->name, sizeof w->name, "%s", roll->who.name);
     snprintf(w->host, sizeof w->host, "%s", roll->who.host);
-    if (!r || r->state != NCI_RUN_RUNNING ||
-        !nci_sched_member_stats(r->sched, roll->number, &m))
-        return;
-    w->memory = m.managed;
-    w->running = m.running;
-    w->sent = m.sent;
-    w->queued = m.queued;
+    for (const nci_plan_run *r = s->runs; r; r = r->next) {
+        nci_member_stats m = {0};
+        if (r->state != NCI_RUN_RUNNING ||
+            !nci_sched_member_stats(r->sched, roll->number, &m))
+            continue;
+        w->memory += m.managed;
+        w->running += m.running;
+        w->sent += m.sent;
+        w->queued += m.queued;
+    }
 }
 
 static void add_run(const nci_plan_run *r, nci_report *out)

@@ -36,11 +36,14 @@ void nci_run_clear(nci_plan_run *r)
         r->scheduler->host->close(r->scheduler->host->ctx, &r->hosted);
     r->hosted = (nci_hosted){0};
     nci_plan_message_fini(&r->message);
+    while (r->nshares)
+        nci_run_drop_share(r, r->shares[0].worker);
 }
 
 void nci_run_free(nci_plan_run *r)
 {
     nci_run_clear(r);
+    nci_free(r->shares);
     nci_buf_release(&r->body);
     nci_free(r->put);
     nci_free(r);
@@ -99,18 +102,14 @@ void nci_run_end(nci_plan_run *r)
     if (r->client && !goes_on)
         tell_client(r);
     nci_scheduler_account(s, r);
-    for (size_t i = 0; i < s->nrolls; i++) {
-        nci_roll *roll = &s->rolls[i];
-        roll->is_unfit = false;
-        nci_net_send(s->net, roll->conn, &forget, NULL);
-        roll->joined = roll->joined == r->id ? 0 : roll->joined;
-        roll->has_no_tasks = roll->is_leaving;
-        nci_scheduler_try_leave(s, roll);
-    }
+    for (size_t i = 0; i < s->nrolls; i++)
+        nci_net_send(s->net, s->rolls[i].conn, &forget, NULL);
     while (*at && *at != r)
         at = &(*at)->next;
     if (*at)
         *at = r->next;
+    for (size_t i = 0; i < s->nrolls; i++)
+        nci_scheduler_try_leave(s, &s->rolls[i]);
     if (goes_on)
         nci_run_again(r);
     else
@@ -172,33 +171,28 @@ static void hand_put(nci_plan_run *r, const nci_action *action)
 
 static void order_one(nci_plan_run *r, const nci_action *action)
 {
-    nci_scheduler *s = r->scheduler;
-    nci_roll *roll = nci_scheduler_roll(s, action->worker);
-    for (size_t i = 0; action->worker == NCI_NO_WORKER && i < s->nrolls; i++)
-        if (s->rolls[i].joined == r->id)
-            roll = &s->rolls[i]; /* anybody may do it */
+    nci_share *share = nci_run_share(r, action->worker);
+    for (size_t i = 0; action->worker == NCI_NO_WORKER && i < r->nshares; i++)
+        if (r->shares[i].has_joined)
+            share = &r->shares[i]; /* anybody may do it */
     r->has_saved |= action->kind == NCI_ACTION_CHECKPOINT;
-    if (roll && roll->joined == r->id)
-        nci_batch_order(&roll->orders, action);
+    if (share && share->has_joined)
+        nci_batch_order(&share->orders, action);
 }
 
 static void order_all(nci_plan_run *r, const nci_action *action)
 {
-    nci_scheduler *s = r->scheduler;
-    for (size_t i = 0; i < s->nrolls; i++)
-        if (s->rolls[i].joined == r->id)
-            nci_batch_order(&s->rolls[i].orders, action);
+    for (size_t i = 0; i < r->nshares; i++)
+        if (r->shares[i].has_joined)
+            nci_batch_order(&r->shares[i].orders, action);
 }
 
-/* The order goes out once nothing else is needed there, behind all orders of
- * this run. */
+/* It is told so once nobody else needs it, behind all orders of this run. */
 static void may_leave(nci_plan_run *r, const nci_action *action)
 {
-    nci_roll *roll = nci_scheduler_roll(r->scheduler, action->worker);
-    if (!roll || roll->joined != r->id)
-        return;
-    roll->has_no_tasks = true;
-    nci_scheduler_try_leave(r->scheduler, roll);
+    nci_share *share = nci_run_share(r, action->worker);
+    if (share)
+        share->has_no_tasks = true;
 }
 
 /* True when the run is over. */
@@ -231,11 +225,16 @@ static bool act(nci_plan_run *r, const nci_action *action)
 static void send_orders(nci_plan_run *r)
 {
     nci_scheduler *s = r->scheduler;
-    for (size_t i = 0; i < s->nrolls; i++) {
-        nci_roll *roll = &s->rolls[i];
-        if (nci_batch_send(&roll->orders, s->net, roll->conn,
+    for (size_t i = 0; i < r->nshares; i++) {
+        nci_share *share = &r->shares[i];
+        nci_roll *roll = nci_scheduler_roll(s, share->worker);
+        if (!roll)
+            continue;
+        if (nci_batch_send(&share->orders, s->net, roll->conn,
                              NCI_WIRE_ORDERS, r->id, NULL) == NCG_ENOMEM)
             nci_net_close(s->net, roll->conn);
+        if (share->has_no_tasks)
+            nci_scheduler_try_leave(s, roll);
     }
 }
 
@@ -291,6 +290,42 @@ ncg_status nci_run_records(nci_plan_run *r, const nci_message *message,
 
 /* ---- workers ------------------------------------------------------------- */
 
+nci_share *nci_run_share(const nci_plan_run *r, uint32_t worker)
+{
+    for (size_t i = 0; i < r->nshares; i++)
+        if (r->shares[i].worker == worker)
+            return &r->shares[i];
+    return NULL;
+}
+
+bool nci_run_has(const nci_plan_run *r, uint32_t worker)
+{
+    const nci_share *share = nci_run_share(r, worker);
+    return share && share->has_joined;
+}
+
+nci_share *nci_run_add_share(nci_plan_run *r, uint32_t worker)
+{
+    nci_share *share = nci_run_share(r, worker);
+    if (share)
+        return share;
+    if (!nci_grow(&r->shares, &r->shares_capacity, r->nshares + 1,
+                  sizeof *r->shares))
+        return NULL;
+    share = &r->shares[r->nshares++];
+    *share = (nci_share){.worker = worker};
+    return share;
+}
+
+void nci_run_drop_share(nci_plan_run *r, uint32_t worker)
+{
+    nci_share *share = nci_run_share(r, worker);
+    if (!share)
+        return;
+    nci_batch_fini(&share->orders);
+    *share = r->shares[--r->nshares];
+}
+
 void nci_run_send_plan(nci_plan_run *r, const nci_roll *roll)
 {
     nci_message message = {
@@ -301,26 +336,32 @@ void nci_run_send_plan(nci_plan_run *r, const nci_roll *roll)
 void nci_run_announce(nci_plan_run *r, nci_roll *roll)
 {
     ncg_error err;
+    nci_share *share = nci_run_share(r, roll->number);
     nci_event joined = {.kind = NCI_EVENT_WORKER_JOINED,
                         .worker = roll->number,
                         .threads = roll->who.threads,
-                        .limit = roll->limit,
+                        .limit = share ? share->limit : 0,
                         .bandwidth = roll->who.bandwidth,
                         .end = roll->end,
                         .can_checkpoint = *r->scheduler->checkpoint != '\0',
                         .now = nanoseconds()};
-    if (r->state != NCI_RUN_RUNNING || roll->open != r->id ||
-        roll->joined == r->id || roll->is_leaving)
+    if (r->state != NCI_RUN_RUNNING || !share || !share->is_open ||
+        share->has_joined || roll->is_leaving)
         return;
     if (nci_sched_handle(r->sched, &joined, &r->actions, &err)) {
-        roll->is_unfit = true;
         nci_error_wrap(&err, "worker %s", roll->who.name);
         nci_scheduler_note(r->scheduler, "%s", err.message);
         nci_run_failed(r, roll, -1, &err);
         return;
     }
-    roll->joined = r->id;
+    share->has_joined = true;
     nci_run_apply(r);
+}
+
+static bool is_unfit(const nci_plan_run *r, uint32_t worker)
+{
+    const nci_share *share = nci_run_share(r, worker);
+    return share && share->is_unfit;
 }
 
 /* Nobody who is here can take the run up: it fails for the first reason. */
@@ -329,7 +370,7 @@ void nci_run_check(nci_plan_run *r)
     const nci_scheduler *s = r->scheduler;
     bool is_hopeless = r->unfit.status && s->nrolls > 0;
     for (size_t i = 0; i < s->nrolls; i++)
-        is_hopeless = is_hopeless && s->rolls[i].is_unfit;
+        is_hopeless = is_hopeless && is_unfit(r, s->rolls[i].number);
     if (!is_hopeless || r->state != NCI_RUN_RUNNING)
         return;
     nci_run_fail(r, &r->unfit);
@@ -349,7 +390,9 @@ void nci_run_failed(nci_plan_run *r, nci_roll *roll, int64_t task,
         nci_run_fail(r, error);
         return; /* the record follows */
     }
-    roll->is_unfit = true;
+    nci_share *share = nci_run_add_share(r, roll->number);
+    if (share)
+        share->is_unfit = true;
     nci_scheduler_note(r->scheduler, "worker %s: %s", roll->who.name,
                        error->message);
     if (!r->unfit.status)

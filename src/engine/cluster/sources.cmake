@@ -16,7 +16,9 @@ list(APPEND engine_sources
   cluster/scheduler_kept.c
   cluster/scheduler_kept_run.c
   cluster/scheduler_names.c
+  cluster/scheduler_queue.c
   cluster/scheduler_report.c
+  cluster/scheduler_roll.c
   cluster/scheduler_run.c
   cluster/scheduler_status.c
   cluster/scheduler_values.c
@@ -26,5 +28,6 @@ list(APPEND engine_sources
   cluster/worker_checkpoint.c
   cluster/worker_chunk.c
   cluster/worker_keep.c
+  cluster/worker_open.c
   cluster/worker_run.c
   cluster/worker_take.c)

@@ -82,11 +82,12 @@ static void on_roster(nci_hand *hand, const nci_message *message)
 static void on_forget(nci_hand *hand, uint32_t run)
 {
     pthread_mutex_lock(&hand->lock);
-    if (run > hand->forgotten)
-        hand->forgotten = run;
+    for (nci_hand_run *r = hand->opening; r; r = r->next_opening)
+        r->is_forgotten |= r->id == run;
     nci_hand_run *r = nci_hand_find_locked(hand, run);
     if (r)
         nci_hand_forget_locked(hand, r);
+    pthread_cond_broadcast(&hand->changed);
     pthread_mutex_unlock(&hand->lock);
 }
 
@@ -246,7 +247,9 @@ static void drop_runs_locked(nci_hand *hand)
         nci_hand_forget_locked(hand, hand->runs);
     nci_hand_cancel_calls_locked(hand);
     nci_hand_let_go_values_locked(hand);
-    hand->forgotten = 0; /* another scheduler counts from one again */
+    for (nci_hand_run *r = hand->opening; r; r = r->next_opening)
+        r->is_forgotten = true;
+    pthread_cond_broadcast(&hand->changed);
     hand->roster.count = 0;
 }
 

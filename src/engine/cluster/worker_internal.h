@@ -2,8 +2,8 @@
 #ifndef NCI_ENGINE_CLUSTER_WORKER_INTERNAL_H
 #define NCI_ENGINE_CLUSTER_WORKER_INTERNAL_H
 /*
- * worker.c: the process, its connection, its runs. worker_run.c: one run, the
- * machine's actions and what they lead to. worker_chunk.c: chunks that come
+ * worker.c: the process, its connection, its runs. worker_open.c: how a run
+ * begins. worker_run.c: the machine's actions and what they lead to. worker_chunk.c: chunks that come
  * and go, over the net and on disks. worker_keep.c: what stays between runs.
  * worker_take.c: how it comes here, and how tasks read it. worker_call.c: calls
  * of functions. worker_checkpoint.c: chunks on a disk that all see.
@@ -41,6 +41,10 @@ typedef struct nci_hand_run {
     nci_work work;
     nci_lane_run tasks;
     int64_t floor; /* bytes that its largest task takes */
+    int64_t share; /* of the memory, its chunks' */
+    bool is_started;   /* it has its share */
+    bool is_forgotten; /* before it had */
+    struct nci_hand_run *next_opening;
     nci_worker *machine;
     nci_worker_actions actions;
     nci_task_map store, disk; /* task -> chunk; -> its copy on disk */
@@ -81,10 +85,12 @@ struct nci_hand {
     ncg_error why; /* it was closed */
     nci_roster roster;
     nci_hand_run *runs;
+    nci_hand_run *opening; /* have no share of the memory yet */
+    int64_t granted; /* bytes: shares of runs, until the last of one has gone */
+    int started;     /* runs with a share */
     nci_io_stats reads; /* that the scheduler knows of */
-    uint32_t forgotten; /* runs up to here are over */
     int active;         /* jobs of all runs */
-    int waits_for_pool; /* who waits for the end of these */
+    int queued;         /* of them, not begun */
     int errands;        /* under way */
     nci_task_map kept;  /* what stays; worker_keep.c */
     nci_kept_chunk *oldest, *newest; /* of it, in memory */
@@ -100,11 +106,16 @@ struct nci_hand {
     struct nci_hand_call *calls; /* each with its thread */
 };
 
-/* ---- worker_run.c: the lock is held where the name ends in _locked */
+/* ---- worker_open.c */
 
 /* nci_hand_open begins to open the plan of a message. */
 void nci_hand_open(nci_hand *hand, nci_conn_id conn,
                    const nci_message *message);
+/* nci_hand_give_back_locked: nothing of a run is here any more. */
+void nci_hand_give_back_locked(nci_hand_run *run);
+
+/* ---- worker_run.c: the lock is held where the name ends in _locked */
+
 nci_hand_run *nci_hand_find_locked(nci_hand *hand, uint32_t run);
 void nci_hand_orders(nci_hand *hand, const nci_message *message);
 void nci_hand_forget_locked(nci_hand *hand, nci_hand_run *run);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One run on a worker: opening its plan, the machine's actions, its tasks on
- * the pool.
+ * One run on a worker: the machine's actions, its tasks on the pool. Where there
+ * are several runs their tasks take turns: who has ended one puts the next one
+ * behind those that wait for a core.
  */
 #include <stdatomic.h>
 #include <string.h>
@@ -9,8 +10,6 @@
 
 #include "base/mem.h"
 #include "engine/cluster/worker_internal.h"
-#include "engine/sched/choose.h"
-#include "graph/codec_output.h"
 
 enum { TOLD_TOGETHER = 64, TOLD_WITHIN_NS = 300000 };
 /* Of tasks that take less, where so many more are here. */
@@ -42,6 +41,7 @@ static void run_free(nci_hand_run *r)
         r->hand->host->close(r->hand->host->ctx, &r->hosted);
     nci_plan_message_fini(&r->message);
     nci_buf_release(&r->body);
+    nci_hand_give_back_locked(r);
     nci_free(r);
 }
 
@@ -85,184 +85,6 @@ void nci_hand_failure(nci_hand *hand, uint32_t run, int64_t task,
     nci_pack pack = {0};
     nci_failure_pack(&pack, task, error);
     nci_dialogue_send(hand->net, hand->conn, NCI_WIRE_FAILED, run, &pack, NULL);
-}
-
-/* ---- opening ------------------------------------------------------------- */
-
-static ncg_status encode(void *ctx, int output, const int64_t *index,
-                         const int64_t *count, nci_buf *chunk_take,
-                         nci_buf **out, ncg_error *err)
-{
-    const nci_hand_run *r = ctx;
-    const nci_plan *plan = r->hosted.plan;
-    const nci_plan_message *m = &r->message;
-    (void)index;
-    if (plan->layers[plan->outputs[output]].store.list.of_tasks) {
-        NCI_TRY(nci_values_pack(chunk_take, out, err));
-        nci_buf_release(&chunk_take);
-        return NCG_OK;
-    }
-    if (!m->nforms) {
-        *out = chunk_take;
-        return NCG_OK;
-    }
-    if (output < 0 || output >= m->nforms)
-        return nci_fail(err, NCG_EBUG, "output %d is unknown", output);
-    const nci_encoding *form = &m->forms[output];
-    NCI_TRY(nci_encode_chunk(&form->var, form->level, count,
-                             nci_buf_data(chunk_take), out, err));
-    nci_buf_release(&chunk_take);
-    return NCG_OK;
-}
-
-/* Forms come over the net: a chunk must fit into what it is padded to. */
-static ncg_status check_forms(const nci_hand_run *r, ncg_error *err)
-{
-    const nci_plan *plan = r->hosted.plan;
-    const nci_plan_message *m = &r->message;
-    if (m->nforms && m->nforms != plan->noutputs)
-        return nci_fail(err, NCG_ENET, "a plan of %d outputs with %d forms",
-                        plan->noutputs, m->nforms);
-    for (int i = 0; i < m->nforms; i++) {
-        const nci_layer *layer = &plan->layers[plan->outputs[i]];
-        const nci_write_var *v = &m->forms[i].var;
-        if (v->rank != layer->grid.rank || v->dtype != layer->store.to)
-            return nci_fail(err, NCG_ENET, "output %d has another form", i);
-    }
-    return NCG_OK;
-}
-
-static ncg_status open_plan(nci_hand_run *r, ncg_error *err)
-{
-    const nci_plan_host *host = r->hand->host;
-    nci_unpack in = {.data = nci_buf_data(r->body),
-                     .size = nci_buf_size(r->body)};
-    NCI_TRY(nci_plan_message_unpack(&in, &r->message, err));
-    NCI_TRY(host->open(host->ctx, r->message.bytes, r->message.nbytes,
-                       &r->hosted, err));
-    if (!nci_token_equal(nci_plan_hash(r->hosted.plan), r->message.hash))
-        return nci_fail(err, NCG_EMISMATCH,
-                        "this worker comes to another plan than the client: "
-                        "are both the same version of ncgraph?");
-    const nci_source_holder holder = nci_hand_holder(r);
-    nci_source_table_set_holder(r->hosted.sources, &holder);
-    NCI_TRY(check_forms(r, err));
-    r->space = nci_run_space(r->message.hash, r->id);
-    return NCG_OK;
-}
-
-static ncg_status prepare(nci_hand_run *r, ncg_error *err)
-{
-    nci_executor *x = r->hand->executor;
-    r->costs = (nci_costs){r->hosted.plan, r->hosted.sources, x->kernels,
-                           r->message.nforms > 0, r->message.retries};
-    r->work = (nci_work){&r->costs, nci_costs_run, nci_costs_scratch,
-                         nci_costs_threads, 0, nci_costs_most_scratch};
-    r->tasks = (nci_lane_run){.executor = x,
-                              .plan = r->hosted.plan,
-                              .sources = r->hosted.sources,
-                              .work = &r->work,
-                              .limit = x->limit,
-                              .stopping = &r->stopping,
-                              .encode = encode,
-                              .encode_ctx = r};
-    nci_sched_costs costs = {&r->costs, nci_costs_scratch, nci_costs_threads};
-    const nci_sched_limits limits = {.most_scratch = nci_costs_most_scratch,
-                                     .enough = x->limit / 8};
-    return nci_sched_floor_within(r->hosted.plan, &costs, &limits, &r->floor,
-                                  err);
-}
-
-/* The pool's queues are as long as one run needs: others must have ended. */
-static void wait_for_pool_locked(nci_hand *hand)
-{
-    while (hand->active > 0 && !hand->is_ending)
-        pthread_cond_wait(&hand->changed, &hand->lock);
-}
-
-/* Of the limit, what is kept between runs has a share: half, or what the run's
- * largest task leaves. Where nothing is kept the run has all of it. */
-static int64_t share_locked(nci_hand_run *r)
-{
-    nci_hand *hand = r->hand;
-    int64_t limit = hand->executor->limit, room = limit / 2;
-    if (room > limit - r->floor)
-        room = limit > r->floor ? limit - r->floor : 0;
-    nci_hand_make_room_locked(hand, room);
-    bool keeps = hand->kept_bytes || r->message.nkeeps;
-    return keeps ? limit - room : limit;
-}
-
-static ncg_status start_locked(nci_hand_run *r, ncg_error *err)
-{
-    nci_hand *hand = r->hand;
-    nci_sched_costs costs = {&r->costs, nci_costs_scratch, nci_costs_threads};
-    nci_pack pack = {0};
-    hand->waits_for_pool++;
-    wait_for_pool_locked(hand);
-    hand->waits_for_pool--;
-    int64_t limit = share_locked(r);
-    if (r->id <= hand->forgotten || hand->is_ending || hand->is_closed ||
-        r->conn != hand->conn)
-        return nci_fail(err, NCG_ECANCELED, "the computation is over");
-    NCI_TRY(nci_worker_create(r->hosted.plan, &costs, hand->roster.number,
-                              hand->executor->threads, limit, &r->machine,
-                              err));
-    r->next = hand->runs;
-    hand->runs = r;
-    r->refs++;
-    nci_opened_pack(&pack, r->message.hash, limit);
-    return nci_dialogue_send(hand->net, hand->conn, NCI_WIRE_JOIN, r->id, &pack,
-                             err);
-}
-
-static void open_errand(void *ctx)
-{
-    nci_hand_run *r = ctx;
-    nci_hand *hand = r->hand;
-    ncg_error err;
-    nci_error_clear(&err);
-    ncg_status st = open_plan(r, &err);
-    if (!st)
-        st = prepare(r, &err);
-    pthread_mutex_lock(&hand->lock);
-    if (!st)
-        st = start_locked(r, &err);
-    if (st && st != NCG_ECANCELED) {
-        err.status = st;
-        nci_hand_failure(hand, r->id, -1, &err);
-    }
-    hand->errands--;
-    nci_hand_run_release_locked(&r);
-    pthread_cond_broadcast(&hand->changed);
-    pthread_mutex_unlock(&hand->lock);
-}
-
-void nci_hand_open(nci_hand *hand, nci_conn_id conn,
-                   const nci_message *message)
-{
-    ncg_error err;
-    ncg_status st = NCG_OK;
-    nci_hand_run *r = nci_calloc(1, sizeof *r);
-    if (r) {
-        *r = (nci_hand_run){.hand = hand,
-                            .conn = conn,
-                            .id = message->request,
-                            .refs = 1,
-                            .body = nci_buf_retain(message->body)};
-        pthread_mutex_lock(&hand->lock);
-        hand->errands++;
-        pthread_mutex_unlock(&hand->lock);
-        st = nci_errands_add(hand->plans, open_errand, r, &err);
-    }
-    if (r && !st)
-        return;
-    nci_fail(&err, NCG_ENOMEM, "out of memory");
-    nci_hand_failure(hand, message->request, -1, &err);
-    pthread_mutex_lock(&hand->lock);
-    hand->errands -= r != NULL;
-    nci_hand_run_release_locked(&r);
-    pthread_mutex_unlock(&hand->lock);
 }
 
 /* ---- chunks at hand ------------------------------------------------------ */
@@ -335,7 +157,9 @@ static void do_task(nci_hand_run *r, nci_lane *lane,
     r->spent = event.spent;
 }
 
-/* Runs tasks as long as the end of one leads to the next. */
+static void submit_locked(nci_hand_run *r, const nci_worker_action *action);
+
+/* Runs tasks as long as the end of one leads to the next and no other waits. */
 static void run_job(const nci_job *job, int thread)
 {
     nci_hand_run *r = job->ctx;
@@ -344,16 +168,23 @@ static void run_job(const nci_job *job, int thread)
     nci_worker_action action = {
         .task = job->task, .attempt = job->attempt, .threads = job->threads};
     bool go_on = true;
+    pthread_mutex_lock(&hand->lock);
+    hand->queued--;
+    pthread_mutex_unlock(&hand->lock);
     while (go_on) {
         do_task(r, lane, &action);
         go_on = nci_hand_apply_locked(r, &action);
+        if (go_on && hand->queued) {
+            submit_locked(r, &action);
+            go_on = false;
+        }
         nci_hand_leave_soon(r, go_on);
     }
     pthread_mutex_lock(&hand->lock);
     r->active--;
     hand->active--;
     nci_hand_run_release_locked(&r);
-    if (!hand->active && (hand->waits_for_pool || hand->is_ending))
+    if (!hand->active && hand->is_ending)
         pthread_cond_broadcast(&hand->changed);
     pthread_mutex_unlock(&hand->lock);
 }
@@ -368,6 +199,7 @@ static void submit_locked(nci_hand_run *r, const nci_worker_action *action)
     r->refs++;
     r->active++;
     r->hand->active++;
+    r->hand->queued++;
     nci_pool_submit(r->hand->executor->pool, -1, &job);
 }
 

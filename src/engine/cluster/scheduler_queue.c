@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Which runs are under way. Each has a machine of its own (sched/sched.h); they
+ * share what workers have: a worker gives each run a part of its memory when it
+ * opens the plan, and its cores to the tasks of all, by turns
+ * (worker_open.c, worker_run.c).
+ *
+ * A few runs are under way at a time, so that parts stay large: the first ones,
+ * but no more than MOST_OF_ONE of one client while there is room for others.
+ * What was lost with a worker is made again before other runs begin: one that
+ * reads it would only end and begin again.
+ */
+#include "base/mem.h"
+#include "engine/cluster/scheduler_kept.h"
+
+enum { MOST_RUNS = 4, MOST_OF_ONE = 3 };
+
+static void add(nci_scheduler *s, nci_plan_run *r)
+{
+    nci_plan_run **at = &s->runs;
+    while (*at)
+        at = &(*at)->next;
+    r->next = NULL;
+    *at = r;
+}
+
+static int under_way(const nci_scheduler *s, nci_conn_id client)
+{
+    int n = 0;
+    for (const nci_plan_run *r = s->runs; r; r = r->next)
+        n += r->state != NCI_RUN_QUEUED && (!client || r->client == client);
+    return n;
+}
+
+static bool is_repairing(const nci_scheduler *s)
+{
+    const nci_plan_run *r = s->runs;
+    while (r && !r->repairs)
+        r = r->next;
+    return r != NULL;
+}
+
+/* The run that may begin now, NULL: none. */
+static nci_plan_run *choose(const nci_scheduler *s)
+{
+    bool repairs = is_repairing(s);
+    bool has_room = under_way(s, 0) < MOST_RUNS;
+    for (nci_plan_run *r = s->runs; r; r = r->next) {
+        if (r->state != NCI_RUN_QUEUED || (repairs && !r->repairs))
+            continue;
+        if (r->repairs ||
+            (has_room && under_way(s, r->client) < MOST_OF_ONE))
+            return r;
+    }
+    return NULL;
+}
+
+void nci_run_next(nci_scheduler *s)
+{
+    nci_plan_run *r;
+    while (!s->is_ending && !nci_kept_is_early(s) && (r = choose(s)))
+        nci_run_begin(r);
+}
+
+ncg_status nci_run_repair(nci_scheduler *s, uint32_t serial, ncg_error *err)
+{
+    nci_plan_run *r = nci_calloc(1, sizeof *r);
+    if (!r)
+        return nci_fail(err, NCG_ENOMEM, "the scheduler is out of memory");
+    *r = (nci_plan_run){.scheduler = s,
+                        .id = ++s->runs_made,
+                        .repairs = serial,
+                        .failed = -1};
+    add(s, r);
+    nci_run_next(s);
+    return NCG_OK;
+}
+
+void nci_run_again(nci_plan_run *r)
+{
+    nci_scheduler *s = r->scheduler;
+    nci_run_clear(r);
+    r->id = ++s->runs_made;
+    r->state = NCI_RUN_QUEUED;
+    r->is_waiting = false;
+    r->begun++;
+    add(s, r);
+}
+
+void nci_run_submit(nci_scheduler *s, nci_conn_id client,
+                    const nci_message *message)
+{
+    ncg_error err;
+    nci_pack pack = {0};
+    nci_plan_run *r = nci_calloc(1, sizeof *r);
+    if (!r) {
+        nci_fail(&err, NCG_ENOMEM, "the scheduler is out of memory");
+        nci_net_send_error(s->net, client, message->request, &err, NULL);
+        return;
+    }
+    *r = (nci_plan_run){.scheduler = s,
+                        .id = ++s->runs_made,
+                        .client = client,
+                        .request = message->request,
+                        .body = nci_buf_retain(message->body),
+                        .failed = -1};
+    add(s, r);
+    nci_pack_i64(&pack, r->id);
+    nci_dialogue_send(s->net, client, NCI_WIRE_SUBMITTED, r->request, &pack,
+                      NULL);
+    nci_run_next(s);
+}
