@@ -4,8 +4,8 @@
 /*
  * The scheduler of a cluster: sockets and a clock around the scheduler's state
  * machine (sched/sched.h), which decides. It has threads of its own and lives
- * beside whatever else the process does. Runs of all clients are worked off one
- * after the other; workers join and leave at any time.
+ * beside whatever else the process does. A few runs of all clients are under way
+ * at a time; workers join and leave at any time.
  */
 #include "engine/cluster/host.h"
 #include "engine/http/report.h"
