@@ -52,8 +52,12 @@ print(time.perf_counter() - begin)""",
 OPS = {  # operation: the command's, xarray's
     "timmean": ("mean time", "v.mean('time')"),
     "timstd": ("std time ddof=1", "v.std('time', ddof=1)"),
+    "timmax": ("max time", "v.max('time')"),
     "fldmean": ("mean lat lon weights=area", "v.weighted(np.cos(np.deg2rad(ds.lat))).mean(('lat', 'lon'))"),
+    "zonmean": ("mean lon", "v.mean('lon')"),
     "ymonmean": ("mean time by=month", "v.groupby('time.month').mean()"),
+    "monmean": ("mean time by=yearmonth", "v.resample(time='MS').mean()"),
+    "p90": ("quantile time q=0.9", "v.chunk(time=-1, lat=91, lon=180).quantile(0.9, 'time')"),
     "anomstd": ("anom by=month : std time", "(lambda g: (g - g.mean()).std('time'))(v.groupby('time.month'))"),
 }
 SCRIPT = """

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import ncgraph as ncg
-from ncgraph._explain import is_native
+from ncgraph._explain import is_native, kind_of
 
 xr = pytest.importorskip("xarray")
 pytest.importorskip("netCDF4")
@@ -138,3 +138,67 @@ def test_missing_file():
         ncg.open_dataset("/nowhere/*.nc")
     with pytest.raises(FileNotFoundError):
         xr.open_dataset("/nowhere/a.nc", engine="ncgraph")
+
+
+# ---- weights ----------------------------------------------------------------------
+
+WEIGHTS = [("lat",), ("lon", "lat"), ("time", "lat", "lon")]
+
+
+@pytest.mark.parametrize("dims", WEIGHTS, ids=["lat", "two", "all"])
+@pytest.mark.parametrize("op", ["mean", "sum", "var", "std"])
+def test_weighted(op, dims):
+    rng = np.random.default_rng(len(dims))
+    values = rng.normal(280, 9, (9, 4, 5))
+    values[rng.random(values.shape) < 0.3] = np.nan
+    values[:, 1, 2] = np.nan
+    x = xr.DataArray(values, dims=("time", "lat", "lon"), name="x",
+                     attrs={"units": "K"}, coords={
+                         "lat": [1, 2, 3, 4], "h": 2,
+                         "area": (("lat", "lon"), np.ones((4, 5)))})
+    w = xr.DataArray(rng.random([x.sizes[d] for d in dims]), dims=dims)
+    w[{"lat": 0}] = 0
+    lazy = x.chunk({"time": 2, "lat": 3}, chunked_array_type="ncgraph")
+    for dim in (None, "lat", ["lat", "lon"], ["time", "lat"], ["lon"]):
+        for skipna in (None, False):
+            wanted = getattr(x.weighted(w), op)(dim, skipna=skipna,
+                                                keep_attrs=True)
+            made = getattr(lazy.weighted(w), op)(dim, skipna=skipna,
+                                                 keep_attrs=True)
+            assert kind_of(made.data) == "native"
+            xr.testing.assert_allclose(made.compute(), wanted, atol=1e-6)
+            assert made.attrs == wanted.attrs and made.name == "x"
+            assert made.dtype == wanted.dtype
+            assert set(made.coords) == set(wanted.coords)
+
+
+def test_weights_that_are_left_to_xarray():
+    x = xr.DataArray(np.arange(12.0).reshape(3, 4), dims=("a", "b"),
+                     coords={"a": [0, 1, 2]})
+    lazy = x.chunk(a=2, chunked_array_type="ncgraph")
+    part = xr.DataArray([1.0, 2.0], dims="a", coords={"a": [1, 2]})
+    more = xr.DataArray([1.0, 2.0], dims="c")
+    rows = [part, more, xr.DataArray([True, False, True], dims="a"),
+            xr.DataArray([3.0, -1.0, 1.0], dims="a")]
+    for weights in rows:
+        xr.testing.assert_allclose(lazy.weighted(weights).mean("a").compute(),
+                                   x.weighted(weights).mean("a"))
+    with pytest.raises(ValueError, match="not found"):
+        lazy.weighted(rows[2]).mean("no")
+
+
+def test_weighted_graph_for_dask():
+    dask = pytest.importorskip("dask")
+    values = np.random.default_rng(1).normal(size=(12, 6))
+    values[3] = np.nan
+    x = xr.DataArray(values, dims=("a", "b"))
+    lazy = x.chunk(a=2, b=2, chunked_array_type="ncgraph")
+    w = xr.DataArray(np.linspace(0.1, 2, 12), dims="a")
+    for op in ("mean", "sum", "var", "std"):
+        made = getattr(lazy.weighted(w), op)(["a", "b"])
+        got, = dask.compute(made.data, scheduler="sync")
+        np.testing.assert_allclose(
+            got, getattr(x.weighted(w), op)(["a", "b"]).values)
+        largest = max(len(getattr(t, "dependencies", ()))
+                      for t in dict(made.data.__dask_graph__()).values())
+        assert largest <= 4

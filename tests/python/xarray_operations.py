@@ -102,6 +102,7 @@ OPERATIONS = [
     ("coarsen trim", lambda x: x.coarsen(time=7, boundary="trim").max()),
     ("weighted", lambda x: x.weighted(np.cos(np.deg2rad(x.lat))).mean(
         ("lat", "lon"))),
+    ("weighted std", lambda x: x.weighted(abs(x.lat)).std(("lat", "time"))),
     ("weighted sum", lambda x: x.weighted(x.lat ** 2).sum("lat")),
     ("dot", lambda x: xr.dot(x.fillna(0), x.fillna(0), dim="time")),
     ("corr", lambda x: xr.corr(x, x * 2 + 1, dim="time")),

@@ -14,7 +14,7 @@ from . import _lib
 from ._array import Array, Node, order_of
 from ._chunks import edges
 from ._dask import Foreign, Operation, all_indices, chunk_starts
-from ._dask_reduce import PARTIAL, Finish, Merge, Part
+from ._dask_reduce import PARTIAL, Finish, Merge, Part, WeightedPart
 from ._lib import Handle, ffi, lib
 
 # What dask would look into for keys and tasks.
@@ -124,6 +124,9 @@ def _add(out: dict, node: Node, deps: "Dependencies") -> None:
             _many(node):
         _add_reduction(out, node)
         return
+    if node.op == "weighted" and _many(node):
+        _add_weighted(out, node)
+        return
     if node.op == "same" and node.name == node.inputs[0].name:
         return  # the same keys
     call = Operation(node)
@@ -186,13 +189,40 @@ def _many(node: Node) -> bool:
 def _add_reduction(out: dict, node: Node) -> None:
     op, axes, skipna, floor, ddof, keepdims, _ = node.params
     source = node.inputs[0]
-    counts = tuple(len(c) for c in source.chunks)
     part = Part(op, axes, skipna)
-    name, below = f"{node.name}-part", source.name
+    name = f"{node.name}-part"
     for index in all_indices(source.chunks):
         key = (name, *index)
-        out[key] = Task(key, part, TaskRef((below, *index)))
-    merge, level = Merge(op), 0
+        out[key] = Task(key, part, TaskRef((source.name, *index)))
+    _add_tree(out, node, Finish(op, axes, floor, ddof, keepdims, skipna,
+                                node.dtype))
+
+
+def _add_weighted(out: dict, node: Node) -> None:
+    op, axes, skipna, keepdims, _ = node.params
+    source, weights = node.inputs
+    part, borders = WeightedPart(op, axes, skipna, weights.shape), \
+        [edges(c) for c in source.chunks]
+    rows = [_Axis(sizes, -1 if n == 1 else d, b[:-1], b[1:])
+            for d, (sizes, n, b) in enumerate(zip(weights.chunks,
+                                                  weights.shape, borders))]
+    starts = chunk_starts(weights.chunks)
+    for index in all_indices(source.chunks):
+        key = (f"{node.name}-part", *index)
+        found = list(itertools.product(*(row.of(index) for row in rows)))
+        out[key] = Task(
+            key, part, tuple(b[i] for b, i in zip(borders, index)),
+            tuple(tuple(s[i] for s, i in zip(starts, at)) for at in found),
+            TaskRef((source.name, *index)),
+            *(TaskRef((weights.name, *at)) for at in found))
+    _add_tree(out, node, Finish(op, axes, 0, 0, keepdims, skipna, node.dtype))
+
+
+def _add_tree(out: dict, node: Node, finish: Finish) -> None:
+    """Tasks that merge the partial results of all chunks of the input."""
+    axes, keepdims = finish.axes, finish.keepdims
+    counts = tuple(len(c) for c in node.inputs[0].chunks)
+    name, merge, level = f"{node.name}-part", Merge(finish.op), 0
     while any(counts[d] > 1 for d in axes):
         level += 1
         upper = f"{node.name}-merge{level}"
@@ -205,7 +235,6 @@ def _add_reduction(out: dict, node: Node) -> None:
             out[key] = Task(key, merge, *(TaskRef((name, *at))
                                           for at in itertools.product(*ranges)))
         name, counts = upper, sizes
-    finish = Finish(op, axes, floor, ddof, keepdims, skipna, node.dtype)
     for index in itertools.product(*(range(n) for n in counts)):
         at = index if keepdims else tuple(i for d, i in enumerate(index)
                                           if d not in axes)

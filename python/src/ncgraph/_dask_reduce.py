@@ -62,6 +62,42 @@ class Part:
         return made
 
 
+class WeightedPart:
+    """The partial result of one block and its weights.
+
+    Weights have as many axes as the block's array, whose lengths may be 1.
+    """
+
+    def __init__(self, op: str, axes: tuple[int, ...], skipna: bool,
+                 shape: tuple[int, ...]):
+        self.op, self.axes, self.skipna = op, axes, skipna
+        self.shape = shape
+
+    def __call__(self, start: tuple[int, ...], places: tuple, block: Any,
+                 *weights: Any) -> dict[str, np.ndarray]:
+        from ._dask import Blocks
+        x = np.asarray(block, "f8")
+        rows = [(place, np.asarray(w)) for place, w in zip(places, weights)]
+        box = tuple(slice(0, 1) if n == 1 else slice(s, s + size)
+                    for n, s, size in zip(self.shape, start, x.shape))
+        w = np.broadcast_to(Blocks(self.shape, np.dtype("f8"), rows).read(box),
+                            x.shape)
+        if self.skipna:
+            valid = ~np.isnan(x)
+            x, w = np.where(valid, x, 0), np.where(valid, w, 0)
+
+        def total(values: np.ndarray) -> np.ndarray:
+            return values.sum(axis=self.axes, keepdims=True)
+        made = {"n": total(w), "skipna": np.asarray(self.skipna)}
+        if self.op in ("std", "var"):
+            n = np.where(made["n"] == 0, 1, made["n"])
+            made["mean"] = total(x * w) / n
+            made["m2"] = total((x - made["mean"]) ** 2 * w)
+        else:
+            made["v"] = total(x * w)
+        return made
+
+
 class Merge:
     """One partial result of several."""
 
@@ -77,7 +113,7 @@ class Merge:
     def _two(self, a: dict, b: dict) -> dict[str, np.ndarray]:
         out = {"n": a["n"] + b["n"], "skipna": a["skipna"]}
         if self.op in ("std", "var"):
-            n = np.maximum(out["n"], 1)
+            n = np.where(out["n"] == 0, 1, out["n"])
             delta = b["mean"] - a["mean"]
             out["mean"] = a["mean"] + delta * b["n"] / n
             out["m2"] = a["m2"] + b["m2"] + delta ** 2 * a["n"] * b["n"] / n

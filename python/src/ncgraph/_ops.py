@@ -335,6 +335,15 @@ def _reduce(inputs: list, op: str, axes: tuple, skipna: bool, min_count: int,
     return cast(made, out)
 
 
+@builder("weighted")
+def _weighted(inputs: list, op: str, axes: tuple, skipna: bool,
+              keepdims: bool, out: int) -> Handle:
+    how = _how(op, skipna, 0 if op == "sum" else 1, 0, keepdims)
+    made = array_handle(lib.ncg_array_weighted, inputs[0].ptr, inputs[1].ptr,
+                        ints(axes, "int[]"), len(axes), how)
+    return cast(made, out)
+
+
 @builder("groupby")
 def _groupby(inputs: list, op: str, axis: int, labels: np.ndarray,
              ngroups: int, skipna: bool, min_count: int, ddof: int,

@@ -17,7 +17,7 @@ from xarray.backends import BackendArray, BackendEntrypoint
 from xarray.core import indexing
 from xarray.namedarray.parallelcompat import ChunkManagerEntrypoint
 
-from . import _chunks, _groupby, config
+from . import _chunks, _groupby, _weighted, config
 from ._array import Array
 
 
@@ -112,6 +112,7 @@ _let_dask_decline()
 _be_collections()
 _leave_dask_alone()
 _groupby.install()
+_weighted.install()
 
 
 class NcgManager(ChunkManagerEntrypoint):
