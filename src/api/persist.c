@@ -100,6 +100,8 @@ typedef struct persisting {
     nci_output *outputs; /* of the arrays, then of explicit tasks */
     int count;           /* of arrays */
     int64_t nbytes;      /* of all chunks */
+    bool stays;          /* on the workers of a cluster */
+    nci_node **made;     /* the arrays that take the place of others */
     ncg_results *values; /* of explicit tasks; NULL: none are wanted */
 } persisting;
 
@@ -191,27 +193,32 @@ static ncg_status name_sets(persisting *p, int noutputs, nci_token **out,
     return NCG_OK;
 }
 
-static ncg_status make_arrays(persisting *p, nci_node **out, ncg_error *err)
+/* While no other run can begin: it would not know of these chunks, and have too
+ * much memory for itself. */
+static ncg_status hold_arrays(void *ctx, ncg_error *err)
 {
+    persisting *p = ctx;
     int i = 0;
     ncg_status st = NCG_OK;
+    for (int k = 0; k < p->count; k++)
+        p->items[k].is_remote = p->stays;
     for (; !st && i < p->count; i++)
-        st = make_array(p, &p->items[i], &out[p->items[i].at], err);
+        st = make_array(p, &p->items[i], &p->made[p->items[i].at], err);
     for (i -= st != NCG_OK; st && i < p->count; i++)
         if (p->items[i].is_remote)
             nci_client_unhold(p->ctx->link->client, p->items[i].space);
     return st;
 }
 
-static ncg_status run_all(persisting *p, nci_node **out, ncg_error *err)
+static ncg_status run_all(persisting *p, ncg_error *err)
 {
-    bool stays = false;
     nci_token *sets = NULL;
     nci_sink sink = {.ctx = p,
                      .put = keep_chunk,
                      .is_plain = true,
-                     .stays = &stays,
-                     .keeps = p->nbytes};
+                     .stays = &p->stays,
+                     .keeps = p->nbytes,
+                     .settle = hold_arrays};
     int n = p->count;
     for (size_t i = 0; p->values && i < p->values->nitems; i++)
         p->outputs[n++] = nci_result_output(&p->values->items[i]);
@@ -221,10 +228,6 @@ static ncg_status run_all(persisting *p, nci_node **out, ncg_error *err)
         NCI_TRY(name_sets(p, n, &sets, err));
     sink.sets = sets;
     ncg_status st = nci_context_run(p->ctx, p->outputs, n, &sink, err);
-    for (int i = 0; i < p->count; i++)
-        p->items[i].is_remote = stays;
-    if (!st)
-        st = make_arrays(p, out, err);
     nci_free(sets);
     return st;
 }
@@ -313,7 +316,7 @@ ncg_status nci_context_persist(ncg_context *ctx, nci_node *const *nodes,
 {
     persisting p = {.ctx = ctx, .values = values};
     size_t noutputs = n + (values ? values->nitems : 0);
-    nci_node **made = nci_calloc(n + 1, sizeof *made);
+    nci_node **made = p.made = nci_calloc(n + 1, sizeof *made);
     p.items = nci_calloc(n + 1, sizeof *p.items);
     p.outputs = nci_calloc(noutputs + 1, sizeof *p.outputs);
     ncg_status st = made && p.items && p.outputs
@@ -322,7 +325,7 @@ ncg_status nci_context_persist(ncg_context *ctx, nci_node *const *nodes,
     for (size_t i = 0; !st && i < n; i++)
         st = find_or_add(&p, nodes, i, &made[i], err);
     if (!st)
-        st = run_all(&p, made, err);
+        st = run_all(&p, err);
     if (!st) {
         fill_repeated(nodes, n, made);
         memcpy(out, made, n * sizeof *made);

@@ -116,6 +116,8 @@ ncg_status nci_context_run_plan(ncg_context *ctx, const nci_plan *plan,
         ctx->executor ? run_plan(ctx, plan, shipment, sink, control,
                                  is_serial, err)
                       : nci_fail(err, NCG_EINVAL, "the context was destroyed");
+    if (!st && sink->settle)
+        st = sink->settle(sink->ctx, err);
     if (st == NCG_ECANCELED)
         atomic_store(&ctx->cancel, false); /* it was for this run */
     pthread_mutex_unlock(&ctx->run);

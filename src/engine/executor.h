@@ -42,6 +42,9 @@ typedef struct nci_sink {
     bool *stays;
     int64_t keeps; /* bytes of what is put that stay in memory; they and held
                       chunks are taken off the memory limit of the run */
+    /* After a run that succeeded, before another one of the context begins:
+     * what stays is held from now on. NULL: nothing does. */
+    ncg_status (*settle)(void *ctx, ncg_error *err);
 } nci_sink;
 
 typedef struct nci_run_stats {

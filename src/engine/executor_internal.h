@@ -64,6 +64,15 @@ ncg_status nci_executor_run_work(
     const _Atomic bool *cancel,
     void (*progress)(void *ctx, int64_t tasks_done, int64_t managed),
     void *progress_ctx, nci_run_stats *stats, ncg_error *err);
+/* nci_executor_run_in_turn is the same for a caller that has `turn`. The limit
+ * of a run is found in its turn: the run before may have left chunks that are
+ * held. */
+ncg_status nci_executor_run_in_turn(
+    nci_executor *executor, const nci_plan *plan,
+    const nci_source_table *sources, const nci_work *work, const nci_sink *sink,
+    const _Atomic bool *cancel,
+    void (*progress)(void *ctx, int64_t tasks_done, int64_t managed),
+    void *progress_ctx, nci_run_stats *stats, ncg_error *err);
 
 /* nci_deadline adds milliseconds to the monotonic clock. */
 void nci_deadline(struct timespec *out, int64_t milliseconds);

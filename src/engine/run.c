@@ -277,13 +277,12 @@ static double clock_seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-ncg_status nci_executor_run_work(
+ncg_status nci_executor_run_in_turn(
     nci_executor *x, const nci_plan *plan, const nci_source_table *sources,
     const nci_work *work, const nci_sink *sink, const _Atomic bool *cancel,
     void (*progress)(void *ctx, int64_t tasks_done, int64_t managed),
     void *progress_ctx, nci_run_stats *stats, ncg_error *err)
 {
-    NCI_TRY(nci_executor_check(x, err));
     double start = clock_seconds();
     watch w = {cancel, progress, progress_ctx};
     int64_t held = nci_executor_held(sources, sink);
@@ -305,7 +304,6 @@ ncg_status nci_executor_run_work(
                              .encode_ctx = sink->ctx};
     pthread_mutex_init(&r.lock, NULL);
     nci_cond_init(&r.ended);
-    pthread_mutex_lock(&x->turn);
     nci_block_run_begins();
     ncg_status st = make_batches(&r, err);
     if (!st)
@@ -319,6 +317,20 @@ ncg_status nci_executor_run_work(
     fini(&r);
     nci_block_run_ends();
     atomic_store(&x->managed, 0);
+    return st;
+}
+
+ncg_status nci_executor_run_work(
+    nci_executor *x, const nci_plan *plan, const nci_source_table *sources,
+    const nci_work *work, const nci_sink *sink, const _Atomic bool *cancel,
+    void (*progress)(void *ctx, int64_t tasks_done, int64_t managed),
+    void *progress_ctx, nci_run_stats *stats, ncg_error *err)
+{
+    NCI_TRY(nci_executor_check(x, err));
+    pthread_mutex_lock(&x->turn);
+    ncg_status st =
+        nci_executor_run_in_turn(x, plan, sources, work, sink, cancel, progress,
+                                 progress_ctx, stats, err);
     pthread_mutex_unlock(&x->turn);
     return st;
 }

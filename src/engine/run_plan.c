@@ -14,8 +14,10 @@ ncg_status nci_executor_run(
     nci_costs costs = {plan, sources, x->kernels,
                        sink->encode && !sink->is_plain, sink->retries};
     nci_prediction memory = {0};
+    NCI_TRY(nci_executor_check(x, err));
     if (nci_tile_cache_want(plan, sources))
         NCI_TRY(nci_predict(x, plan, sources, &memory, err));
+    pthread_mutex_lock(&x->turn);
     int64_t limit = x->limit - nci_executor_held(sources, sink);
     limit = nci_executor_room(x, limit, memory.peak, memory.peak);
     memory.kept = nci_tile_cache_room(memory.want, limit, memory.peak);
@@ -25,6 +27,9 @@ ncg_status nci_executor_run(
                      nci_costs_threads,
                      memory.kept,
                      nci_costs_most_scratch};
-    return nci_executor_run_work(x, plan, sources, &work, sink, cancel,
+    ncg_status st =
+        nci_executor_run_in_turn(x, plan, sources, &work, sink, cancel,
                                  progress, progress_ctx, stats, err);
+    pthread_mutex_unlock(&x->turn);
+    return st;
 }

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Results that stay in the engine: found again, counted, let go. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
 #include "api/handles.h"
 #include "api/protocol.h"
 #include "base/mem.h"
@@ -183,6 +187,86 @@ static void held_bytes_count_against_the_limit(void **state)
     ncg_context_destroy(&ctx);
 }
 
+/* ---- a run that waits for another thread's --------------------------------
+ */
+
+typedef struct waiting {
+    ncg_context *ctx;
+    pthread_t thread;
+    bool is_started; /* by the first box of what is persisted */
+    _Atomic bool is_coming;
+    int64_t held; /* when its own first box was filled; -1: was not yet */
+    ncg_status status;
+} waiting;
+
+static ncg_status note_held(void *payload, const int64_t *start,
+                            const int64_t *count, void *out, ncg_error *err)
+{
+    waiting *w = payload;
+    ncg_stats stats = {.struct_size = sizeof stats};
+    (void)start, (void)err;
+    ncg_context_stats(w->ctx, &stats);
+    if (w->held < 0)
+        w->held = stats.memory_held;
+    memset(out, 0, (size_t)count[0] * sizeof(double));
+    return NCG_OK;
+}
+
+static void *compute_beside(void *payload)
+{
+    waiting *w = payload;
+    const int64_t shape[1] = {8};
+    ncg_array *x = NULL;
+    double values[8];
+    ncg_error err;
+    w->status = ncg_array_from_callback(w->ctx, "test.beside/1", NCG_DTYPE_F64,
+                                        1, shape, shape, NULL, note_held, NULL,
+                                        w, &x, &err);
+    atomic_store(&w->is_coming, true);
+    if (!w->status)
+        w->status = ncg_array_compute(x, values, sizeof values, &err);
+    ncg_array_release(&x);
+    return NULL;
+}
+
+static ncg_status fill_and_start(void *payload, const int64_t *start,
+                                 const int64_t *count, void *out,
+                                 ncg_error *err)
+{
+    waiting *w = payload;
+    if (!w->is_started) {
+        w->is_started = true;
+        if (pthread_create(&w->thread, NULL, compute_beside, w))
+            return nci_fail(err, NCG_ENOMEM, "no thread");
+        while (!atomic_load(&w->is_coming))
+            usleep(1000);
+        usleep(20000); /* likely it waits for its turn by now */
+    }
+    return fill(NULL, start, count, out, err);
+}
+
+/* It begins when the chunks of the first one are held, not before. */
+static void a_run_that_waited_knows_what_is_held(void **state)
+{
+    waiting w = {.ctx = new_context(0), .held = -1};
+    int64_t shape[2] = {NY, NX}, chunks[2] = {300, 100};
+    ncg_array *x = NULL;
+    nci_node *want, *kept = NULL;
+    ncg_error err;
+    (void)state;
+    CHECK_OK(ncg_array_from_callback(w.ctx, "test.first/1", NCG_DTYPE_F64, 2,
+                                     shape, chunks, NULL, fill_and_start, NULL,
+                                     &w, &x, &err));
+    want = x->node;
+    CHECK_OK(nci_context_persist(w.ctx, &want, 1, NULL, &kept, &err));
+    assert_int_equal(pthread_join(w.thread, NULL), 0);
+    assert_int_equal(w.status, NCG_OK);
+    assert_int_equal(w.held, N * 8);
+    nci_node_release(&kept);
+    ncg_array_release(&x);
+    ncg_context_destroy(&w.ctx);
+}
+
 /* What is in memory already is not kept a second time. */
 static void memory_is_not_kept_twice(void **state)
 {
@@ -241,5 +325,6 @@ static void no_memory_leaves_nothing(void **state)
 NCG_TESTS(NCG_TEST(persisted_results_are_used_again),
           NCG_TEST(equal_arrays_are_computed_once),
           NCG_TEST(held_bytes_count_against_the_limit),
+          NCG_TEST(a_run_that_waited_knows_what_is_held),
           NCG_TEST(memory_is_not_kept_twice),
           NCG_TEST(no_memory_leaves_nothing))
