@@ -293,6 +293,7 @@ static ncg_status register_spec(nci_join_group *group, nci_source_spec **spec,
 {
     const nci_join_input *input = group->work->input;
     nci_source_spec view = **spec;
+    int64_t stored = nci_node_stored(*spec);
     uint32_t id;
     memset(&view.grid, 0, sizeof view.grid);
     NCI_TRY(nci_grid_copy(&(*spec)->grid, &view.grid, err));
@@ -304,8 +305,10 @@ static ncg_status register_spec(nci_join_group *group, nci_source_spec **spec,
         view.nsegments = 0;
         st = nci_node_source(id, &view, &out->array, err);
     }
-    if (!st)
+    if (!st) {
         out->array->name = nci_intern(out->name);
+        out->array->stored = stored;
+    }
     nci_grid_fini(&view.grid);
     return st;
 }

@@ -13,7 +13,7 @@ enum {
     CUT_STATE = 16 << 10, /* groups of such states hold one label if they can */
     MOST_GROUPS = 256,    /* more groups than this make larger ones; */
     MOST_CHUNKS = 1 << 14, /* the same where they are of chunks in memory */
-    STATE_SHARE = 4,      /* of a group's bytes: what its state may be, */
+    STATE_SHARE = 8,      /* of a group's bytes: what its state may be, */
     LEAST_GROUPS = 8      /* unless that left fewer groups than this */
 };
 static const int64_t FOLD_MOST = (int64_t)256 << 20;

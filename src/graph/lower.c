@@ -138,7 +138,9 @@ static ncg_status domain_axis(const nci_lowering *lw,
     return nci_axis_regular(program->fused.shape[d], plain, out, err);
 }
 
-/* Of what is read chunk by chunk; of arrays in memory where that is all. */
+/* Of what is read chunk by chunk; of arrays in memory where that is all. A fold
+ * reads packed values as they are stored, what it makes of them does not lie
+ * in memory. */
 static int64_t item_bytes(const nci_program *program)
 {
     size_t most = 1, most_plain = 1;
@@ -146,6 +148,8 @@ static int64_t item_bytes(const nci_program *program)
     for (int i = 0; i < program->fused.noperands; i++) {
         const nci_access *access = &program->fused.operands[i];
         size_t size = ncg_dtype_size(access->dtype);
+        if (access->kind == NCI_OPERAND_SOURCE && program->fused.folds)
+            size = (size_t)program->nodes[i]->stored;
         bool is_const = access->kind == NCI_OPERAND_CONST;
         if (!is_const && size > most)
             most = size;

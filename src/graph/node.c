@@ -95,6 +95,17 @@ void nci_node_hash_common(const nci_node *node, nci_hash *hash)
     }
 }
 
+int64_t nci_node_stored(const nci_source_spec *spec)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < spec->nsegments; i++) {
+        const nci_segment *s = &spec->segments[i];
+        size_t size = s->var < 0 ? 0 : ncg_dtype_size(s->decode.raw);
+        most = size > most ? size : most;
+    }
+    return (int64_t)(most ? most : ncg_dtype_size(spec->dtype));
+}
+
 ncg_status nci_node_source(uint32_t id, const nci_source_spec *spec,
                            nci_node **out, ncg_error *err)
 {
@@ -106,6 +117,7 @@ ncg_status nci_node_source(uint32_t id, const nci_source_spec *spec,
     node->has_missing = spec->has_missing;
     memcpy(node->missing, spec->missing, sizeof node->missing);
     node->source = id;
+    node->stored = nci_node_stored(spec);
     node->token = spec->token;
     ncg_status st = nci_grid_copy(&spec->grid, &node->grid, err);
     if (st) {

@@ -87,6 +87,7 @@ struct nci_node {
     nci_operand *inputs;
 
     uint32_t source;   /* SOURCE: id the engine knows */
+    int64_t stored;    /* SOURCE: bytes of a value where it is stored */
     nci_grid grid;     /* SOURCE: storage chunks; BLOCK: of the result */
     nci_buf *data;     /* CONST: row-major values. SOURCE: what keeps it, and
                           the values of a caller's array */
@@ -110,6 +111,9 @@ bool nci_node_is_empty(const nci_node *node);
 nci_node *nci_node_retain(nci_node *node);
 void nci_node_release(nci_node **node);
 
+/* nci_node_stored: bytes of one value in the files of a source, where they
+ * differ the most of them. */
+int64_t nci_node_stored(const nci_source_spec *spec);
 /* nci_node_source makes the array of a source that the engine registered as
  * `id`; shape, dtype, grid, token and missing rule come from `spec`. */
 ncg_status nci_node_source(uint32_t id, const nci_source_spec *spec,

@@ -307,7 +307,7 @@ static void merged_states_equal_one_pass(void **state)
         nci_acc acc;
         nci_walk walk;
         parts[i] = nci_alloc_aligned(layout.nbytes);
-        CHECK_OK(nci_acc_init(&acc, &fold, 1, parts[i], &err));
+        CHECK_OK(nci_acc_init(&acc, &fold, NULL, 1, parts[i], &err));
         count[0] = cut[i + 1] - cut[i];
         table[0] = count[0] == 1 ? zero : zeros;
         nci_walk_init(&walk, 1, count, table);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "engine/kernel/packed.h"
 
 bool nci_fold_is_wide(const nci_fold *fold)
 {
@@ -45,14 +46,18 @@ int64_t nci_acc_extra(const nci_fold *fold, int64_t ncells)
     return has_squares(fold) ? 8 * ncells : 0;
 }
 
-ncg_status nci_acc_init(nci_acc *acc, const nci_fold *fold, int64_t ncells,
-                        void *state, ncg_error *err)
+ncg_status nci_acc_init(nci_acc *acc, const nci_fold *fold,
+                        const nci_packing *packing, int64_t ncells, void *state,
+                        ncg_error *err)
 {
     *acc = (nci_acc){.fold = fold,
                      .isa = nci_isa_best(),
                      .layout = nci_state_layout_of(fold, ncells),
                      .ncells = ncells,
+                     .is_packed = packing,
                      .state = state};
+    if (packing)
+        acc->packing = *packing;
     int64_t extra = nci_acc_extra(fold, ncells);
     if (extra && !(acc->extra = nci_alloc_aligned((size_t)extra)))
         return nci_fail(err, NCG_ENOMEM, "out of memory");
@@ -126,7 +131,7 @@ void nci_acc_reset(nci_acc *acc)
         break;
     case NCG_OP_STD:
     case NCG_OP_VAR:
-        fill(acc->k, acc->ncells, NAN);
+        fill(acc->k, acc->ncells, acc->is_packed ? 0 : NAN);
         break;
     case NCG_OP_LAST:
         fill_i64(acc->index, acc->ncells, -1);
@@ -549,7 +554,9 @@ void nci_acc_finish(nci_acc *acc, const int64_t *seen, int64_t nrows)
     int64_t width = nrows ? acc->ncells / nrows : 0;
     for (int64_t row = 0; row < nrows; row++) {
         bool any_empty = count_valid(acc, row * width, width, seen[row]);
-        if (acc->k)
+        if (acc->is_packed)
+            nci_packed_finish(acc, row * width, width);
+        else if (acc->k)
             finish_squares(acc, row * width, width);
         if (any_empty)
             clear_empty(acc, row * width, width);

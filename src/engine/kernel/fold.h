@@ -12,6 +12,11 @@
 #include "engine/kernel/walk.h"
 #include "graph/state.h"
 
+/* How integers are packed: x = p * scale + offset. */
+typedef struct nci_packing {
+    double scale, offset;
+} nci_packing;
+
 typedef struct nci_acc {
     const nci_fold *fold;
     const nci_isa *isa;
@@ -24,6 +29,8 @@ typedef struct nci_acc {
     int64_t *missed64;
     int32_t *missed32;
     double *k;
+    bool is_packed; /* values come as they are stored (packed.h); k is 0 */
+    nci_packing packing;
     void *extra; /* owned */
 } nci_acc;
 
@@ -73,8 +80,10 @@ bool nci_fold_by_position(const nci_fold *fold);
 
 /* nci_acc_extra: bytes beside the state. */
 int64_t nci_acc_extra(const nci_fold *fold, int64_t ncells);
-ncg_status nci_acc_init(nci_acc *acc, const nci_fold *fold, int64_t ncells,
-                        void *state, ncg_error *err);
+/* nci_acc_init: of values, or, with a packing, of packed integers. */
+ncg_status nci_acc_init(nci_acc *acc, const nci_fold *fold,
+                        const nci_packing *packing, int64_t ncells, void *state,
+                        ncg_error *err);
 void nci_acc_fini(nci_acc *acc);
 /* nci_acc_reset makes all cells empty. */
 void nci_acc_reset(nci_acc *acc);

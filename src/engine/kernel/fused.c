@@ -319,6 +319,8 @@ static ncg_status visit_tile(void *ctx, const nci_tile *tile,
     nci_piece piece;
     NCI_TRY(check_cancelled(task->env, err));
     nci_view_tile(tile, decode, &task->views[0]);
+    if (task->is_packed)
+        nci_view_keep_packed(&task->views[0]);
     if (!nci_piece_of(task, &tile->box, wanted, &piece))
         return NCG_OK;
     if (nci_moves_piece(task, &piece))
@@ -385,7 +387,8 @@ ncg_status nci_run_fused(const nci_task_env *env, const nci_layer *layer,
         goto done;
     task.data = nci_buf_data(task.out);
     if (f->folds)
-        st = nci_acc_init(&task.acc, &f->fold, task.ncells, task.data, err);
+        st = nci_acc_init(&task.acc, &f->fold, nci_task_packing(&task),
+                          task.ncells, task.data, err);
     if (!st)
         st = run_tiles(&task, err);
     if (!st && task.done != task.expected)

@@ -157,6 +157,18 @@ typedef struct nci_isa {
     void (*column_deviations)(const int32_t *count, const double *k, double *s,
                               double *q, int64_t n);
 
+    /* Strips of NCI_RAW_I16_PLANES as they are stored: s += p, q += p p, 0
+     * where missing; true where a value is. Below 2^53 all sums are exact. */
+    bool (*packed_add)(double *s, const nci_strips_in *in, int64_t n);
+    bool (*packed_squares)(double *s, double *q, const nci_strips_in *in,
+                           int64_t n);
+    /* Such sums become those of values; such squares what column_deviations
+     * leaves. */
+    void (*unpack_sums)(const int32_t *count, double scale, double offset,
+                        double *s, int64_t n);
+    void (*unpack_deviations)(const int32_t *count, double scale, double offset,
+                              double *s, double *q, int64_t n);
+
     nci_strip_loops strips[NCI_STRIP_KINDS];
     nci_raw_loops raw[NCI_RAW_KINDS];
 

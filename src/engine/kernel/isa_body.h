@@ -719,6 +719,7 @@ static int64_t row_squares_weighted(const double *x, const double *w, int64_t n,
 
 #include "engine/kernel/isa_strips.h"
 #include "engine/kernel/isa_raw.h"
+#include "engine/kernel/isa_packed.h"
 
 const nci_isa NCI_ISA_TABLE = {
     .name = NCI_ISA_NAME,
@@ -761,6 +762,10 @@ const nci_isa NCI_ISA_TABLE = {
     .column_squares = column_squares,
     .column_deviations = column_deviations,
     .column_squares_weighted = column_squares_weighted,
+    .packed_add = packed_add,
+    .packed_squares = packed_squares,
+    .unpack_sums = unpack_sums,
+    .unpack_deviations = unpack_deviations,
     .add_counts = add_counts,
     .merge_min = merge_min,
     .merge_max = merge_max,

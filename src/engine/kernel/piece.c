@@ -332,7 +332,8 @@ static ncg_status slabs_open(const nci_task *task, slabs *s, ncg_error *err)
     if (!s->states || !s->accs)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     for (int64_t i = 0; i < s->count; i++)
-        NCI_TRY(nci_acc_init(&s->accs[i], &task->fused->fold, task->ncells,
+        NCI_TRY(nci_acc_init(&s->accs[i], &task->fused->fold,
+                             nci_task_packing(task), task->ncells,
                              s->states + (size_t)i * layout.nbytes, err));
     return NCG_OK;
 }

@@ -3,7 +3,7 @@ list(APPEND engine_kernel_sources
   kernel/combine.c kernel/block.c kernel/block_most.c kernel/block_shape.c
   kernel/block_scan.c kernel/block_contract.c kernel/registry.c
   kernel/store.c kernel/fold.c kernel/fold_scalar.c kernel/fold_plain.c kernel/merge.c
-  kernel/strips.c kernel/piece_strips.c kernel/row_sums.c
+  kernel/strips.c kernel/packed.c kernel/piece_strips.c kernel/row_sums.c
   kernel/copy_even.c kernel/copy_turn_base.c kernel/copy_turn_avx2.c
   kernel/moved.c kernel/turn.c kernel/view.c kernel/encode.c kernel/walk.c kernel/isa.c kernel/isa_base.c
   kernel/isa_avx2.c kernel/isa_map_base.c kernel/isa_map_avx2.c

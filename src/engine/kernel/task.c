@@ -4,6 +4,7 @@
 #include "engine/kernel/task.h"
 
 #include "base/mem.h"
+#include "engine/kernel/packed.h"
 #include "graph/fuse.h"
 
 /* ---- tables ---------------------------------------------------------------
@@ -228,6 +229,26 @@ nci_box nci_task_source_box(const nci_task *task)
     return box;
 }
 
+static void find_packing(nci_task *task)
+{
+    int64_t most = 0;
+    const nci_source *source = NULL;
+    if (task->fused->noperands &&
+        task->fused->operands[0].kind == NCI_OPERAND_SOURCE)
+        source = nci_source_table_get(task->env->sources,
+                                      task->fused->operands[0].source);
+    if (!source || !task->expected)
+        return;
+    for (int64_t row = 0; row < task->nrows; row++)
+        most = task->seen[row] > most ? task->seen[row] : most;
+    nci_box box = nci_task_source_box(task);
+    int axis = source->spec->join_axis;
+    axis = axis < 0 ? 0 : axis;
+    task->is_packed =
+        nci_packing_of(source->spec, task->fused, box.rank ? box.start[axis] : 0,
+                       box.rank ? box.count[axis] : 1, most, &task->packing);
+}
+
 /* ---- threads --------------------------------------------------------------
  */
 
@@ -308,10 +329,12 @@ ncg_status nci_task_open(nci_task *task, const nci_task_env *env,
     fill_cells(task);
     fill_places(task);
     find_runs(task);
-    if (task->fused->folds)
+    if (task->fused->folds) {
         scale_rows(task);
-    else
+        find_packing(task);
+    } else {
         task->expected = task->ncells = nci_box_size(&task->box);
+    }
     return NCG_OK;
 }
 

@@ -78,6 +78,8 @@ typedef struct nci_task {
     uint8_t *data;
     int64_t ncells, nrows;
     int64_t *seen; /* positions that fall into the cells of each row */
+    bool is_packed; /* values are folded as they are stored */
+    nci_packing packing;
     nci_acc acc;
     nci_strips strips;      /* that wait to be folded into `acc` */
     nci_state total;        /* where slabs are merged; data NULL: none so far */
@@ -90,6 +92,12 @@ ncg_status nci_task_open(nci_task *task, const nci_task_env *env,
                          const nci_layer *layer, int64_t chunk,
                          const nci_dep *deps, int64_t ndeps, ncg_error *err);
 void nci_task_close(nci_task *task);
+/* nci_task_packing: of the integers that a task folds as they are stored; NULL:
+ * values are unpacked one by one. */
+static inline const nci_packing *nci_task_packing(const nci_task *task)
+{
+    return task->is_packed ? &task->packing : NULL;
+}
 /* nci_task_lane_bytes: memory of one thread. */
 int64_t nci_task_lane_bytes(const nci_fused *fused);
 /* nci_task_is_even tells whether a task has strides instead of tables. */

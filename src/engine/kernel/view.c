@@ -23,6 +23,13 @@ void nci_view_tile(const nci_tile *tile, const nci_decode *decode,
         nci_mask_of(decode, &out->mask);
 }
 
+void nci_view_keep_packed(nci_view *view)
+{
+    view->mask.has_scale = false;
+    view->mask.scale = 1;
+    view->mask.offset = 0;
+}
+
 void nci_view_plain(ncg_dtype dtype, const void *data, const void *missing,
                     nci_view *out)
 {

@@ -24,6 +24,9 @@ typedef struct nci_view {
 /* nci_view_tile looks at a tile; decode == NULL: all missing. */
 void nci_view_tile(const nci_tile *tile, const nci_decode *decode,
                    nci_view *out);
+/* nci_view_keep_packed: values stay as they are stored; what is missing still
+ * is. */
+void nci_view_keep_packed(nci_view *view);
 /* nci_view_plain looks at host-order values of `dtype`. */
 void nci_view_plain(ncg_dtype dtype, const void *data, const void *missing,
                     nci_view *out);
