@@ -301,3 +301,89 @@ def test_positions_outside(rng):
             np.take(v, [0, 7, -1], axis=1, mode=mode))
     made = np.vstack([lazy(v, (3, 2)), v], dtype="f4")
     assert made.dtype == "f4" and np.hstack([made], dtype="f8").dtype == "f8"
+
+
+def equal(f, *args, **kwargs):
+    """Compare a function with NumPy's; its arrays are lazy."""
+    wanted = f(*args, **kwargs)
+    made = f(*[lazy(a, 2) if isinstance(a, np.ndarray) else a for a in args],
+             **kwargs)
+    assert isinstance(made, ncg.Array)
+    assert made.shape == wanted.shape and made.dtype == wanted.dtype
+    np.testing.assert_allclose(np.asarray(made), wanted)
+
+
+def test_axes_of_cross(rng):
+    a, b = rng.random((3, 4, 5)), rng.random((4, 3, 5))
+    equal(np.cross, a, b, axisa=0, axisb=1)
+    equal(np.cross, a, b, axisa=0, axisb=1, axisc=0)
+    equal(np.cross, a, a, axis=0)
+
+
+def test_scalars_and_vectors_where_more_axes_are_usual():
+    one = np.array(3.0)
+    equal(np.repeat, one, 2)
+    equal(np.repeat, one, 2, 0)
+    equal(np.argsort, one)
+    equal(np.take, one, [0, 0], 0)
+    equal(np.cumulative_sum, one, axis=0)
+    equal(np.tril, np.arange(4.0))
+    equal(np.triu, np.arange(4.0), 1)
+
+
+def test_limits_outside_the_dtype():
+    equal(np.clip, np.arange(5, dtype="u1"), -2, 300)
+    equal(np.clip, np.arange(5, dtype="u8"), -2, 3)
+    equal(np.clip, np.arange(-5, 5, dtype="i1"), -1000, None)
+
+
+def test_open_meshes(rng):
+    v = rng.random((3, 4, 5))
+    for key in (np.ix_([0, 2], [1, 3, 1], [4]), np.ix_([0, 2], [1, 3])):
+        np.testing.assert_array_equal(lazy(v, 2)[key], v[key])
+
+
+@pytest.mark.parametrize("f", [np.dot, np.outer, np.quantile, np.nanmedian])
+def test_out_by_position(rng, f):
+    v = rng.random((3, 3))
+    args = {np.dot: (v, v), np.outer: (v[0], v[1]), np.quantile: (v, 0.3, 1),
+            np.nanmedian: (v, 1)}[f]
+    wanted = f(*args)
+    for target in (np.zeros(wanted.shape), ncg.zeros(wanted.shape)):
+        assert f(*[lazy(a, 2) if isinstance(a, np.ndarray) else a
+                   for a in args], target) is target
+        np.testing.assert_allclose(target, wanted)
+
+
+@pytest.mark.parametrize("f", [np.concatenate, np.stack])
+def test_joining_into(rng, f):
+    v = rng.random((3, 4))
+    wanted = f([v, v])
+    target = np.zeros(wanted.shape, "f4")
+    assert f([lazy(v, 2)] * 2, out=target) is target
+    np.testing.assert_allclose(target, wanted, rtol=1e-6)
+    with pytest.raises(TypeError, match="Cannot cast"):
+        f([lazy(v, 2)] * 2, dtype="i4")
+    assert f([lazy(v, 2)] * 2, dtype="i4", casting="unsafe").dtype == "i4"
+
+
+# ---- quantiles of what was moved ------------------------------------------------------
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
+def test_quantiles_look_through_rechunk_and_transpose(rng, order):
+    v = rng.normal(size=(7, 4, 5))
+    v[rng.random(v.shape) < 0.2] = np.nan
+    x = lazy(v, (2, 3, 2)).rechunk((7, 2, 5)).transpose(order).rechunk(3)
+    v = v.transpose(order)
+    for axis in (0, -1, (0, 2), (2, 1)):
+        for keep in (False, True):
+            for q in (0.3, np.array([0.1, 0.9])):
+                wanted = np.nanquantile(v, q, axis=axis, keepdims=keep)
+                made = np.nanquantile(x, q, axis=axis, keepdims=keep)
+                np.testing.assert_allclose(made, wanted)
+                axes = np.atleast_1d(axis) % 3
+                assert made.chunks[np.ndim(q):] == tuple(
+                    (1,) if d in axes else c for d, c in enumerate(x.chunks)
+                    if keep or d not in axes)
+    text = ncg._explain.explain(np.median(x, axis=0), optimized=False)
+    assert "(7, 4, 5)" in text and "transpose" not in text.lower()

@@ -181,10 +181,24 @@ def test_weights_that_are_left_to_xarray():
     rows = [part, more, xr.DataArray([True, False, True], dims="a"),
             xr.DataArray([3.0, -1.0, 1.0], dims="a")]
     for weights in rows:
-        xr.testing.assert_allclose(lazy.weighted(weights).mean("a").compute(),
-                                   x.weighted(weights).mean("a"))
+        for op in ("mean", "var"):
+            xr.testing.assert_allclose(
+                getattr(lazy.weighted(weights), op)("a").compute(),
+                getattr(x.weighted(weights), op)("a"))
     with pytest.raises(ValueError, match="not found"):
         lazy.weighted(rows[2]).mean("no")
+
+
+def test_weights_of_poles_are_a_little_negative():
+    lat = xr.DataArray(np.linspace(-90, 90, 5, dtype="f4"), dims="lat")
+    weights = np.cos(np.deg2rad(lat))
+    assert weights[0] < 0
+    x = xr.DataArray(np.arange(20.0).reshape(4, 5), dims=("time", "lat"))
+    made = x.chunk(time=2, chunked_array_type="ncgraph").weighted(weights)
+    assert made.mean("lat").data._node.op == "weighted"
+    for op in ("mean", "sum", "std"):
+        xr.testing.assert_allclose(getattr(made, op)("lat").compute(),
+                                   getattr(x.weighted(weights), op)("lat"))
 
 
 def test_weighted_graph_for_dask():

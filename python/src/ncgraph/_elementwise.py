@@ -364,6 +364,10 @@ def clip(a: Any, min: Any = None, max: Any = None, out: Any = None,
     low = a_min if min is None else min
     high = a_max if max is None else max
     made = operand(a)
+    if made.dtype.kind in "iu":  # numbers of Python that are out of range
+        limits = np.iinfo(made.dtype)
+        low = None if type(low) is int and low <= limits.min else low
+        high = None if type(high) is int and high >= limits.max else high
     if low is not None:
         made = apply(np.maximum, (made, low))
     if high is not None:

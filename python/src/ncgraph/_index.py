@@ -221,9 +221,21 @@ def _masked(a: Array, mask: np.ndarray) -> Array:
     return outer(flat, (np.flatnonzero(mask),))
 
 
+def _is_mesh(keys: list) -> bool:
+    """Whether indices are what numpy.ix_ makes: one for each axis."""
+    return len(keys) > 1 and all(
+        k.ndim == len(keys) and k.size == k.shape[i] and k.dtype.kind in "iu"
+        for i, k in enumerate(map(np.asarray, keys)))
+
+
 def _with_wide(a: Array, keys: list) -> Array:
     """One index of several axes; masks of several axes."""
     wide = [i for i, k in enumerate(keys) if _rank(k) > 1]
+    if _is_mesh([keys[i] for i in wide]) and \
+            wide == list(range(wide[0], wide[-1] + 1)) and \
+            not any(_rank(k) == 1 for k in keys):
+        return outer(a, tuple(np.ravel(k) if i in wide else k
+                              for i, k in enumerate(keys)))
     if len(wide) > 1 or any(_rank(k) == 1 for k in keys):
         raise NotImplementedError("several indices of which one has more than "
                                   "one axis: use vindex")
@@ -390,6 +402,7 @@ def take(a: Any, indices: Any, axis: Any = None, out: Any = None,
     a = asarray(a)
     if axis is None:
         a, axis = reshape(a, (-1,)), 0
+    a = reshape(a, (1,)) if not a.ndim else a
     from ._shape import axis_of
     axis = axis_of(axis, a.ndim)
     k = np.asarray(indices)

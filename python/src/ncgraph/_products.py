@@ -81,9 +81,14 @@ def dot(a: Any, b: Any, out: Any = None) -> Array:
     """As :func:`numpy.dot`."""
     a, b = asarray(a), asarray(b)
     if a.ndim == 0 or b.ndim == 0:
-        return a * b
-    return tensordot(a, b, axes=((a.ndim - 1,), (b.ndim - 2 if b.ndim > 1
-                                                 else 0,)))
+        return _into(a * b, out)
+    return _into(tensordot(a, b, axes=(
+        (a.ndim - 1,), (b.ndim - 2 if b.ndim > 1 else 0,))), out)
+
+
+def _into(made: Array, out: Any) -> Any:
+    from ._elementwise import put_out
+    return made if out is None else put_out(made, (out,))
 
 
 def vdot(a: Any, b: Any) -> Array:
@@ -94,7 +99,7 @@ def vdot(a: Any, b: Any) -> Array:
 def outer(a: Any, b: Any, out: Any = None) -> Array:
     """As :func:`numpy.outer`."""
     a, b = reshape(asarray(a), (-1, 1)), reshape(asarray(b), (1, -1))
-    return a * b
+    return _into(a * b, out)
 
 
 def vecdot(a: Any, b: Any, axis: int = -1) -> Array:
@@ -171,15 +176,15 @@ def _diagonals(a: Array, names: str) -> tuple[Array, str]:
     return a, names
 
 
-def cross(a: Any, b: Any, axis: int = -1, **kwargs: Any) -> Array:
-    """Cross product of vectors of three numbers, as :func:`numpy.cross`."""
-    a, b = asarray(a), asarray(b)
-    a, b = moveaxis(a, axis, -1), moveaxis(b, axis, -1)
+def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1,
+          axis: Any = None) -> Array:
+    """Cross product of vectors, as :func:`numpy.cross`."""
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = moveaxis(asarray(a), axisa, -1), moveaxis(asarray(b), axisb, -1)
     if a.shape[-1] != 3 or b.shape[-1] != 3:
-        from ._python import elementwise
-        del elementwise
-        return _whole(np.cross, [a, b])
+        return _whole(np.cross, [a, b], axisc=axisc)
     from ._shape import stack
     parts = [a[..., i] * b[..., k] - a[..., k] * b[..., i]
              for i, k in ((1, 2), (2, 0), (0, 1))]
-    return moveaxis(stack(parts, axis=-1), -1, axis)
+    return moveaxis(stack(parts, axis=-1), -1, axisc)

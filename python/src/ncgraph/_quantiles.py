@@ -9,6 +9,7 @@ import numpy as np
 from ._array import Array
 from ._creation import asarray, from_array
 from ._dtypes import is_native, native_code
+from ._elementwise import without_rechunk
 from ._shape import axes_of, reshape
 
 
@@ -30,10 +31,29 @@ def _quantiles(a: Any, q: Any, axis: Any, method: str, keepdims: Any,
             not is_native(sample.dtype) or not axes:
         return _in_python(name, a, q, axes, method, keep, weights,
                           sample.dtype)
-    a = a.astype(sample.dtype) if a.dtype.kind == "f" else a
-    made = a._new("quantile", (tuple(q.ravel().tolist()), axes, method, skipna,
-                               keep, native_code(sample.dtype)), sample.dtype)
+    made = _of_engine(a, (tuple(q.ravel().tolist()), axes, method, skipna,
+                          keep, native_code(sample.dtype)), sample.dtype)
+    rest = tuple((1,) if d in axes else c for d, c in enumerate(a.chunks)
+                 if keep or d not in axes)
+    if made.chunks[1:] != rest:
+        made = made.rechunk(made.chunks[:1] + rest)
     return reshape(made, q.shape + made.shape[1:]) if q.ndim != 1 else made
+
+
+def _of_engine(a: Array, params: tuple, dtype: np.dtype) -> Array:
+    """The engine's quantiles: of values before they were moved to have whole
+    axes, which it does not need."""
+    q, axes, method, skipna, keep, code = params
+    wide = without_rechunk(a)
+    if wide._node.op != "transpose" or wide._width:
+        wide = wide.astype(dtype) if a.dtype.kind == "f" else wide
+        return wide._new("quantile", params, dtype)
+    order = wide._node.params[0]
+    made = _of_engine(Array._of(wide._node.inputs[0]), (
+        q, tuple(order[d] for d in axes), method, skipna, True, code), dtype)
+    made = made._new("transpose", ((0, *(d + 1 for d in order)),))
+    return made if keep else reshape(made, made.shape[:1] + tuple(
+        n for d, n in enumerate(a.shape) if d not in axes))
 
 
 def _exact(dtype: np.dtype) -> np.dtype:
@@ -93,18 +113,25 @@ def _spread(a: Array, axes: tuple[int, ...], weights: Any) -> Array:
     return reshape(w, tuple(shape))
 
 
+def _out(result: Array, out: Any) -> Array:
+    if out is None:
+        return result
+    from ._elementwise import put_out
+    return put_out(result, (out,))
+
+
 def quantile(a: Any, q: Any, axis: Any = None, out: Any = None,
              overwrite_input: bool = False, method: str = "linear",
              keepdims: Any = False, weights: Any = None) -> Array:
     """Exact quantiles, as :func:`numpy.quantile`."""
-    return _quantiles(a, q, axis, method, keepdims, False, weights)
+    return _out(_quantiles(a, q, axis, method, keepdims, False, weights), out)
 
 
 def nanquantile(a: Any, q: Any, axis: Any = None, out: Any = None,
                 overwrite_input: bool = False, method: str = "linear",
                 keepdims: Any = False, weights: Any = None) -> Array:
     """Exact quantiles without NaN, as :func:`numpy.nanquantile`."""
-    return _quantiles(a, q, axis, method, keepdims, True, weights)
+    return _out(_quantiles(a, q, axis, method, keepdims, True, weights), out)
 
 
 def _percent(q: Any) -> Any:
@@ -115,7 +142,7 @@ def percentile(a: Any, q: Any, axis: Any = None, out: Any = None,
                overwrite_input: bool = False, method: str = "linear",
                keepdims: Any = False, **kwargs: Any) -> Array:
     """Exact percentiles, as :func:`numpy.percentile`."""
-    return quantile(a, _percent(q), axis, method=method,
+    return quantile(a, _percent(q), axis, out, method=method,
                     keepdims=keepdims, **kwargs)
 
 
@@ -123,7 +150,7 @@ def nanpercentile(a: Any, q: Any, axis: Any = None, out: Any = None,
                   overwrite_input: bool = False, method: str = "linear",
                   keepdims: Any = False, **kwargs: Any) -> Array:
     """Exact percentiles without NaN, as :func:`numpy.nanpercentile`."""
-    return nanquantile(a, _percent(q), axis, method=method,
+    return nanquantile(a, _percent(q), axis, out, method=method,
                        keepdims=keepdims, **kwargs)
 
 
@@ -137,10 +164,10 @@ def _median(a: Any, axis: Any, keepdims: Any, skipna: bool) -> Array:
 def median(a: Any, axis: Any = None, out: Any = None,
            overwrite_input: bool = False, keepdims: Any = False) -> Array:
     """Exact median, as :func:`numpy.median`."""
-    return _median(a, axis, keepdims, False)
+    return _out(_median(a, axis, keepdims, False), out)
 
 
 def nanmedian(a: Any, axis: Any = None, out: Any = None,
               overwrite_input: bool = False, keepdims: Any = False) -> Array:
     """Exact median without NaN, as :func:`numpy.nanmedian`."""
-    return _median(a, axis, keepdims, True)
+    return _out(_median(a, axis, keepdims, True), out)

@@ -424,6 +424,7 @@ def _cumulative(function: Callable, first: int) -> Callable:
     def cumulative(x: Any, /, *, axis: Any = None, dtype: Any = None,
                    out: Any = None, include_initial: bool = False) -> Array:
         x = asarray(x)
+        x = x if x.ndim else reshape(x, (1,))
         if axis is None:
             if x.ndim != 1:
                 raise ValueError("For arrays which have more than one dimension "
@@ -464,6 +465,8 @@ def argsort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None,
             stable: Any = None) -> Array:
     """Positions that sort an array, as :func:`numpy.argsort`."""
     a = asarray(a)
+    if a.ndim == 0 and axis in (0, -1, None):
+        return from_array(np.zeros(1, "i8"))  # as NumPy
     if axis is None:
         a, axis = ravel(a), 0
     return _whole_axis(np.argsort, a, axis_of(axis, a.ndim), np.dtype("i8"),

@@ -237,10 +237,35 @@ def _promoted(arrays: Sequence[Any], dtype: Any) -> list[Array]:
     return [a.astype(dtype) for a in made]
 
 
+def _join_into(join: Any, seq: Sequence[Any], axis: Any, out: Any,
+               dtype: Any, casting: str) -> Array:
+    """Join with what NumPy's functions take besides: out= and casting=."""
+    arrays = [asarray(a) for a in seq]
+    if out is not None:
+        if dtype is not None:
+            raise TypeError("only one of out= and dtype= can be given")
+        dtype = out.dtype
+    if dtype is not None:
+        for a in arrays:
+            if not np.can_cast(a.dtype, dtype, casting):
+                raise TypeError(f"Cannot cast array data from {a.dtype!r} to "
+                                f"{np.dtype(dtype)!r} according to the rule "
+                                f"{casting!r}")
+    made = join(arrays, axis, dtype)
+    if out is None:
+        return made
+    from ._elementwise import put_out
+    return put_out(made, (out,))
+
+
 def concatenate(seq: Sequence[Any], axis: Any = 0, out: Any = None,
                 dtype: Any = None, casting: Any = "same_kind",
                 allow_unknown_chunksizes: bool = False) -> Array:
     """Join arrays along an axis, as :func:`numpy.concatenate`."""
+    return _join_into(_concatenated, seq, axis, out, dtype, casting)
+
+
+def _concatenated(seq: Sequence[Any], axis: Any, dtype: Any) -> Array:
     arrays = _promoted(list(seq), dtype)
     if axis is None:
         arrays, axis = [ravel(a) for a in arrays], 0
@@ -266,8 +291,13 @@ def concatenate(seq: Sequence[Any], axis: Any = 0, out: Any = None,
 
 
 def stack(seq: Sequence[Any], axis: int = 0, out: Any = None,
-          dtype: Any = None, **kwargs: Any) -> Array:
+          dtype: Any = None, casting: Any = "same_kind", **kwargs: Any
+          ) -> Array:
     """Join arrays along a new axis, as :func:`numpy.stack`."""
+    return _join_into(_stacked, seq, axis, out, dtype, casting)
+
+
+def _stacked(seq: Sequence[Any], axis: int, dtype: Any) -> Array:
     arrays = _promoted(list(seq), dtype)
     if len({a.shape for a in arrays}) > 1:
         raise ValueError("all input arrays must have the same shape: "
@@ -482,7 +512,7 @@ def _balanced(sizes: tuple[int, ...]) -> tuple[int, ...]:
 
 def repeat(a: Any, repeats: Any, axis: Any = None) -> Array:
     """Repeat elements, as :func:`numpy.repeat`."""
-    a = asarray(a)
+    a = _atleast(asarray(a), 1)
     if axis is None:
         a, axis = ravel(a), 0
     axis = axis_of(axis, a.ndim)

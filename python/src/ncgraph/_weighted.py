@@ -44,7 +44,7 @@ def _native(da: Any, weights: Any, op: str, dim: Any, skipna: Any) -> Any:
             not is_native(data.dtype) or not data.size:
         return None
     dims = _reduced(da, dim)
-    if not dims or not _fit(da, weights):
+    if not dims or not _fit(da, weights, op):
         return None
     result = np.result_type(data.dtype, weights.dtype)
     if result.kind != "f" or not is_native(result):
@@ -65,12 +65,14 @@ def _reduced(da: Any, dim: Any) -> tuple:
     return tuple(dict.fromkeys(dim)) if set(dim) <= set(da.dims) else ()
 
 
-def _fit(da: Any, weights: Any) -> bool:
+def _fit(da: Any, weights: Any, op: str) -> bool:
     """Whether weights lie in memory, need no alignment and bring nothing."""
     values = weights.variable._data
     if not isinstance(values, np.ndarray) or not values.size or \
-            values.dtype.kind not in "fiu" or not values.min() >= 0:
+            values.dtype.kind not in "fiu":
         return False
+    if op in ("var", "std") and not values.min() >= 0:
+        return False  # xarray gives variances that are negative, too
     if any(da.sizes.get(d) != n for d, n in weights.sizes.items()):
         return False
     return all(name in da.coords and coord.variable.equals(
