@@ -195,10 +195,13 @@ typedef struct ncg_context_options {
                              that need more than memory_limit; copied.
                              NULL: $TMPDIR or /tmp */
     const ncg_wire_options *wire; /* copied; NULL: defaults */
+    bool persist_early; /* linked to a cluster: ncg_persist does not wait until
+                           the chunks are there. What is computed of them begins
+                           with those that are; an error is told there, too */
 } ncg_context_options;
 #define NCG_CONTEXT_OPTIONS_INIT                                               \
     {sizeof(ncg_context_options), 0, 0, NULL, NULL, NULL, NULL, false, false,  \
-     NULL, NULL}
+     NULL, NULL, false}
 
 /* ncg_context_create starts an engine in this process.
  * Errors: EINVAL (threads or limit negative), ENOMEM. */

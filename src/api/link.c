@@ -235,6 +235,17 @@ static ncg_status forms_of(const nci_plan *plan, const nci_sink *sink,
     return st;
 }
 
+/* All that is computed stays there, and the program does not want to wait. */
+static bool is_early(const ncg_context *ctx, const nci_plan *plan,
+                     const nci_sink *sink)
+{
+    const nci_token none = {0};
+    bool keeps_all = ctx->options.persist_early && sink->sets;
+    for (int i = 0; i < plan->noutputs; i++)
+        keeps_all = keeps_all && !nci_token_equal(sink->sets[i], none);
+    return keeps_all;
+}
+
 ncg_status nci_link_run(ncg_context *ctx, const nci_plan *plan,
                         const nci_shipment *shipment, const nci_sink *sink,
                         const _Atomic bool *cancel, nci_report_fn report,
@@ -249,8 +260,11 @@ ncg_status nci_link_run(ncg_context *ctx, const nci_plan *plan,
                           .keeps = sink->sets,
                           .reads = count_reads,
                           .reads_ctx = ctx};
-    ncg_status st = nci_client_run(ctx->link->client, &job, sink, cancel,
-                                   report, report_ctx, stats, err);
+    ncg_status st =
+        is_early(ctx, plan, sink)
+            ? nci_client_begin(ctx->link->client, &job, sink->retries, err)
+            : nci_client_run(ctx->link->client, &job, sink, cancel, report,
+                             report_ctx, stats, err);
     if (sink->sets)
         *sink->stays = true;
     nci_free(forms);

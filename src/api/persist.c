@@ -228,6 +228,8 @@ static ncg_status run_all(persisting *p, ncg_error *err)
         NCI_TRY(name_sets(p, n, &sets, err));
     sink.sets = sets;
     ncg_status st = nci_context_run(p->ctx, p->outputs, n, &sink, err);
+    for (int i = 0; st && p->stays && i < p->count; i++)
+        nci_client_unhold(p->ctx->link->client, p->items[i].space);
     nci_free(sets);
     return st;
 }

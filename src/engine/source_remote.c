@@ -166,6 +166,31 @@ int64_t nci_source_remote_chunk(const nci_source *source, const int64_t *at)
     return nci_grid_number(grid, index);
 }
 
+bool nci_source_remote_all(const nci_source *source, const int64_t *low,
+                           const int64_t *high,
+                           bool (*has)(void *ctx, int64_t chunk), void *ctx)
+{
+    const nci_grid *grid = &source->spec->grid;
+    int64_t first[NCG_MAX_RANK] = {0}, last[NCG_MAX_RANK] = {0};
+    int64_t index[NCG_MAX_RANK] = {0};
+    for (int d = 0; d < grid->rank; d++) {
+        index[d] = first[d] = nci_axis_find(&grid->axis[d], low[d]);
+        last[d] = nci_axis_find(&grid->axis[d], high[d]);
+    }
+    for (;;) {
+        int d = grid->rank - 1;
+        if (!has(ctx, nci_grid_number(grid, index)))
+            return false;
+        while (d >= 0 && index[d] == last[d]) {
+            index[d] = first[d];
+            d--;
+        }
+        if (d < 0)
+            return true;
+        index[d]++;
+    }
+}
+
 void nci_source_table_each_remote(nci_source_table *table,
                                   void (*visit)(void *ctx, nci_token space),
                                   void *ctx)

@@ -32,6 +32,11 @@ ncg_status nci_source_from_remote(nci_source_table *table,
 bool nci_source_is_remote(const nci_source *source, nci_token *space);
 /* nci_source_remote_chunk: which chunk a position lies in. */
 int64_t nci_source_remote_chunk(const nci_source *source, const int64_t *at);
+/* nci_source_remote_all tells whether `has` is true of all chunks that the
+ * positions from `low` to `high` lie in. */
+bool nci_source_remote_all(const nci_source *source, const int64_t *low,
+                           const int64_t *high,
+                           bool (*has)(void *ctx, int64_t chunk), void *ctx);
 /* nci_source_table_each_remote visits the sets that sources read; `visit` must
  * not use the table. */
 void nci_source_table_each_remote(nci_source_table *table,

@@ -7,8 +7,11 @@
 #include "processes.h"
 
 #define UNTIL "org.example.until/1"
+#define LATE "org.example.late/1"
+#define FAILS "org.example.fails/1"
 
 enum { ROWS = 32, COLUMNS = 32768, CLIENTS = 6 };
+enum { CHUNKS = 16, LENGTH = 1000 }; /* of an array whose last chunk is late */
 
 static processes cluster;
 
@@ -26,6 +29,26 @@ static ncg_status until(const ncg_task_call *call, ncg_error *err)
         processes_pause();
     *call->output = (ncg_value){NULL, 0, NULL, NULL};
     return NCG_OK;
+}
+
+/* The numbers that it gets; those of the last chunk when there is a file. */
+static ncg_status late(const ncg_kernel_call *call, ncg_error *err)
+{
+    const char *path = call->params;
+    double end = processes_now() + 120;
+    (void)err;
+    while (call->index[0] == CHUNKS - 1 && access(path, F_OK) &&
+           processes_now() < end)
+        processes_pause();
+    memcpy(call->output->data, call->inputs[0].data, LENGTH * sizeof(double));
+    return NCG_OK;
+}
+
+static ncg_status fails(const ncg_kernel_call *call, ncg_error *err)
+{
+    (void)call;
+    snprintf(err->message, sizeof err->message, "it cannot be done");
+    return NCG_EKERNEL;
 }
 
 static double mean_in(ncg_context *ctx, uint64_t seed)
@@ -58,6 +81,13 @@ static double mean_here(uint64_t seed)
 static void assert_same(double a, double b)
 {
     assert_memory_equal(&a, &b, sizeof a);
+}
+
+static void touch(const char *path)
+{
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fclose(f);
 }
 
 /* A client whose computation goes on until it is told to end. */
@@ -108,9 +138,7 @@ static void lasting_begin(lasting *l, const char *name)
 
 static void lasting_end(lasting *l)
 {
-    FILE *f = fopen(l->path, "w");
-    assert_non_null(f);
-    fclose(f);
+    touch(l->path);
     pthread_join(l->thread, NULL);
     if (l->status)
         fail_msg("%s", l->error.message);
@@ -178,9 +206,7 @@ static void a_client_that_ends_takes_only_its_own(void **state)
     pthread_join(two.thread, NULL);
     assert_int_equal(two.status, NCG_ECANCELED);
     ncg_context_destroy(&two.ctx);
-    FILE *f = fopen(two.path, "w"); /* the task looks at nothing else */
-    assert_non_null(f);
-    fclose(f);
+    touch(two.path); /* the task looks at nothing else */
     processes_await(&cluster, "\"state\": \"running\"", 1);
     ncg_context *ctx = processes_connect(&cluster);
     assert_same(mean_in(ctx, 20), mean_here(20));
@@ -223,6 +249,143 @@ static void a_worker_leaves_under_two(void **state)
     processes_await(&cluster, "\"name\": \"leaves\"", 0);
 }
 
+/* ---- computing on what is still arriving --------------------------------- */
+
+static ncg_context *connect_early(void)
+{
+    ncg_error err;
+    ncg_context *ctx = NULL;
+    ncg_context_options c = NCG_CONTEXT_OPTIONS_INIT;
+    c.threads = 1;
+    c.persist_early = true;
+    CHECK_OK(ncg_context_connect(cluster.file, 60, &c, &ctx, &err));
+    return ctx;
+}
+
+/* 0, 1, ..., the last thousand of them once the file is there. */
+static ncg_array *arriving(ncg_context *ctx, const char *path)
+{
+    ncg_error err;
+    ncg_array *x = NULL, *y = NULL;
+    ncg_block_options o = NCG_BLOCK_OPTIONS_INIT;
+    ncg_collection all, kept = {NULL, NULL};
+    o.params = path;
+    o.nparams = strlen(path) + 1;
+    CHECK_OK(ncg_array_arange(ctx, NCG_DTYPE_F64, 0, CHUNKS * LENGTH, 1,
+                              LENGTH, &x, &err));
+    CHECK_OK(ncg_array_map_blocks(LATE, &x, 1, &o, &y, &err));
+    all = ncg_array_collection(y);
+    CHECK_OK(ncg_persist(ctx, &all, 1, &kept, &err));
+    ncg_array_release(&x);
+    ncg_array_release(&y);
+    return kept.self;
+}
+
+static double sum_of(ncg_array *x, int64_t start, int64_t stop)
+{
+    ncg_error err;
+    ncg_array *part = NULL, *sum = NULL;
+    double value = 0;
+    ncg_reduce_options o = NCG_REDUCE_OPTIONS_INIT;
+    o.op = NCG_OP_SUM;
+    CHECK_OK(ncg_array_slice(x, 0, start, stop, 1, &part, &err));
+    CHECK_OK(ncg_array_reduce(part, NULL, 0, &o, &sum, &err));
+    CHECK_OK(ncg_array_compute(sum, &value, sizeof value, &err));
+    ncg_array_release(&part);
+    ncg_array_release(&sum);
+    return value;
+}
+
+typedef struct summing {
+    ncg_array *array;
+    double value;
+} summing;
+
+static void *sum_all(void *arg)
+{
+    summing *s = arg;
+    s->value = sum_of(s->array, 0, CHUNKS * LENGTH);
+    return NULL;
+}
+
+/* What is there is computed on; what reads the rest as well waits for it. */
+static void what_has_arrived_is_computed_on(void **state)
+{
+    const double n = CHUNKS * LENGTH, early = n - LENGTH;
+    ncg_context *ctx = connect_early();
+    summing all = {NULL, 0};
+    pthread_t thread;
+    char path[128];
+    (void)state;
+    snprintf(path, sizeof path, "%s/arrives", cluster.dir);
+    all.array = arriving(ctx, path);
+    assert_true(sum_of(all.array, 0, CHUNKS * LENGTH - LENGTH) ==
+                early * (early - 1) / 2);
+    assert_int_equal(processes_count(&cluster, "\"state\": \"running\""), 1);
+    assert_int_equal(pthread_create(&thread, NULL, sum_all, &all), 0);
+    processes_await(&cluster, "\"state\": \"running\"", 2);
+    touch(path);
+    pthread_join(thread, NULL);
+    assert_true(all.value == n * (n - 1) / 2);
+    ncg_array_release(&all.array);
+    ncg_context_destroy(&ctx);
+    processes_await(&cluster, "\"persisted\": []", 1);
+}
+
+/* One worker dies while chunks arrive; those that it had are made again. */
+static void a_worker_dies_while_chunks_arrive(void **state)
+{
+    const double n = CHUNKS * LENGTH, early = n - LENGTH;
+    char path[128];
+    (void)state;
+    processes_worker(&cluster, "dies too");
+    pid_t nanny = cluster.pids[cluster.n - 1];
+    ncg_context *ctx = connect_early();
+    summing all = {NULL, 0};
+    pthread_t thread;
+    snprintf(path, sizeof path, "%s/arrives after all", cluster.dir);
+    all.array = arriving(ctx, path);
+    assert_true(sum_of(all.array, 0, CHUNKS * LENGTH - LENGTH) ==
+                early * (early - 1) / 2);
+    assert_int_equal(pthread_create(&thread, NULL, sum_all, &all), 0);
+    processes_await(&cluster, "\"state\": \"running\"", 2);
+    kill(processes_child(nanny), SIGKILL);
+    processes_await(&cluster, "\"name\": \"dies too\"", 0);
+    touch(path);
+    pthread_join(thread, NULL);
+    assert_true(all.value == n * (n - 1) / 2);
+    ncg_array_release(&all.array);
+    ncg_context_destroy(&ctx);
+    processes_await(&cluster, "\"persisted\": []", 1);
+}
+
+/* An error is told to those that compute on it. */
+static void what_never_arrives_says_why(void **state)
+{
+    ncg_context *ctx = connect_early();
+    ncg_error err;
+    ncg_array *x = NULL, *y = NULL, *sum = NULL;
+    double value;
+    ncg_reduce_options r = NCG_REDUCE_OPTIONS_INIT;
+    ncg_collection all, kept = {NULL, NULL};
+    (void)state;
+    CHECK_OK(ncg_array_arange(ctx, NCG_DTYPE_F64, 0, LENGTH, 1, LENGTH, &x,
+                              &err));
+    CHECK_OK(ncg_array_map_blocks(FAILS, &x, 1, NULL, &y, &err));
+    all = ncg_array_collection(y);
+    CHECK_OK(ncg_persist(ctx, &all, 1, &kept, &err));
+    CHECK_OK(ncg_array_reduce(kept.self, NULL, 0, &r, &sum, &err));
+    assert_int_not_equal(ncg_array_compute(sum, &value, sizeof value, &err),
+                         NCG_OK);
+    assert_non_null(strstr(err.message, "it cannot be done"));
+    ncg_array_release(&sum);
+    ncg_collection_release(&kept);
+    ncg_array_release(&x);
+    ncg_array_release(&y);
+    ncg_context_destroy(&ctx);
+    processes_await(&cluster, "\"persisted\": []", 1);
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -243,7 +406,9 @@ int main(int argc, char **argv)
 {
     int code = 0;
     ncg_error err;
-    if (ncg_task_register(NULL, UNTIL, until, NULL, &err)) {
+    if (ncg_task_register(NULL, UNTIL, until, NULL, &err) ||
+        ncg_kernel_register(NULL, LATE, late, NULL, &err) ||
+        ncg_kernel_register(NULL, FAILS, fails, NULL, &err)) {
         fprintf(stderr, "%s\n", err.message);
         return 1;
     }
@@ -254,7 +419,10 @@ int main(int argc, char **argv)
         NCG_TEST(many_clients_at_once),
         NCG_TEST(a_client_that_ends_takes_only_its_own),
         NCG_TEST(a_worker_dies_under_two),
-        NCG_TEST(a_worker_leaves_under_two)};
+        NCG_TEST(a_worker_leaves_under_two),
+        NCG_TEST(what_has_arrived_is_computed_on),
+        NCG_TEST(a_worker_dies_while_chunks_arrive),
+        NCG_TEST(what_never_arrives_says_why)};
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, begin, end);

@@ -22,7 +22,8 @@ typedef enum what {
     AT_PEER,      /* a request comes: task, request */
     END_TASK, END_FETCH, END_WRITE, END_READ, END_SAVE, END_SERVE,
     AT_WRITER,    /* a put has its chunk, or not */
-    JOIN, KILL, LEFT, STOP, SILENT, GO_ON, COME_BACK, DRAIN, TICK, DROP_SAVED
+    JOIN, KILL, LEFT, STOP, SILENT, GO_ON, COME_BACK, DRAIN, TICK, DROP_SAVED,
+    ARRIVE
 } what;
 
 typedef struct happening {
@@ -401,9 +402,26 @@ static int64_t length_of(csim *s, int64_t task)
     return roll(s) % 60 ? base : base * 40;
 }
 
+/* When what a task reads is there: for most from the beginning. */
+static int64_t arrival_of(const csim *s, int64_t task)
+{
+    uint64_t chance = mix((uint64_t)task + 13, s->o->seed) >> 24;
+    if (!s->o->has_arrivals || chance % 3)
+        return 0;
+    return (int64_t)(chance / 3 % 80) * (SECOND / 20);
+}
+
+static bool is_there(void *ctx, int64_t task)
+{
+    const csim *s = ctx;
+    return arrival_of(s, task) <= s->now;
+}
+
 static void start_task(csim *s, int worker, const nci_worker_action *a)
 {
     sworker *w = &s->workers[worker];
+    if (!is_there(s, a->task))
+        broken(s, "a task runs before what it reads is there", a->task);
     happening h = {.kind = END_TASK,
                    .worker = worker,
                    .task = a->task,
@@ -841,6 +859,17 @@ static void tick(csim *s)
     later(s, s->now + SECOND, (happening){.kind = TICK});
 }
 
+/* Somebody tells about what has come by now. */
+static void arrive(csim *s)
+{
+    nci_event event = {.kind = NCI_EVENT_ARRIVED};
+    if (s->over)
+        return;
+    tell(s, &event);
+    if (s->now <= 5 * SECOND)
+        later(s, s->now + latency(s), (happening){.kind = ARRIVE});
+}
+
 static void at_worker(csim *s, const happening *h)
 {
     ncg_error err;
@@ -912,6 +941,7 @@ static void happen(csim *s, const happening *h)
         break;
     case TICK: tick(s); break;
     case DROP_SAVED: nci_task_map_remove(&s->saved, h->task); break;
+    case ARRIVE: arrive(s); break;
     }
 }
 
@@ -1013,6 +1043,8 @@ static void plan_workers(csim *s)
     plan_one(s, STOP, o->stops);
     plan_one(s, DRAIN, o->drains);
     later(s, SECOND, (happening){.kind = TICK});
+    if (o->has_arrivals)
+        later(s, 0, (happening){.kind = ARRIVE});
 }
 
 /* One that has not come yet, or is dead, is a home too. */
@@ -1039,6 +1071,7 @@ static void open_sched(csim *s)
     options.strikes = s->o->poison ? 3 : 1000000;
     options.grace = 2 * SECOND;
     options.home = s->o->has_homes ? home_of : NULL;
+    options.is_there = s->o->has_arrivals ? is_there : NULL;
     options.home_ctx = s;
     if (nci_sched_open_cluster(s->sched, &options, &err))
         abort();

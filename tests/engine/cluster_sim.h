@@ -28,6 +28,7 @@ typedef struct csim_options {
     bool looks_ahead;
     bool is_slow_disk;
     bool has_homes;   /* what tasks read lies on some of the workers */
+    bool has_arrivals; /* some of it comes only while the run is under way */
     int64_t disk;     /* bytes of each worker's disk; 0: any number */
     int64_t cancel_at; /* cancel before this event; 0 */
     int poison;       /* workers die as soon as they run the n-th task; 0 */

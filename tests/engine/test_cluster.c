@@ -32,6 +32,7 @@ static csim_options options_of(uint64_t seed)
     if (rnd(&s) % 8 == 0)
         o.late_start = 3;
     o.has_homes = rnd(&s) % 3 == 0;
+    o.has_arrivals = rnd(&s) % 3 == 0;
     return o;
 }
 
@@ -132,7 +133,8 @@ static void simulator_catches_faults(void **state)
 {
     static const unsigned faults[] = {
         NCI_FAULT_NO_RELEASE, NCI_FAULT_NO_PINS, NCI_FAULT_NO_LINEAGE,
-        NCI_FAULT_NO_BOOKING, NCI_FAULT_LOST_LEASE, NCI_FAULT_NO_EPOCH};
+        NCI_FAULT_NO_BOOKING, NCI_FAULT_LOST_LEASE, NCI_FAULT_NO_EPOCH,
+        NCI_FAULT_NO_ARRIVAL};
     (void)state;
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         uint64_t seed = 1;

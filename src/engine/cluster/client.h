@@ -52,6 +52,10 @@ ncg_status nci_client_run(nci_client *client, const nci_client_job *job,
                                            int64_t managed),
                           void *progress_ctx, nci_run_stats *stats,
                           ncg_error *err);
+/* nci_client_begin has a run begun whose outputs are all kept, and does not
+ * wait: what becomes of it is told to those that read the sets. */
+ncg_status nci_client_begin(nci_client *client, const nci_client_job *job,
+                            int retries, ncg_error *err);
 /* nci_client_call asks the scheduler: "status", "stop", "retire" (argument: a
  * worker's name). *answer (may be NULL): nci_free. */
 ncg_status nci_client_call(nci_client *client, const char *word,

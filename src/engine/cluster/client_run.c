@@ -152,12 +152,13 @@ typedef struct putting {
     int64_t failed;
 } putting;
 
-static ncg_status submit_locked(nci_client *c, const nci_client_job *job,
-                                const nci_sink *sink, ncg_error *err)
+static ncg_status send_plan_locked(nci_client *c, const nci_client_job *job,
+                                   int retries, uint32_t *request,
+                                   ncg_error *err)
 {
     static _Atomic uint32_t requests;
     nci_plan_message message = {.hash = nci_plan_hash(job->plan),
-                                .retries = sink->retries,
+                                .retries = retries,
                                 .forms = (nci_encoding *)job->forms,
                                 .nforms = job->forms ? job->plan->noutputs : 0,
                                 .keeps = (nci_token *)job->keeps,
@@ -168,16 +169,32 @@ static ncg_status submit_locked(nci_client *c, const nci_client_job *job,
     if (c->is_closed)
         return nci_fail(err, NCG_ENET, "the cluster is gone");
     do
-        c->run = atomic_fetch_add(&requests, 1) + 1;
-    while (!c->run);
+        *request = atomic_fetch_add(&requests, 1) + 1;
+    while (!*request);
+    nci_plan_message_pack(&pack, &message);
+    return nci_dialogue_send(c->net, c->conn, NCI_WIRE_PLAN, *request, &pack,
+                             err);
+}
+
+static ncg_status submit_locked(nci_client *c, const nci_client_job *job,
+                                const nci_sink *sink, ncg_error *err)
+{
     c->is_over = false;
     c->lost = -1;
     c->ntasks = job->plan->ntasks;
     c->end = (nci_finished_message){.failed = -1};
     c->news = (nci_progress_message){0};
-    nci_plan_message_pack(&pack, &message);
-    return nci_dialogue_send(c->net, c->conn, NCI_WIRE_PLAN, c->run, &pack,
-                             err);
+    return send_plan_locked(c, job, sink->retries, &c->run, err);
+}
+
+ncg_status nci_client_begin(nci_client *c, const nci_client_job *job,
+                            int retries, ncg_error *err)
+{
+    uint32_t request;
+    pthread_mutex_lock(&c->lock);
+    ncg_status st = send_plan_locked(c, job, retries, &request, err);
+    pthread_mutex_unlock(&c->lock);
+    return st;
 }
 
 /* Values of tasks come as bytes; the sink wants them one by one. */

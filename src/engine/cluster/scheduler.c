@@ -275,6 +275,7 @@ static void on_news(void *ctx)
     pthread_mutex_lock(&s->lock);
     for (nci_plan_run *r = s->runs; r; r = r->next)
         nci_run_news(r);
+    nci_kept_arrivals(s);
     pthread_mutex_unlock(&s->lock);
 }
 

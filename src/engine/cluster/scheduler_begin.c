@@ -46,6 +46,7 @@ static ncg_status make_machine(nci_plan_run *r, ncg_error *err)
     NCI_TRY(nci_sched_create(r->hosted.plan, &costs, &r->choice, &r->sched,
                              err));
     how.home = nci_kept_home;
+    how.is_there = nci_kept_is_there;
     how.home_ctx = r;
     return nci_sched_open_cluster(r->sched, &how, err);
 }

@@ -76,6 +76,8 @@ typedef struct nci_plan_run {
                                                      told to keep */
     int64_t lost_keeping; /* task that must come before all others, -1 */
     uint32_t repairs;     /* serial of the set that is made again, 0: none */
+    nci_token *unwanted; /* sets that its client let go of before it opened */
+    size_t nunwanted, unwanted_capacity;
     uint64_t *put;        /* bits: tasks that were put; where the run may have
                              to begin again; NULL */
     int64_t ntasks;
@@ -117,6 +119,7 @@ struct nci_scheduler {
     uint32_t serials; /* given so far */
     struct nci_doing *doings; /* under way on workers */
     struct nci_kept_set *sets;
+    bool has_arrived; /* chunks of a set that is being made */
     struct nci_published *published;
     int64_t restored; /* when workers last told of what was published before
                          this process; ns, 0: never, or it is settled */

@@ -87,11 +87,25 @@ void nci_kept_hold(nci_scheduler *s, nci_conn_id client, nci_token space)
         set->clients[set->nclients++] = client;
 }
 
+/* A run that is to make it may not have begun. */
+static void remember_unwanted(nci_scheduler *s, nci_conn_id client,
+                              nci_token space)
+{
+    for (nci_plan_run *r = s->runs; r; r = r->next)
+        if (r->client == client &&
+            (r->state == NCI_RUN_QUEUED || r->state == NCI_RUN_OPENING) &&
+            nci_grow(&r->unwanted, &r->unwanted_capacity, r->nunwanted + 1,
+                     sizeof *r->unwanted))
+            r->unwanted[r->nunwanted++] = space;
+}
+
 void nci_kept_let_go(nci_scheduler *s, nci_conn_id client, nci_token space)
 {
     kept_set *set = nci_kept_find(s, space);
-    if (!set)
+    if (!set) {
+        remember_unwanted(s, client, space);
         return;
+    }
     for (size_t i = 0; i < set->nclients; i++)
         if (set->clients[i] == client)
             set->clients[i--] = set->clients[--set->nclients];
@@ -140,10 +154,13 @@ ncg_status nci_kept_locate(const nci_scheduler *s, nci_token space,
                         "compute it again");
     if (set->broken.status) {
         *err = set->broken;
-        nci_error_wrap(err,
-                       "chunk %lld was lost with its worker and could "
-                       "not be made again",
-                       (long long)chunk);
+        if (set->was_made)
+            nci_error_wrap(err,
+                           "chunk %lld was lost with its worker and could "
+                           "not be made again",
+                           (long long)chunk);
+        else
+            nci_error_wrap(err, "what is to be persisted was not computed");
         return err->status;
     }
     uint32_t number =
@@ -238,7 +255,7 @@ static ncg_status restore(nci_scheduler *s, kept_set *only, const void *body,
 
 bool nci_kept_unpack(nci_scheduler *s, nci_unpack *in, ncg_error *err)
 {
-    kept_set set = {.is_complete = true};
+    kept_set set = {.is_complete = true, .was_made = true};
     size_t nbody = 0;
     set.space.low = (uint64_t)nci_unpack_i64(in, INT64_MIN, INT64_MAX);
     set.space.high = (uint64_t)nci_unpack_i64(in, INT64_MIN, INT64_MAX);

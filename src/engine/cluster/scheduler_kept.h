@@ -26,6 +26,13 @@ void nci_kept_end(nci_plan_run *run, bool goes_on);
 
 /* nci_kept_home: where a task finds what it reads (nci_cluster_options). */
 uint32_t nci_kept_home(void *run, int64_t task);
+/* nci_kept_is_there: what a task reads is there, or never will be
+ * (nci_cluster_options). */
+bool nci_kept_is_there(void *run, int64_t task);
+/* nci_kept_arrivals tells runs that read what others compute of new chunks;
+ * nci_kept_hold_up has those begin again that read what a run makes. */
+void nci_kept_arrivals(nci_scheduler *s);
+void nci_kept_hold_up(nci_plan_run *maker);
 /* nci_kept_is_waited_for tells whether something that the run reads is being
  * made again. */
 bool nci_kept_is_waited_for(nci_plan_run *run);

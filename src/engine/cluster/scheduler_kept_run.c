@@ -54,6 +54,14 @@ static ncg_status keep_needs(nci_plan_run *r, kept_set *set, ncg_error *err)
                : NCG_OK;
 }
 
+static bool is_unwanted(const nci_plan_run *r, nci_token space)
+{
+    for (size_t i = 0; i < r->nunwanted; i++)
+        if (nci_token_equal(r->unwanted[i], space))
+            return true;
+    return false;
+}
+
 static ncg_status make_set(nci_plan_run *r, nci_token space, int output,
                            ncg_error *err)
 {
@@ -74,7 +82,7 @@ static ncg_status make_set(nci_plan_run *r, nci_token space, int output,
                       .output = output,
                       .next = s->sets};
     s->sets = set;
-    if (r->client)
+    if (r->client && !is_unwanted(r, space))
         nci_kept_hold(s, r->client, space);
     return keep_needs(r, set, err);
 }
@@ -209,6 +217,7 @@ static void settle(nci_plan_run *r)
             set->nthere++;
         else
             nci_kept_drop_there(s, k.worker, k.space, k.chunk);
+        s->has_arrived = true;
         nci_run_note_put(r, k.task);
         nci_sched_handle(r->sched, &done, &r->actions, NULL);
     }
@@ -282,16 +291,12 @@ void nci_kept_repair(nci_scheduler *s, kept_set *set)
 /* A run that was to make all, or some again. */
 static void end_set(nci_plan_run *r, kept_set *set)
 {
-    bool was_complete = set->is_complete;
+    set->was_made = set->is_complete || !r->has_error;
     set->is_complete = true;
     set->is_repairing = false;
-    if (was_complete && r->has_error)
-        set->broken = r->error;
-    if (!was_complete && (r->has_error || !r->client)) {
-        set->nclients = 0; /* nobody has got it */
-        nci_kept_review(r->scheduler, set);
-        return;
-    }
+    r->scheduler->has_arrived = true;
+    if (r->has_error)
+        set->broken = r->error; /* told to those that hold it */
     nci_kept_repair(r->scheduler, set);
     nci_kept_review(r->scheduler, set);
 }

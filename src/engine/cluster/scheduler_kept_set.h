@@ -12,7 +12,8 @@ typedef struct nci_kept_set {
     nci_token space;
     uint32_t serial;
     int64_t nchunks, nthere;
-    bool is_complete;  /* it was made once */
+    bool is_complete;  /* the run that makes it has ended */
+    bool was_made;     /* and made it */
     bool is_repairing; /* a run is queued that makes what is lost */
     ncg_error broken;  /* that could not make it */
     nci_buf *body;     /* the message that made it, and which output it was */

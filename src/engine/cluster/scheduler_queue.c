@@ -49,7 +49,8 @@ static nci_plan_run *choose(const nci_scheduler *s)
         if (r->state != NCI_RUN_QUEUED || (repairs && !r->repairs))
             continue;
         if (r->repairs ||
-            (has_room && under_way(s, r->client) < MOST_OF_ONE))
+            (has_room &&
+             (r->begun || under_way(s, r->client) < MOST_OF_ONE)))
             return r;
     }
     return NULL;

@@ -44,6 +44,7 @@ void nci_run_free(nci_plan_run *r)
 {
     nci_run_clear(r);
     nci_free(r->shares);
+    nci_free(r->unwanted);
     nci_buf_release(&r->body);
     nci_free(r->put);
     nci_free(r);
@@ -98,6 +99,8 @@ void nci_run_end(nci_plan_run *r)
     }
     r->state = NCI_RUN_OVER;
     nci_kept_end(r, goes_on);
+    if (goes_on && r->message.nkeeps)
+        nci_kept_hold_up(r);
     nci_run_sweep(r);
     if (r->client && !goes_on)
         tell_client(r);
@@ -380,7 +383,8 @@ void nci_run_check(nci_plan_run *r)
 void nci_run_failed(nci_plan_run *r, nci_roll *roll, int64_t task,
                     const ncg_error *error)
 {
-    if (task >= 0 && !r->has_error && nci_kept_is_waited_for(r))
+    bool is_lost = error->status == NCG_ENET || error->status == NCG_ENOTFOUND;
+    if (task >= 0 && !r->has_error && is_lost && nci_kept_is_waited_for(r))
         r->is_waiting = true;
     if (task >= 0 && r->is_waiting)
         return;

@@ -12,6 +12,7 @@ list(APPEND engine_sources
   cluster/header_pack.c
   cluster/inspect.c
   cluster/scheduler.c
+  cluster/scheduler_arrive.c
   cluster/scheduler_begin.c
   cluster/scheduler_kept.c
   cluster/scheduler_kept_run.c

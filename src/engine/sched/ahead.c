@@ -26,7 +26,7 @@ static int most_ahead(const nci_sched *s, const nci_member *m)
            (int)(a_thread < MOST_PER_THREAD ? a_thread : MOST_PER_THREAD);
 }
 
-static void send_ahead(nci_sched *s, nci_record *r, nci_actions *actions)
+void nci_ahead_try(nci_sched *s, nci_record *r, nci_actions *actions)
 {
     nci_member *m = nci_place_choose(s, r);
     if (!m || m->nahead >= most_ahead(s, m) || s->failure)
@@ -47,7 +47,7 @@ static void user_placed(void *ctx, int input, int64_t task)
     if (!r || r->state > NCI_TASK_RUNNING || --r->at.unplaced > 0)
         return;
     if (r->state == NCI_TASK_WAITING)
-        send_ahead(s, r, v->actions);
+        nci_ahead_try(s, r, v->actions);
 }
 
 void nci_ahead_placed(nci_sched *s, nci_record *r, nci_actions *actions)
@@ -102,7 +102,7 @@ void nci_ahead_came(nci_sched *s, nci_record *r, nci_actions *actions)
     if (!s->cluster->options.looks_ahead || r->state != NCI_TASK_WAITING)
         return;
     nci_plan_deps(s->plan, r->task, count_unplaced, &v);
-    r->at.unplaced = v.count;
-    if (!v.count)
-        send_ahead(s, r, actions);
+    r->at.unplaced = v.count + r->at.is_parked;
+    if (!r->at.unplaced)
+        nci_ahead_try(s, r, actions);
 }

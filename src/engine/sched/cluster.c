@@ -50,9 +50,12 @@ void nci_cluster_free(nci_sched *s)
 
 const char *nci_sched_waits_for(const nci_sched *s)
 {
-    if (!s->cluster || s->over || s->cluster->nactive)
+    const nci_cluster *c = s->cluster;
+    if (!c || s->over)
         return NULL;
-    return "workers";
+    if (!c->nactive)
+        return "workers";
+    return c->parked && !s->running ? "chunks that others compute" : NULL;
 }
 
 void nci_cluster_say(nci_sched *s, nci_actions *actions, nci_action action)
@@ -355,6 +358,9 @@ static void handle(nci_sched *s, const nci_event *event, nci_actions *actions)
         break;
     case NCI_EVENT_TICK:
         nci_drain_tick(s, actions);
+        break;
+    case NCI_EVENT_ARRIVED:
+        nci_arrive_look(s, actions);
         break;
     case NCI_EVENT_CANCEL:
         nci_sched_fail(s, NCG_ECANCELED);

@@ -88,10 +88,10 @@ static const char *check_record(const nci_sched *s, const nci_record *r)
     if (broken)
         return broken;
     nci_plan_deps(s->plan, r->task, count_missing, &l);
-    if (r->state <= NCI_TASK_RUNNING && l.missing != r->waiting)
+    if (r->state <= NCI_TASK_RUNNING && l.missing + r->at.is_parked != r->waiting)
         return "the count of missing inputs is wrong";
     if (r->state <= NCI_TASK_RUNNING && s->cluster->options.looks_ahead &&
-        l.unplaced != r->at.unplaced)
+        l.unplaced + r->at.is_parked != r->at.unplaced)
         return "the count of inputs without a place is wrong";
     if (r->state == NCI_TASK_READY && r->waiting)
         return "a ready task lacks inputs";

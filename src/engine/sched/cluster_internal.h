@@ -143,6 +143,7 @@ struct nci_cluster {
     int puts;             /* handed out */
     bool put_lost;        /* one of them could not be fetched */
     nci_record *lost;     /* to be made again */
+    nci_record *parked;   /* what they read is not there */
     nci_copy *free_copies;
     nci_lease *free_leases;
     nci_copy_block *blocks;
@@ -157,7 +158,8 @@ typedef enum nci_cluster_fault {
     NCI_FAULT_NO_LINEAGE = 4,  /* lost inputs are taken to be there */
     NCI_FAULT_NO_BOOKING = 8,  /* fetched inputs are not reserved */
     NCI_FAULT_LOST_LEASE = 16, /* tasks of a worker that left are forgotten */
-    NCI_FAULT_NO_EPOCH = 32    /* answers to what was asked before count */
+    NCI_FAULT_NO_EPOCH = 32,   /* answers to what was asked before count */
+    NCI_FAULT_NO_ARRIVAL = 64  /* what came late is not looked at */
 } nci_cluster_fault;
 
 static inline nci_member *nci_cluster_member(const nci_cluster *c,
@@ -293,6 +295,16 @@ bool nci_admit(nci_sched *s, nci_member *m, nci_record *r, int threads,
 void nci_ahead_placed(nci_sched *s, nci_record *r, nci_actions *actions);
 void nci_ahead_unplaced(nci_sched *s, nci_record *r, nci_actions *actions);
 void nci_ahead_came(nci_sched *s, nci_record *r, nci_actions *actions);
+/* nci_ahead_try sends a task that waits ahead of its inputs, all of which have a
+ * place. */
+void nci_ahead_try(nci_sched *s, nci_record *r, nci_actions *actions);
+
+/* ---- arrive.c */
+
+/* nci_arrive_park: the task waits for what it reads; false: that is there. */
+bool nci_arrive_park(nci_sched *s, nci_record *r);
+/* nci_arrive_look lets those go on whose sources have come. */
+void nci_arrive_look(nci_sched *s, nci_actions *actions);
 
 /* nci_feed_all gives work to all members that can take some. */
 void nci_feed_all(nci_sched *s, nci_actions *actions);

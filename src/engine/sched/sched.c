@@ -257,6 +257,8 @@ bool nci_sched_pull(nci_sched *s)
     if (r->layer->ninputs)
         nci_plan_deps(s->plan, task, count_missing, &c);
     r->waiting = c.waiting;
+    if (s->cluster && nci_arrive_park(s, r))
+        r->waiting++;
     if (r->waiting) {
         r->state = NCI_TASK_WAITING;
         s->nwaiting++;

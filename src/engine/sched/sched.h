@@ -93,6 +93,8 @@ typedef enum nci_event_kind {
     NCI_EVENT_PUT_LOST,       /* task, attempt: the writer could not fetch it;
                                  it gives back all PUTs in the same way until
                                  this task comes again */
+    NCI_EVENT_ARRIVED,        /* some of what tasks read, and was not there, is:
+                                 see nci_cluster_options.is_there */
     NCI_EVENT_TICK            /* now: about once a second; deadlines */
 } nci_event_kind;
 
@@ -193,7 +195,11 @@ typedef struct nci_cluster_options {
     /* home: the worker that has what a task without inputs reads, or
      * NCI_NO_WORKER. NULL: no worker has. */
     uint32_t (*home)(void *ctx, int64_t task);
-    void *home_ctx;
+    /* is_there: what a task reads from outside of the plan is there. One for
+     * which it is not waits; it is asked again with the next ARRIVED. NULL: all
+     * is there. */
+    bool (*is_there)(void *ctx, int64_t task);
+    void *home_ctx; /* of both */
 } nci_cluster_options;
 
 #define NCI_CLUSTER_OPTIONS_INIT                                              \

@@ -69,6 +69,7 @@ struct nci_record {
             struct nci_lease *leases;  /* where it is assigned */
             struct nci_member *member; /* ADMITTED: whose queue it is in */
             nci_record *lost;          /* next in the list of those lost */
+            nci_record *parked;        /* next of those that wait for sources */
             int64_t estimate;          /* ns, while queued or assigned */
             int64_t cohort;   /* of a root: its first user; -1: none */
             int64_t unplaced; /* inputs neither in memory nor assigned */
@@ -78,6 +79,8 @@ struct nci_record {
             uint8_t is_checkpointed : 1;
             uint8_t is_again : 1; /* its output was lost before */
             uint8_t is_stray : 1; /* taken from the member of its cohort */
+            uint8_t is_parked : 1; /* what it reads is not there; counts as an
+                                      input that is missing */
         } at;
     };
 };

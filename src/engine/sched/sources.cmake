@@ -1,5 +1,6 @@
 list(APPEND engine_sched_sources
   sched/admit.c
+  sched/arrive.c
   sched/ahead.c
   sched/check.c
   sched/bound.c
