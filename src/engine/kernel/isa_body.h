@@ -20,6 +20,7 @@ typedef uint64_t u64_any __attribute__((aligned(1)));
 #include <emmintrin.h>
 
 #define LOAD16(p) _mm_loadu_si128((const __m128i *)(const void *)(p))
+#define LOAD8(p) _mm_loadl_epi64((const __m128i *)(const void *)(p))
 #define STORE16(p, v) _mm_storeu_si128((__m128i *)(void *)(p), v)
 #endif
 

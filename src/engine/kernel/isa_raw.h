@@ -268,56 +268,6 @@ static inline double one_i16_planes(const nci_strips_in *in, int k, int64_t i)
         return found;                                                          \
     }
 
-#define RAW_SQUARES(name, TAKE, ONE)                                           \
-    static inline __attribute__((always_inline)) bool name##_of(               \
-        double *restrict k, double *restrict s, double *restrict q,            \
-        const nci_strips_in *in, int64_t i, bool is_known)                     \
-    {                                                                          \
-        lanes4 sums[4], squares[4], x[4];                                      \
-        bool found = false;                                                    \
-        for (int v = 0; v < 4; v++) {                                          \
-            sums[v] = LOAD4(s + i + 4 * v);                                    \
-            squares[v] = LOAD4(q + i + 4 * v);                                 \
-        }                                                                      \
-        for (int j = 0; j < in->count; j++) {                                  \
-            found |= TAKE(in, j, i, x);                                        \
-            for (int v = 0; v < 4; v++) {                                      \
-                if (!is_known)                                                 \
-                    STORE4(k + i + 4 * v, first4(LOAD4(k + i + 4 * v), x[v])); \
-                lanes4 d = number4(x[v] - LOAD4(k + i + 4 * v));               \
-                sums[v] += d;                                                  \
-                squares[v] += d * d;                                           \
-            }                                                                  \
-        }                                                                      \
-        for (int v = 0; v < 4; v++) {                                          \
-            STORE4(s + i + 4 * v, sums[v]);                                    \
-            STORE4(q + i + 4 * v, squares[v]);                                 \
-        }                                                                      \
-        return found;                                                          \
-    }                                                                          \
-                                                                               \
-    static bool name(double *restrict k, double *restrict s,                   \
-                     double *restrict q, const nci_strips_in *in, int64_t n)   \
-    {                                                                          \
-        int64_t i = 0;                                                         \
-        bool is_known = !any_nan(k, n), found = false;                         \
-        for (; is_known && i + NCI_LANES <= n; i += NCI_LANES)                 \
-            found |= name##_of(k, s, q, in, i, true);                          \
-        for (; i + NCI_LANES <= n; i += NCI_LANES)                             \
-            found |= name##_of(k, s, q, in, i, false);                         \
-        for (; i < n; i++)                                                     \
-            for (int j = 0; j < in->count; j++) {                              \
-                double x = ONE(in, j, i);                                      \
-                found |= x != x;                                               \
-                k[i] = k[i] == k[i] ? k[i] : x;                                \
-                double d = x - k[i];                                           \
-                d = d == d ? d : 0;                                            \
-                s[i] += d;                                                     \
-                q[i] += d * d;                                                 \
-            }                                                                  \
-        return found;                                                          \
-    }
-
 #define RAW_ROW_SUM(name, TAKE, ONE)                                           \
     static bool name(const nci_strips_in *in, int64_t n, double *sum)          \
     {                                                                          \
@@ -389,8 +339,7 @@ static bool raw_row_sum_i16_planes(const nci_strips_in *in, int64_t n,
 #define RAW_LOOPS(t, ONE)                                                      \
     RAW_LOOP(raw_add_##t, take_##t, ONE, ADD4, ADD_NUMBER4, ADD_NUMBER1)       \
     RAW_LOOP(raw_min_##t, take_##t, ONE, low4, low4, LOW1)                     \
-    RAW_LOOP(raw_max_##t, take_##t, ONE, high4, high4, HIGH1)                  \
-    RAW_SQUARES(raw_squares_##t, take_##t, ONE)
+    RAW_LOOP(raw_max_##t, take_##t, ONE, high4, high4, HIGH1)
 
 RAW_LOOPS(f32, one_f32)
 RAW_LOOPS(f32_swapped, one_f32_swapped)
@@ -399,6 +348,8 @@ RAW_LOOPS(f32_nan, one_f32)
 RAW_LOOPS(f32_swapped_nan, one_f32_swapped)
 RAW_LOOPS(f32_planes_nan, one_f32_planes)
 RAW_LOOPS(i16_planes, one_i16_planes)
+
+#include "engine/kernel/isa_raw_squares.h"
 
 #define RAW_TABLE(t)                                                           \
     {                                                                          \
