@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a client asks of processes, and data sets that outlive clients."""
 import os
+import time
 
 import numpy as np
 import pytest
@@ -66,6 +67,7 @@ def test_who_has(client):
     assert future.result(WAIT) == 10
     (worker,), = client.who_has(future).values()
     assert worker in client.nthreads()
+    assert client.who_has([future, future]) == {future.key: (worker,)}
     assert future.key in client.who_has()
     with pytest.raises(KeyError):
         client.submit(fail, "x", key="failed").result(WAIT)
@@ -141,10 +143,39 @@ def test_reports(client, tmp_path):
         client.submit(double, 1, pure=False).result(WAIT)
     text = path.read_text()
     assert "<svg" in text and "double" in text and "1 calls" in text
+    assert "0 computations" in text
     path = tmp_path / "stream.html"
     with client.get_task_stream(plot="save", filename=str(path)):
         pass
     assert "0 calls" in path.read_text()
+
+
+def test_computations_are_in_the_stream(client, tmp_path):
+    path = tmp_path / "report.html"
+    x = ncg.ones((40, 50), chunks=10)
+    with ncg.performance_report(filename=str(path)) as report:
+        assert x.sum().compute() == 2000
+        kept = (x + 1).persist()
+        assert kept.max().compute() == 2
+    runs = [row for row in report.data if row["kind"] == "computation"]
+    assert [row["nbytes"] for row in runs] == [8, 16000, 8]
+    assert {row["worker"] for row in runs} == {"all"}
+    assert {row["status"] for row in runs} == {"OK"}
+    text = path.read_text()
+    assert "3 computations" in text
+
+
+def test_the_task_stream_of_the_past(client):
+    before = time.time()
+    client.gather(client.map(double, range(3), pure=False))
+    assert len(client.get_task_stream(start=before)) >= 3
+    assert len(client.get_task_stream(start=before, count=2)) == 2
+    assert len(client.get_task_stream(start="10 min")) >= 3
+    assert not client.get_task_stream(stop=before - 3600)
+    for row in client.get_task_stream(before, time.time()):
+        assert row["startstops"][0]["stop"] >= before
+    with pytest.raises(ValueError, match="500 ms"):
+        client.get_task_stream(start="soon")
 
 
 def test_the_line_for_jupyter():

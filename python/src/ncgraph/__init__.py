@@ -54,6 +54,7 @@ _HOMES = {
     "client": "Client",
     "futures": "Future as_completed wait progress",
     "local_cluster": "LocalCluster",
+    "_task_stream": "get_task_stream performance_report",
     "mpi": "",
     "random": "",
     "array_api": "",

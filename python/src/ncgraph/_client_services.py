@@ -7,6 +7,7 @@ import time
 from typing import Any, Callable
 
 from . import _services
+from ._task_stream import TaskStream, moment
 from .futures import futures_in
 
 
@@ -100,7 +101,8 @@ class Services:
         known: Any = self
         rows = list(known._known.values()) if futures is None \
             else futures_in([futures])
-        there = [f.key for f in rows if f.status == "finished"]
+        there = list(dict.fromkeys(f.key for f in rows
+                                   if f.status == "finished"))
         made: dict[str, tuple[str, ...]] = {key: () for key in there}
         answers = _services.run_on_workers(
             self._linked(), _services.called_of, (there,)) if there else {}
@@ -113,38 +115,35 @@ class Services:
 
     # ---- what workers did ---------------------------------------------------------
 
-    def _stream(self, start: float) -> list[dict[str, Any]]:
-        """Functions of Python that workers called after a time, in order."""
-        answers = _services.run_on_workers(self._linked(),
-                                           _services.notes_since, (start,))
-        rows = [{"key": key, "worker": worker, "thread": thread,
-                 "status": status, "nbytes": nbytes,
-                 "startstops": [{"action": "compute", "start": begin,
-                                 "stop": end}]}
-                for worker, found in answers.items()
-                if not isinstance(found, Exception)
-                for key, begin, end, thread, nbytes, status in found]
-        return sorted(rows, key=lambda row: row["startstops"][0]["stop"])
-
     def get_task_stream(self, start: Any = None, stop: Any = None,
-                        plot: Any = False, filename: Any = None
-                        ) -> "TaskStream":
-        """Collect what functions of Python workers call within a ``with``
-        statement.
+                        count: int | None = None, plot: Any = False,
+                        filename: Any = None) -> TaskStream:
+        """Collect what workers did.
 
         Parameters
         ----------
+        start, stop : float or str, optional
+            A time as ``time.time()`` gives it, or how long ago, as "60s" or
+            "500 ms". In a ``with`` statement they are its beginning and end;
+            otherwise all that is remembered is given.
+        count : int, optional
+            Only so many, the last ones.
         plot : bool or {"save"}
             "save": write the drawing to a file.
         filename : str, optional
             "task-stream.html" by default.
+
+        Returns
+        -------
+        TaskStream
+            A sequence, and what ``with`` takes.
         """
         name = filename or "task-stream.html" if plot else None
-        return TaskStream(self, name)
+        return TaskStream(self, name, moment(start), moment(stop), count)
 
     def performance_report(self, filename: str = "ncgraph-report.html"
-                           ) -> "TaskStream":
-        """Write a report of what workers call within a ``with`` statement."""
+                           ) -> TaskStream:
+        """Write a report of what workers do within a ``with`` statement."""
         return TaskStream(self, filename)
 
     # ---- steering --------------------------------------------------------------------
@@ -188,30 +187,3 @@ def _end_process() -> None:
     """End a worker as a crash does: its nanny starts another one."""
     import signal
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-class TaskStream:
-    """Calls between the beginning and the end of a ``with`` statement.
-
-    Attributes
-    ----------
-    data : list of dict
-        ``key``, ``worker``, ``thread``, ``status``, ``nbytes`` and
-        ``startstops`` of each call.
-    """
-
-    def __init__(self, client: Any, filename: str | None):
-        self._client, self._filename = client, filename
-        self.data: list[dict[str, Any]] = []
-
-    def __enter__(self) -> "TaskStream":
-        self._start = time.time()
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.data = self._client._stream(self._start)
-        if self._filename:
-            from ._report import page
-            with open(self._filename, "w", encoding="utf-8") as file:
-                file.write(page(self.data, self._start, time.time(),
-                                self._client.scheduler_info()))

@@ -2,6 +2,7 @@
 """Running: several arrays in one run, with progress, and interrupted by Ctrl-C."""
 from __future__ import annotations
 
+import contextlib
 from typing import Any, Sequence
 
 import numpy as np
@@ -132,13 +133,22 @@ def _run(arrays: list[Array], progress: Any) -> list[np.ndarray]:
         options.progress = lib.ncgpy_progress
         options.progress_payload = payload
     try:
-        finished = _wait(rows, len(handles), options, shown)
+        with _noted(arrays):
+            finished = _wait(rows, len(handles), options, shown)
     finally:
         if shown is not None:
             let_go(payload)
             shown.close()
     return [_values(ffi.cast("ncg_array *", r), a)
             for r, a in zip(finished, arrays)]
+
+
+def _noted(arrays: list[Array]) -> Any:
+    """Remember what is computed on a cluster."""
+    if not _lib.is_linked():
+        return contextlib.nullcontext()
+    from ._task_stream import noted
+    return noted(arrays)
 
 
 def _is_small(array: Array) -> bool:
@@ -270,6 +280,7 @@ def _persist(arrays: list[Array]) -> list[Handle]:
         rows[i] = lib.ncg_array_collection(handle.ptr)
     out = ffi.new("ncg_collection[]", n)
     err = ffi.new("ncg_error *")
-    _lib.check(lib.ncg_persist(_lib.context().ptr, rows, n, out, err), err)
+    with _noted(arrays):
+        _lib.check(lib.ncg_persist(_lib.context().ptr, rows, n, out, err), err)
     return [Handle(ffi.cast("ncg_array *", out[i].self),
                    lib.ncgpy_release_array) for i in range(n)]

@@ -65,6 +65,8 @@ def _sums(rows: list[dict[str, Any]]) -> list[list[Any]]:
 def page(rows: list[dict[str, Any]], start: float, end: float,
          info: dict[str, Any]) -> str:
     """Return the page."""
+    calls = [row for row in rows if row["kind"] == "call"]
+    runs = [row for row in rows if row["kind"] != "call"]
     workers = [[name, w.get("host", ""), w.get("nthreads", ""),
                 size_text(w.get("memory_limit") or 0)]
                for name, w in info["workers"].items()]
@@ -73,11 +75,15 @@ def page(rows: list[dict[str, Any]], start: float, end: float,
 <style>body {{ font-family: sans-serif; margin: 2em }}
 td, th {{ text-align: left; padding-right: 1em }}</style></head><body>
 <h1>ncgraph report</h1>
-<p>{len(rows)} calls in {end - start:.3f} s on {len(workers)} workers.</p>
-<h2>Calls</h2>
-{_table(["Name", "Calls", "Seconds", "Results", "Failed"], _sums(rows))}
+<p>{len(calls)} calls of functions and {len(runs)} computations in
+{end - start:.3f} s on {len(workers)} workers.</p>
+<h2>Calls of functions</h2>
+{_table(["Name", "Calls", "Seconds", "Results", "Failed"], _sums(calls))}
+<h2>Computations</h2>
+{_table(["Name", "Computations", "Seconds", "Results", "Failed"], _sums(runs))}
 <h2>Task stream</h2>
-<p>A line for each thread of a worker; a call that failed is black.</p>
+<p>A line for each thread of a worker and one for computations on all of them;
+what failed is black.</p>
 {_drawing(rows, start, end)}
 <h2>Workers</h2>
 {_table(["Name", "Host", "Threads", "Memory"], workers)}
