@@ -305,37 +305,42 @@ def dataset_of(opened: Any, drop_variables: Any = None, is_lazy: bool = True,
     import xarray as xr
     dropped = {drop_variables} if isinstance(drop_variables, str) \
         else set(drop_variables or ())
+    found = [v for v in opened.variables() if v.name not in dropped]
+    arrays = {v.name: v.array() for v in found}
+    values = _read_now(found, arrays)
     variables: dict[str, Any] = {}
-    left = []
-    for found in opened.variables():
-        if found.name in dropped:
-            continue
-        array = found.array()
+    for var in found:
+        array = arrays[var.name]
         if array is None:
-            left.append(found.name)
             continue
-        attrs = found.attrs
-        if found.dims == (found.name,) or array.ndim == 0 or \
-                (not found.is_data and array.nbytes <= 1 << 20):
-            data: Any = np.asarray(array.compute())
-        elif is_lazy:
+        data: Any = values.get(var.name, array)
+        if is_lazy and data is array:
             data = indexing.LazilyIndexedArray(NcgBackendArray(array))
-        else:
-            data = array
         encoding = {"source": opened.paths[0]}
         if not isinstance(data, np.ndarray):
-            encoding["preferred_chunks"] = dict(zip(found.dims, array.chunks))
+            encoding["preferred_chunks"] = dict(zip(var.dims, array.chunks))
             encoding["original_shape"] = array.shape
-        variables[found.name] = xr.Variable(found.dims, data, attrs, encoding)
-    variables.update(_texts(opened, left))
-    ds = xr.Dataset(variables, attrs=opened.attrs())
-    decoding.setdefault("decode_coords", True)
+        variables[var.name] = xr.Variable(var.dims, data, var.attrs, encoding)
+    variables.update(_texts(opened, [n for n, a in arrays.items()
+                                     if a is None]))
     decoding = {k: v for k, v in decoding.items() if v is not None}
-    ds = xr.decode_cf(ds, mask_and_scale=False, **decoding)
+    made, attrs, coords = xr.conventions.decode_cf_variables(
+        variables, opened.attrs(), mask_and_scale=False, **decoding)
+    ds = xr.Dataset(made, attrs=attrs)
+    ds = ds.set_coords(set(coords) & set(made))
     ds.encoding["source"] = opened.paths[0]
     if len(opened.paths) == 1:
         ds.set_close(lambda: None)
     return ds
+
+
+def _read_now(found: list, arrays: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Values of coordinates and other small variables, in one run."""
+    from ._compute import run
+    names = [v.name for v in found if (a := arrays[v.name]) is not None and (
+        v.dims == (v.name,) or a.ndim == 0 or
+        (not v.is_data and a.nbytes <= 1 << 20))]
+    return dict(zip(names, map(np.asarray, run([arrays[n] for n in names]))))
 
 
 def _texts(opened: Any, names: list[str]) -> dict[str, Any]:
