@@ -216,3 +216,26 @@ def test_weighted_graph_for_dask():
         largest = max(len(getattr(t, "dependencies", ()))
                       for t in dict(made.data.__dask_graph__()).values())
         assert largest <= 4
+
+
+# ---- filling ----------------------------------------------------------------------
+
+@pytest.mark.parametrize("chunk", [1, 2, 7])
+@pytest.mark.parametrize("limit", [None, 1, 3])
+def test_filling_across_chunks(chunk, limit):
+    values = np.random.default_rng(chunk).normal(size=(12, 5))
+    values[values < 0.3] = np.nan
+    x = xr.DataArray(values, dims=("time", "lat"))
+    lazy = x.chunk(time=chunk, chunked_array_type="ncgraph")
+    for fill in ("ffill", "bfill"):
+        made = getattr(lazy, fill)("time", limit=limit)
+        assert is_native(made.data)
+        xr.testing.assert_equal(made.compute(),
+                                getattr(x, fill)("time", limit=limit))
+
+
+def test_questions_take_a_dtype():
+    from ncgraph import array_api as xp
+    x = ncg.from_array(np.array([1.0, np.nan, 2.0]), chunks=2)
+    made = xp.isnan(x, dtype=int)
+    assert made.dtype == int and made.compute().tolist() == [0, 1, 0]

@@ -37,10 +37,15 @@ bool = bool_  # noqa: A001 - the standard's name
 
 
 def _ufunc(ufunc):
+    is_question = all(t.endswith("->?") for t in ufunc.types)
+
     def function(*args, **kwargs):
-        return ufunc(*args, **kwargs) if any(
+        # What a question's answer shall become, as dask has it.
+        dtype = kwargs.pop("dtype", None) if is_question else None
+        made = ufunc(*args, **kwargs) if any(
             isinstance(a, Array) for a in args) else _apply(ufunc, args,
                                                             **kwargs)
+        return made if dtype is None else made.astype(dtype)
     function.__name__ = ufunc.__name__
     function.__doc__ = f"As :data:`numpy.{ufunc.__name__}`."
     return function

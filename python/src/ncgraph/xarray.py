@@ -108,9 +108,28 @@ def _leave_dask_alone() -> None:
     known["dask"] = Dask()
 
 
+def _push_natively() -> None:
+    """ffill and bfill of our arrays are the engine's, whatever the limit is
+    and however long chunks are."""
+    from xarray.compat import dask_array_ops
+    original = dask_array_ops.push
+    if getattr(original, "_knows_ncgraph", False):
+        return
+
+    def push(array: Any, n: Any, axis: int, method: str = "blelloch") -> Any:
+        if not isinstance(array, Array):
+            return original(array, n, axis, method)
+        from ._scan import push as ours
+        return ours(array, n, axis)
+
+    push._knows_ncgraph = True  # type: ignore[attr-defined]
+    dask_array_ops.push = push
+
+
 _let_dask_decline()
 _be_collections()
 _leave_dask_alone()
+_push_natively()
 _groupby.install()
 _weighted.install()
 
