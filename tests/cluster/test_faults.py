@@ -3,12 +3,14 @@
 import glob
 import os
 import random
+import resource
 import signal
 import subprocess
 import time
 
 import clitest
 import clustertest
+from clitest import netCDF4, np
 
 STEPS = (":", "anom", "by=month")
 
@@ -150,6 +152,53 @@ class Faults(clustertest.TestCase):
         if workers:
             os.kill(workers[0][0], signal.SIGKILL)
         self.finish(p)
+
+
+class FullDisk(clustertest.TestCase):
+    """A worker whose disk is full waits, says so, and goes on."""
+
+    def test_room_comes_later(self):
+        steps, side = 24, 600
+        with netCDF4.Dataset(self.path("x.nc"), "w") as d:
+            for name, size in (("time", steps), ("lat", side), ("lon", side)):
+                d.createDimension(name, size)
+            t = d.createVariable("time", "f8", ("time",))
+            t.units = "days since 2000-01-01"
+            t[:] = np.arange(steps) * 30.5 + 5
+            v = d.createVariable("tas", "f4", ("time", "lat", "lon"),
+                                 chunksizes=(1, side, side))
+            v[:] = np.random.default_rng(1).random((steps, side, side),
+                                                   dtype="f4")
+        words = ("x.nc", ":", "anom", "by=month", "--no-history")
+        self.ok(*words, "-q", "-o", "one.nc")
+        cluster = self.cluster("--exclusive")
+        os.mkdir(self.path("spill"))
+        whole = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, whole[1]))
+        try:
+            worker = self.worker("small", "-v", "--mem", "25M",
+                                 "--spill-dir", "spill")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, whole)
+        client = self.start(*words, "-o", "many.nc", "--scheduler-file",
+                            "s.json")
+        self.wait_until(lambda: "waits for room on a disk" in self.log())
+        self.assertEqual(self.log().count("File too large"), 1, self.log())
+        self.assertIsNone(client.poll())
+        for pid in clustertest.children(worker.pid):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, whole)
+        self.assertEqual(client.wait(timeout=120), 0, self.log())
+        self.same("one.nc", "many.nc")
+        self.stop(cluster)
+
+    def test_no_such_directory(self):
+        """That is no matter of waiting."""
+        self.inputs(files=1, nt=40, nlat=360, nlon=600, chunks=(1, 360, 600))
+        cluster = self.cluster("--exclusive")
+        self.worker("small", "--mem", "25M", "--spill-dir", "none")
+        self.fails(6, "in_0.nc", ":", "anom", "by=month", "-o", "many.nc",
+                   "--scheduler-file", "s.json", says="none")
+        self.stop(cluster)
 
 
 if __name__ == "__main__":

@@ -792,6 +792,14 @@ static void end_serve(csim *s, const happening *h)
     tell_worker(s, h->worker, &event);
 }
 
+static bool is_full(const csim *s, const sworker *w, int64_t bytes)
+{
+    const csim_options *o = s->o;
+    bool is_bound =
+        o->disk && (!o->disk_until || s->now < o->disk_until * SECOND);
+    return is_bound && w->on_disk + bytes > o->disk;
+}
+
 static void end_disk(csim *s, const happening *h)
 {
     sworker *w = &s->workers[h->worker];
@@ -811,8 +819,9 @@ static void end_disk(csim *s, const happening *h)
             put_value(s, &s->saved, h->task, value);
     } else {
         event.kind = NCI_WORKER_WRITTEN;
-        if (s->o->disk && w->on_disk + bytes > s->o->disk) {
+        if (is_full(s, w, bytes)) {
             event.status = NCG_EOUTPUT;
+            s->result->refusals++;
         } else {
             put_value(s, &w->disk, h->task, value);
             w->on_disk += bytes;

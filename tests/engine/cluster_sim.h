@@ -30,6 +30,7 @@ typedef struct csim_options {
     bool has_homes;   /* what tasks read lies on some of the workers */
     bool has_arrivals; /* some of it comes only while the run is under way */
     int64_t disk;     /* bytes of each worker's disk; 0: any number */
+    int disk_until;   /* s: from then on any number; 0: never */
     int64_t cancel_at; /* cancel before this event; 0 */
     int poison;       /* workers die as soon as they run the n-th task; 0 */
     unsigned faults;  /* nci_cluster_fault */
@@ -40,7 +41,7 @@ typedef struct csim_result {
     ncg_status status;
     bool is_broken;     /* a promise was broken; else the run came to its end */
     char message[640];  /* which one, at which event of which seed */
-    int64_t events, tasks, puts;
+    int64_t events, tasks, puts, refusals; /* refusals: of a full disk */
     double seconds;     /* virtual */
     nci_sched_stats stats;
 } csim_result;

@@ -4,6 +4,7 @@
  * written to the local disk and read back, or to where all workers can read
  * them (worker_checkpoint.c).
  */
+#include <errno.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -323,6 +324,26 @@ static nci_worker_event_kind answer_to(nci_worker_action_kind kind)
     }
 }
 
+/* A disk that is full is waited for (sched/room.c), and that is said once; any
+ * other error of it ends the run, with its own words. */
+static void tell_of_disk_locked(nci_hand_run *r, nci_worker_event *event,
+                                ncg_error *err)
+{
+    nci_hand *hand = r->hand;
+    bool is_write = event->kind == NCI_WORKER_WRITTEN;
+    bool is_full = is_write && (err->sys == ENOSPC || err->sys == EDQUOT ||
+                                err->sys == EFBIG);
+    if (event->status && hand->options->note && !(is_full && hand->has_told))
+        hand->options->note(hand->options->note_ctx, err->message);
+    if (is_write)
+        hand->has_told = event->status && is_full;
+    if (!event->status || !is_write || is_full)
+        return;
+    err->status = event->status;
+    nci_hand_failure(hand, r->id, event->task, err);
+    event->status = NCG_EIO;
+}
+
 static void disk_errand(void *ctx)
 {
     disk_work *d = ctx;
@@ -334,9 +355,8 @@ static void disk_errand(void *ctx)
     event.request = d->action.request;
     nci_error_clear(&err);
     event.status = work_off(d, &err);
-    if (event.status && r->hand->options->note)
-        r->hand->options->note(r->hand->options->note_ctx, err.message);
     pthread_mutex_lock(&r->hand->lock);
+    tell_of_disk_locked(r, &event, &err);
     r->hand->errands--;
     if (!event.status)
         event.status = settle_locked(d);
@@ -408,6 +428,7 @@ void nci_hand_disk_locked(nci_hand_run *r, const nci_worker_action *action)
                               .attempt = action->attempt,
                               .request = action->request,
                               .status = st};
+    tell_of_disk_locked(r, &event, &err);
     if (action->kind == NCI_WORKER_SERVE)
         nci_serve_fail(r->hand->net, action->request, &err);
     nci_hand_event_locked(r, &event);

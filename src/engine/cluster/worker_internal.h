@@ -98,6 +98,7 @@ struct nci_hand {
     int64_t kept_going; /* of them, being written to disk */
     int64_t kept_room;  /* that they may take */
     bool is_disk_full;
+    bool has_told; /* that the disk for chunks of runs is full */
     nci_spill_file *kept_disk;    /* NULL until the first */
     struct nci_hand_memo *memos; /* what a scheduler wants to be told again */
     struct nci_locating *locating; /* questions to the scheduler */

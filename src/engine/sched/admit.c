@@ -85,7 +85,7 @@ static bool make_room(const admission *a, const nci_record *r, int64_t order,
     keeping k = {a, 1};
     if (r->layer->ninputs)
         nci_plan_deps(s->plan, r->task, keep_input, &k);
-    bool has_room = nci_copy_make_room(s, a->member, order, need, a->actions);
+    bool has_room = nci_room_make(s, a->member, order, need, a->actions);
     k.change = -1;
     if (r->layer->ninputs)
         nci_plan_deps(s->plan, r->task, keep_input, &k);

@@ -55,7 +55,11 @@ const char *nci_sched_waits_for(const nci_sched *s)
         return NULL;
     if (!c->nactive)
         return "workers";
-    return c->parked && !s->running ? "chunks that others compute" : NULL;
+    if (s->running)
+        return NULL;
+    return c->nfull    ? "room on a disk for spilled chunks (--spill-dir)"
+           : c->parked ? "chunks that others compute"
+                       : NULL;
 }
 
 void nci_cluster_say(nci_sched *s, nci_actions *actions, nci_action action)
@@ -358,6 +362,7 @@ static void handle(nci_sched *s, const nci_event *event, nci_actions *actions)
         break;
     case NCI_EVENT_TICK:
         nci_drain_tick(s, actions);
+        nci_room_tick(s);
         break;
     case NCI_EVENT_ARRIVED:
         nci_arrive_look(s, actions);

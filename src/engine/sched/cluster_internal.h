@@ -116,6 +116,8 @@ struct nci_member {
     size_t place;       /* in cluster->active */
     bool may_leave;     /* LEAVE has been said */
     bool is_blocked;    /* the lowest of its queue has no room */
+    bool is_full;       /* its disk took no more, at: */
+    int64_t full_since;
     bool is_dirty, is_hungry;
     nci_member *next_dirty;
     nci_member *next_hungry, **hungry;
@@ -133,6 +135,7 @@ struct nci_cluster {
     nci_member *dirty, **last_dirty; /* to be fed */
     nci_member *hungry;              /* have cores and no work */
     const nci_member *fed;           /* the one that is being fed */
+    int nfull; /* members whose disk is full */
     nci_heap loose;     /* READY tasks that belong to no member yet */
     nci_task_map cohorts; /* first user -> number of the member, plus 1 */
     int64_t unsent;     /* tasks in queues */
@@ -230,12 +233,20 @@ void nci_copy_came(nci_copy *copy);
 /* nci_copy_drop: this copy is not wanted any more. */
 void nci_copy_drop(nci_sched *s, nci_copy *copy, nci_actions *actions);
 void nci_copy_load(nci_sched *s, nci_copy *copy, nci_actions *actions);
-/* nci_copy_make_room spills what is used after order number `order`; true once
- * there are `need` bytes. */
-bool nci_copy_make_room(nci_sched *s, nci_member *m, int64_t order,
-                        int64_t need, nci_actions *actions);
 void nci_copy_event(nci_sched *s, nci_member *m, const nci_event *event,
                     nci_actions *actions);
+
+/* ---- room.c -------------------------------------------------------------------- */
+
+/* nci_room_make spills what is used after order number `order`; true once
+ * there are `need` bytes. */
+bool nci_room_make(nci_sched *s, nci_member *m, int64_t order,
+                        int64_t need, nci_actions *actions);
+/* nci_room_spilled, nci_room_failed: how a write or (failed) a read ended. */
+void nci_room_spilled(nci_sched *s, nci_copy *copy, nci_actions *actions);
+void nci_room_failed(nci_sched *s, nci_copy *copy, ncg_status status);
+/* nci_room_tick tries full disks again. */
+void nci_room_tick(nci_sched *s);
 
 /* ---- lease.c ------------------------------------------------------------------- */
 

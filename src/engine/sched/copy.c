@@ -288,98 +288,7 @@ void nci_copy_drop(nci_sched *s, nci_copy *copy, nci_actions *actions)
     nci_copy_remove(s, copy);
 }
 
-/* Whether nothing is lost with this copy. */
-static bool is_spare(const nci_copy *copy)
-{
-    if (copy->state == NCI_COPY_COMING)
-        return true;
-    if (copy->sources || copy->is_saving)
-        return false;
-    if (copy->record->at.is_checkpointed)
-        return true;
-    for (nci_copy *other = copy->record->at.copies; other; other = other->next)
-        if (other != copy && nci_copy_is_there(other) &&
-            other->member->state == NCI_MEMBER_ACTIVE)
-            return true;
-    return false;
-}
-
-static void forget(nci_sched *s, nci_copy *copy, nci_actions *actions)
-{
-    nci_action action = {.kind = NCI_ACTION_FORGET,
-                         .worker = copy->member->number,
-                         .task = copy->record->task};
-    copy->state = NCI_COPY_DISK;
-    nci_copy_hold(s, copy, 0);
-    nci_cluster_say(s, actions, action);
-}
-
-static void evict(nci_sched *s, nci_copy *copy, nci_actions *actions)
-{
-    nci_action spill = {.kind = NCI_ACTION_SPILL,
-                        .worker = copy->member->number,
-                        .task = copy->record->task};
-    if (is_spare(copy)) {
-        nci_copy_drop(s, copy, actions);
-        return;
-    }
-    if (copy->on_disk) {
-        forget(s, copy, actions);
-        return;
-    }
-    spill.attempt = copy->transfer = ++s->cluster->transfers;
-    copy->state = NCI_COPY_SPILLING;
-    copy->member->leaving += copy->held;
-    nci_cluster_say(s, actions, spill);
-}
-
-/* What is used last, after order number `order`. */
-static nci_copy *find_victim(const nci_sched *s, const nci_member *m,
-                             int64_t order)
-{
-    nci_copy *best = NULL;
-    int64_t farthest = order;
-    for (nci_copy *copy = m->copies; copy; copy = copy->after) {
-        nci_record *r = copy->record;
-        if (copy->pins || !copy->held || r->output >= 0 ||
-            (copy->state != NCI_COPY_MEMORY && copy->state != NCI_COPY_COMING))
-            continue;
-        if (copy->is_moving)
-            continue;
-        int64_t use = nci_spill_next_use(s, r);
-        if (use > farthest) {
-            farthest = use;
-            best = copy;
-        }
-    }
-    return best;
-}
-
-bool nci_copy_make_room(nci_sched *s, nci_member *m, int64_t order,
-                        int64_t need, nci_actions *actions)
-{
-    if (nci_spill_rank(s, NULL))
-        nci_sched_fail(s, NCG_ENOMEM);
-    while (!s->failure && m->managed - m->leaving + need > m->limit) {
-        nci_copy *victim = find_victim(s, m, order);
-        if (!victim)
-            break;
-        evict(s, victim, actions);
-    }
-    return !s->failure && m->managed + need <= m->limit;
-}
-
 /* ---- events ----------------------------------------------------------------------------- */
-
-static void end_spill(nci_sched *s, nci_copy *copy, nci_actions *actions)
-{
-    copy->on_disk = true;
-    copy->state = NCI_COPY_MEMORY;
-    copy->member->leaving -= copy->held;
-    s->spilled += copy->held;
-    if (!copy->pins) /* else somebody wants it after all */
-        forget(s, copy, actions);
-}
 
 static void handle_copy(nci_sched *s, nci_copy *copy, const nci_event *event,
                         nci_actions *actions)
@@ -396,7 +305,7 @@ static void handle_copy(nci_sched *s, nci_copy *copy, const nci_event *event,
         break;
     case NCI_EVENT_SPILLED:
         if (state == NCI_COPY_SPILLING)
-            end_spill(s, copy, actions);
+            nci_room_spilled(s, copy, actions);
         break;
     case NCI_EVENT_LOADED:
         if (state == NCI_COPY_LOADING)
@@ -404,7 +313,7 @@ static void handle_copy(nci_sched *s, nci_copy *copy, const nci_event *event,
         break;
     case NCI_EVENT_SPILL_FAILED:
         if (state == NCI_COPY_SPILLING || state == NCI_COPY_LOADING)
-            nci_sched_fail(s, event->status ? event->status : NCG_EOUTPUT);
+            nci_room_failed(s, copy, event->status);
         break;
     default:
         break;

@@ -197,6 +197,7 @@ void nci_member_leave(nci_sched *s, nci_member *m, nci_actions *actions)
     blame(s, m);
     nci_member_set_state(s, m, NCI_MEMBER_DRAINING);
     nci_task_map_remove(&c->members, m->number);
+    c->nfull -= m->is_full;
     nci_member_empty_queue(s, m);
     end_leases(s, m, actions);
     nci_member_end_copies(s, m, actions);

@@ -21,6 +21,7 @@ list(APPEND engine_sched_sources
   sched/peak.c
   sched/place.c
   sched/record.c
+  sched/room.c
   sched/sched.c
   sched/spill.c
   sched/steal.c
