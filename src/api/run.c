@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The one way from arrays to values: lower, run, count, report progress. */
 #include <stdatomic.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "api/graph.h"
 #include "api/link.h"
 #include "base/mem.h"
+#include "engine/fills.h"
 #include "engine/serial.h"
 #include "graph/plan.h"
 
@@ -76,9 +78,40 @@ static void count_run(ncg_context *ctx, const nci_run_stats *run)
     ctx->stats.bytes_fetched += run->fetched;
     ctx->stats.bytes_moved += run->moved;
     ctx->stats.tasks_recomputed += run->recomputed;
+    ctx->stats.default_fills += run->default_fills;
     if (run->peak > ctx->stats.peak_memory)
         ctx->stats.peak_memory = run->peak;
     pthread_mutex_unlock(&ctx->lock);
+}
+
+/* "1,234,567" */
+static void group_digits(int64_t n, char text[40])
+{
+    char plain[24];
+    int length = snprintf(plain, sizeof plain, "%lld", (long long)n), at = 0;
+    for (int i = 0; i < length; i++) {
+        if (i && (length - i) % 3 == 0)
+            text[at++] = ',';
+        text[at++] = plain[i];
+    }
+    text[at] = '\0';
+}
+
+/* Each variable once: who listens may not want to go on, and cancels. */
+static void tell_fills(ncg_context *ctx, const nci_plan *plan)
+{
+    for (int i = 0; i < plan->nlayers; i++) {
+        const char *name;
+        char count[40];
+        int64_t n = nci_fills_untold(&plan->layers[i], ctx->sources, &name);
+        group_digits(n, count);
+        if (n)
+            nci_context_note(ctx,
+                             "%s: %s value%s NetCDF's default fill and %s "
+                             "taken as missing; --no-default-fill keeps %s",
+                             name, count, n == 1 ? " equals" : "s equal",
+                             n == 1 ? "was" : "were", n == 1 ? "it" : "them");
+    }
 }
 
 static ncg_status run_plan(ncg_context *ctx, const nci_plan *plan,
@@ -99,6 +132,11 @@ static ncg_status run_plan(ncg_context *ctx, const nci_plan *plan,
                   ctx->executor, plan, ctx->sources, sink, cancel, tell,
                   &progress, &run, err);
     count_run(ctx, &run);
+    if (!st && run.default_fills) {
+        tell_fills(ctx, plan);
+        if (atomic_load(cancel))
+            st = nci_fail(err, NCG_ECANCELED, "canceled");
+    }
     if (!st && progress.tell)
         report(&progress, run.tasks, 0);
     if (control)

@@ -121,8 +121,9 @@ void nci_value_json(const nci_values *v, int64_t i, FILE *to)
 static json_t *pack_stats(const ncg_stats *s, double elapsed)
 {
     return json_pack(
-        "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:I, "
-        "s:I, s:I, s:I, s:I, s:I}",
+        "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, "
+        "s:I, "
+        "s:I, s:I, s:I, s:I, s:I, s:I}",
         "version", ncg_version(), "files", (json_int_t)s->files,
         "headers_direct", (json_int_t)s->headers_direct, "headers_library",
         (json_int_t)s->headers_library, "chunks_direct",
@@ -133,10 +134,10 @@ static json_t *pack_stats(const ncg_stats *s, double elapsed)
         "peak_memory", (json_int_t)s->peak_memory, "seconds", s->seconds,
         "elapsed", elapsed, "bytes_kept", (json_int_t)s->bytes_kept,
         "bytes_spilled", (json_int_t)s->bytes_spilled, "bytes_fetched",
-        (json_int_t)s->bytes_fetched, "bytes_moved",
-        (json_int_t)s->bytes_moved, "tasks_recomputed",
-        (json_int_t)s->tasks_recomputed, "headers_by_workers",
-        (json_int_t)s->headers_by_workers);
+        (json_int_t)s->bytes_fetched, "bytes_moved", (json_int_t)s->bytes_moved,
+        "tasks_recomputed", (json_int_t)s->tasks_recomputed,
+        "headers_by_workers", (json_int_t)s->headers_by_workers,
+        "default_fills", (json_int_t)s->default_fills);
 }
 
 ncg_status nci_json_stats(const char *path, const ncg_stats *stats,

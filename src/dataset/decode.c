@@ -219,6 +219,8 @@ static void add_default_fill(reader *r)
         n.i = nci_dtype_get_i64(out->raw, value);
         n.x = nci_dtype_get(out->raw, value);
     }
+    if (is_listed(out, &n)) /* stated, as what is missing otherwise */
+        return;
     memmove(out->missing + 1, out->missing,
             (NCI_MAX_MISSING - 1) * sizeof out->missing[0]);
     memmove(out->missing_i64 + 1, out->missing_i64,

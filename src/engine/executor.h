@@ -55,6 +55,7 @@ typedef struct nci_run_stats {
     int64_t fetched;  /* bytes that workers fetched from each other */
     int64_t moved;    /* bytes of them that left with a worker */
     int64_t recomputed; /* tasks run again because a worker was lost */
+    int64_t default_fills; /* values that were missing as such */
     double seconds;
     int64_t failed; /* the first task that failed, -1: none */
 } nci_run_stats;

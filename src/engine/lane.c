@@ -86,7 +86,9 @@ ncg_status nci_lane_run_task(const nci_lane_run *r, nci_lane *lane,
                         .kernels = r->executor->kernels,
                         .scratch = lane->scratch,
                         .threads = threads,
-                        .cancelled = r->stopping};
+                        .cancelled = r->stopping,
+                        .fills = r->fills ? &r->fills[layer - r->plan->layers]
+                                          : NULL};
     ncg_status st = r->work->run(r->work->ctx, &env, task, inputs->deps,
                                  (int64_t)inputs->count, out, err);
     nci_team_end(threads);

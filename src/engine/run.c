@@ -10,6 +10,7 @@
 #include "base/block.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "engine/fills.h"
 #include "engine/run_internal.h"
 #include "engine/source_spill.h"
 #include "engine/tile_cache.h"
@@ -250,6 +251,7 @@ static void fini(nci_local_run *r)
     nci_tile_cache_free(&r->cache);
     nci_free(r->batches);
     nci_free(r->todo);
+    nci_free((void *)r->tasks.fills);
     nci_free(r->actions.items);
     nci_sched_free(&r->sched);
     nci_sched_choice_fini(&r->choice);
@@ -262,12 +264,14 @@ static void report(const nci_local_run *r, double seconds, nci_run_stats *stats)
     nci_sched_stats end;
     nci_sched_get_stats(r->sched, &end);
     int64_t kept = nci_tile_cache_bytes(r->cache);
-    *stats = (nci_run_stats){.tasks = end.finished,
-                             .peak = end.peak + kept + r->held,
-                             .kept = kept,
-                             .spilled = end.spilled + r->spilled_held,
-                             .seconds = seconds,
-                             .failed = r->failed};
+    *stats = (nci_run_stats){
+        .tasks = end.finished,
+        .peak = end.peak + kept + r->held,
+        .kept = kept,
+        .spilled = end.spilled + r->spilled_held,
+        .default_fills = nci_fills_end(r->plan, r->sources, r->tasks.fills),
+        .seconds = seconds,
+        .failed = r->failed};
 }
 
 static double clock_seconds(void)
@@ -306,6 +310,8 @@ ncg_status nci_executor_run_in_turn(
     nci_cond_init(&r.ended);
     nci_block_run_begins();
     ncg_status st = make_batches(&r, err);
+    if (!st)
+        st = nci_fills_create(plan, &r.tasks.fills, err);
     if (!st)
         st = start_sched(&r, err);
     if (!st) {

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "engine/costs.h"
 #include "engine/executor_internal.h"
+#include "engine/fills.h"
 #include "engine/sched/order.h"
 #include "engine/sched/task_map.h"
 
@@ -35,6 +36,7 @@ typedef struct serial {
     size_t ndeps, deps_capacity;
     bool failed; /* memory ran out while deps were gathered */
     int64_t task, done, managed, peak;
+    _Atomic int64_t *fills; /* NULL: not counted */
 } serial;
 
 static void gather(void *ctx, int input, int64_t task)
@@ -107,7 +109,9 @@ static ncg_status run_one(serial *s, int64_t task, ncg_error *err)
                         .kernels = nci_executor_kernels(s->executor),
                         .scratch = s->scratch,
                         .threads = 1,
-                        .cancelled = s->cancel};
+                        .cancelled = s->cancel,
+                        .fills = s->fills ? &s->fills[layer - s->plan->layers]
+                                          : NULL};
     s->ndeps = 0;
     s->task = task;
     if (s->cancel && atomic_load(s->cancel))
@@ -137,6 +141,7 @@ static void fini(serial *s)
     nci_order_fini(&s->order);
     nci_scratch_destroy(&s->scratch);
     nci_free(s->needed);
+    nci_free((void *)s->fills);
     nci_free(s->deps);
 }
 
@@ -181,10 +186,14 @@ nci_serial_run(nci_executor *x, const nci_plan *plan,
                 .sources = sources,
                 .sink = sink,
                 .cancel = cancel};
-    ncg_status st = run_all(&s, progress, progress_ctx, err);
-    if (stats)
+    ncg_status st = nci_fills_create(plan, &s.fills, err);
+    if (!st)
+        st = run_all(&s, progress, progress_ctx, err);
+    if (stats && s.fills)
         *stats = (nci_run_stats){.tasks = s.done,
                                  .peak = s.peak,
+                                 .default_fills =
+                                     nci_fills_end(plan, sources, s.fills),
                                  .seconds = clock_seconds() - start,
                                  .failed = st ? s.task : -1};
     fini(&s);

@@ -90,6 +90,8 @@ struct nci_source {
 
     nci_file **files;      /* one a segment, retained; NULL: all missing */
     struct nci_kept *kept; /* of tiles; NULL: they are not kept */
+    _Atomic int64_t default_fills; /* that the last run met: engine/fills.h */
+    _Atomic bool has_told_fills;
 
     nci_decode plain;    /* of values in memory */
     nci_buf **chunks;    /* retained; of a caller's array: one, the whole */

@@ -2,6 +2,7 @@
 list(APPEND engine_sources
   costs.c
   executor.c
+  fills.c
   held_tasks.c
   lane.c
   kernel/team.c

@@ -91,6 +91,18 @@ static void default_fill_beside_missing_value(void **state)
     assert_true(isnan(at(&d, -2147483647)) && isnan(at(&d, -1)));
 }
 
+/* Then it is stated: the default has no part in it. */
+static void default_fill_as_missing_value(void **state)
+{
+    (void)state;
+    nci_var v = make_var(NCG_DTYPE_I32);
+    put(&v, "missing_value", NCG_DTYPE_I32, -2147483647);
+    nci_decode d = decode(&v, NULL);
+    assert_false(d.has_default_fill);
+    assert_int_equal(d.nmissing, 1);
+    assert_true(isnan(at(&d, -2147483647)));
+}
+
 static void ignored_with_a_note(void **state)
 {
     (void)state;
@@ -251,6 +263,7 @@ static void attributes_are_used_up(void **state)
 
 NCG_TESTS(NCG_TEST(fill_and_missing), NCG_TEST(default_fill),
           NCG_TEST(default_fill_beside_missing_value),
+          NCG_TEST(default_fill_as_missing_value),
           NCG_TEST(ignored_with_a_note), NCG_TEST(valid_range_is_cast_first),
           NCG_TEST(fill_implies_no_range), NCG_TEST(unsigned_bytes),
           NCG_TEST(packing), NCG_TEST(too_many_missing),

@@ -134,6 +134,7 @@ static void run_direct(const nci_task *task, part *p, nci_acc *acc,
         return;
     }
     isa->decode[NCG_DTYPE_F32](raw, n, &view->mask, lane->registers);
+    nci_view_met(view, raw, n);
     nci_fold_block block = {
         .n = n, .x = lane->registers, .any_missing = true, .row = 1};
     fold_block(task, p, acc, lane, &block);
@@ -321,6 +322,7 @@ static ncg_status visit_tile(void *ctx, const nci_tile *tile,
     nci_view_tile(tile, decode, &task->views[0]);
     if (task->is_packed)
         nci_view_keep_packed(&task->views[0]);
+    nci_view_count(&task->views[0], decode, &task->fills);
     if (!nci_piece_of(task, &tile->box, wanted, &piece))
         return NCG_OK;
     if (nci_moves_piece(task, &piece))
@@ -399,6 +401,8 @@ ncg_status nci_run_fused(const nci_task_env *env, const nci_layer *layer,
         goto done;
     if (f->folds)
         finish_fold(&task);
+    if (env->fills)
+        atomic_fetch_add(env->fills, task.fills);
     *out = task.out;
     task.out = NULL;
 done:

@@ -25,6 +25,8 @@ typedef struct nci_task_env {
     nci_scratch *scratch;          /* of the calling thread, for tiles */
     int threads;                   /* k of this task */
     const _Atomic bool *cancelled; /* looked at between tiles */
+    _Atomic int64_t *fills; /* of the task's layer, see engine/fills.h; or
+                               NULL: nobody counts */
 } nci_task_env;
 
 /* nci_kernel_run runs one task; *out is a new buffer of nci_plan_bytes(task).

@@ -76,6 +76,20 @@ static int64_t first_of(const nci_piece *piece, int stream, int rank)
     return at;
 }
 
+/* Values are not looked at on their way: those that are to be counted are. */
+static void count_fills(const nci_task *task, const nci_piece *piece)
+{
+    const nci_view *view = &task->views[0];
+    int64_t left = view->fills ? nci_piece_size(task, piece) : 0;
+    uint8_t temp[NCI_BLOCK * 8];
+    nci_walk walk;
+    nci_piece_walk(task, piece, 0, piece->count, &walk);
+    for (int64_t n; left > 0; left -= n) {
+        n = left < NCI_BLOCK ? left : NCI_BLOCK;
+        nci_view_met(view, nci_view_raw(view, task->isa, &walk, n, temp), n);
+    }
+}
+
 bool nci_moves_piece(nci_task *task, const nci_piece *piece)
 {
     int64_t from[NCG_MAX_RANK], to[NCG_MAX_RANK];
@@ -88,6 +102,7 @@ bool nci_moves_piece(nci_task *task, const nci_piece *piece)
         task->data + first_of(piece, NCI_STREAM_OUT, task->rank) * size, to,
         task->views[0].data + first_of(piece, 0, task->rank) * size, from,
         (size_t)size, task->rank, piece->count);
+    count_fills(task, piece);
     task->done += nci_piece_size(task, piece);
     return true;
 }

@@ -94,6 +94,8 @@ bool nci_take_strips(nci_task *task, const nci_piece *piece)
         !is_dense(task, piece, NCI_STREAM_OUT, axis, n, &cell))
         return false;
     bool is_void = nci_view_is_void(&task->views[0], task->isa);
+    if (is_void)
+        nci_view_met_void(&task->views[0], size);
     for (int64_t i = 0; i < steps; i++)
         add_strip(task, at + nci_piece_offset(piece, 0, axis, i),
                   cell + nci_piece_offset(piece, NCI_STREAM_OUT, axis, i), n,

@@ -107,8 +107,10 @@ static void fold_doubles(const nci_strips *strips, nci_acc *acc,
     for (int k = 0; k < strips->count; k++) {
         const nci_mask *mask = &strips->strip[k].view.mask;
         double *x = (double *)(void *)(memory + k * NCI_STRIP_ROOM);
-        if (acc->isa->decode[mask->raw](in->x[k], n, mask, x))
+        if (acc->isa->decode[mask->raw](in->x[k], n, mask, x)) {
             tally(acc, x, cell, n);
+            nci_view_met(&strips->strip[k].view, in->x[k], n);
+        }
         in->x[k] = x;
     }
     fold_loops(acc, &acc->isa->strips[NCI_STRIP_F64], in, cell, n);
@@ -179,8 +181,10 @@ static void count_missing(const nci_strips *strips, nci_acc *acc, int64_t first,
         const nci_mask *mask = &strip->view.mask;
         const void *raw = nci_view_dense(&strip->view, acc->isa,
                                          strip->at + first, n, memory);
-        if (acc->isa->decode[mask->raw](raw, n, mask, x))
+        if (acc->isa->decode[mask->raw](raw, n, mask, x)) {
             tally(acc, x, strips->cell + first, n);
+            nci_view_met(&strip->view, raw, n);
+        }
     }
 }
 

@@ -84,6 +84,7 @@ typedef struct nci_task {
     nci_strips strips;      /* that wait to be folded into `acc` */
     nci_state total;        /* where slabs are merged; data NULL: none so far */
     int64_t done, expected; /* positions */
+    _Atomic int64_t fills;  /* values that were NetCDF's default fill */
 } nci_task;
 
 /* nci_task_open sets everything up but the output; nci_task_close releases

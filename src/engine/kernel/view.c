@@ -37,6 +37,59 @@ void nci_view_plain(ncg_dtype dtype, const void *data, const void *missing,
     nci_mask_plain(dtype, missing, &out->mask);
 }
 
+/* ---- default fills --------------------------------------------------------
+ */
+
+void nci_view_count(nci_view *view, const nci_decode *decode,
+                    _Atomic int64_t *fills)
+{
+    if (!decode || !decode->has_default_fill)
+        return;
+    bool is_outside = (decode->has_min && decode->missing[0] < decode->min) ||
+                      (decode->has_max && decode->missing[0] > decode->max);
+    if (!is_outside)
+        view->fills = fills;
+}
+
+#define COUNT_EQUAL(T)                                                         \
+    do {                                                                       \
+        T all, x;                                                              \
+        memcpy(&all, value, sizeof all);                                       \
+        for (int64_t i = 0; i < n; i++) {                                      \
+            memcpy(&x, from + i * (int64_t)sizeof x, sizeof x);                \
+            count += x == all;                                                 \
+        }                                                                      \
+    } while (0)
+
+/* The default is never zero or NaN, so equal values have equal bytes. */
+static int64_t count_equal(const uint8_t *from, int64_t n, const uint8_t *value,
+                           uint32_t size)
+{
+    int64_t count = 0;
+    if (size == 2)
+        COUNT_EQUAL(uint16_t);
+    else if (size == 4)
+        COUNT_EQUAL(uint32_t);
+    else if (size == 8)
+        COUNT_EQUAL(uint64_t);
+    return count;
+}
+
+void nci_view_met(const nci_view *view, const void *raw, int64_t n)
+{
+    if (!view->fills)
+        return;
+    int64_t count = count_equal(raw, n, view->mask.missing[0], view->size);
+    if (count)
+        atomic_fetch_add_explicit(view->fills, count, memory_order_relaxed);
+}
+
+void nci_view_met_void(const nci_view *view, int64_t n)
+{
+    if (view->fills && !memcmp(view->fill, view->mask.missing[0], view->size))
+        atomic_fetch_add_explicit(view->fills, n, memory_order_relaxed);
+}
+
 /* ---- gathering ----------------------------------------------------------- */
 
 static void gather_one(const nci_view *view, int64_t at, uint8_t *out)
@@ -240,7 +293,10 @@ bool nci_view_load(const nci_view *view, const nci_isa *isa, nci_walk *walk,
         return true;
     }
     *raw = nci_view_raw(view, isa, walk, n, temp);
-    return isa->decode[view->mask.raw](*raw, n, &view->mask, out);
+    bool any = isa->decode[view->mask.raw](*raw, n, &view->mask, out);
+    if (any)
+        nci_view_met(view, *raw, n);
+    return any;
 }
 
 bool nci_view_is_plain(const nci_view *view)

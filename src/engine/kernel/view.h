@@ -7,6 +7,8 @@
  * into host order and decoded to double. Also the way back: doubles to values
  * of a dtype, and copies of boxes.
  */
+#include <stdatomic.h>
+
 #include "engine/kernel/isa.h"
 #include "engine/kernel/walk.h"
 
@@ -19,6 +21,7 @@ typedef struct nci_view {
     const uint8_t *data;
     uint8_t fill[16];
     nci_mask mask;
+    _Atomic int64_t *fills; /* counts default fills that are met; or NULL */
 } nci_view;
 
 /* nci_view_tile looks at a tile; decode == NULL: all missing. */
@@ -27,6 +30,15 @@ void nci_view_tile(const nci_tile *tile, const nci_decode *decode,
 /* nci_view_keep_packed: values stay as they are stored; what is missing still
  * is. */
 void nci_view_keep_packed(nci_view *view);
+/* nci_view_count has the values counted that are missing for no other reason
+ * than that they equal NetCDF's default fill; nothing else of a rule has a
+ * count. nci_view_met counts those among n raw values in host order, a block
+ * in which some are missing: others cost nothing. */
+void nci_view_count(nci_view *view, const nci_decode *decode,
+                    _Atomic int64_t *fills);
+void nci_view_met(const nci_view *view, const void *raw, int64_t n);
+/* nci_view_met_void does so for n values of a view that is the same value. */
+void nci_view_met_void(const nci_view *view, int64_t n);
 /* nci_view_plain looks at host-order values of `dtype`. */
 void nci_view_plain(ncg_dtype dtype, const void *data, const void *missing,
                     nci_view *out);

@@ -123,6 +123,7 @@ static const void *load_f32(nci_vm *vm, const nci_view *view, nci_walk *walk,
         double x[NCI_BLOCK];
         vm->isa->decode[NCG_DTYPE_F32](at, n, mask, x);
         vm->isa->to_f32(x, n, out);
+        nci_view_met(view, at, n);
         return out;
     }
     if (is_aligned(at, 4))

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef NCI_ENGINE_FILLS_H
+#define NCI_ENGINE_FILLS_H
+/*
+ * How many values that a run read from files were missing for no other reason
+ * than that they equal NetCDF's default fill, which the file does not state.
+ * Each layer of the plan has a counter, to which its tasks add when they end
+ * well. A plan may read a variable in several layers (passes): the one that met
+ * the most counts, so that a variable that is read twice as a whole does not
+ * count twice.
+ */
+#include <stdatomic.h>
+
+#include "engine/source.h"
+#include "graph/plan.h"
+
+/* nci_fills_create makes the counters of a plan's layers, all 0; nci_free. */
+ncg_status nci_fills_create(const nci_plan *plan, _Atomic int64_t **out,
+                            ncg_error *err);
+/* nci_fills_end gives the sources what was counted of them, and returns the
+ * sum over all. Not while a run goes on. */
+int64_t nci_fills_end(const nci_plan *plan, const nci_source_table *sources,
+                      const _Atomic int64_t *counts);
+/* nci_fills_untold returns what was counted of a layer's source and has not
+ * been told: once a source, later 0. */
+int64_t nci_fills_untold(const nci_layer *layer,
+                         const nci_source_table *sources, const char **name);
+
+#endif
