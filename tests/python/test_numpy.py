@@ -387,3 +387,37 @@ def test_quantiles_look_through_rechunk_and_transpose(rng, order):
                     if keep or d not in axes)
     text = ncg._explain.explain(np.median(x, axis=0), optimized=False)
     assert "(7, 4, 5)" in text and "transpose" not in text.lower()
+
+
+# ---- what NumPy refuses ---------------------------------------------------------------
+
+REFUSED = {
+    "parts that are not equal": lambda a: np.split(a, 3),
+    "negative powers of integers": lambda a: a ** -1,
+    "an axis of nothing": lambda a: np.flip(a[:0], 9),
+    "an axis of nothing to roll": lambda a: np.roll(a[:0], 1, 9),
+    "a field of numbers": lambda a: a["x"],
+    "too many letters": lambda a: np.einsum("ijk->i", a),
+    "a position outside": lambda a: np.insert(a, 99, 0),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_numpy_refuses(what):
+    v = np.arange(8).reshape(4, 2)
+    with pytest.raises(Exception) as wanted:
+        REFUSED[what](v)
+    with pytest.raises(wanted.type):
+        REFUSED[what](lazy(v, 3))
+
+
+def test_dtypes_of_functions_of_python(rng):
+    """dtype= of what the engine has no kernel for."""
+    v = rng.random((3, 4)).astype("f4")
+    equal(np.logaddexp, v, v, dtype="f8")
+    equal(np.add, v, v, dtype="c16")
+    equal(np.cbrt, v, dtype="f8")
+
+
+def test_insert_into_the_flat_array():
+    equal(np.insert, np.arange(6).reshape(2, 3), 2, 9)

@@ -194,6 +194,9 @@ class Array(Methods):
         if self.size > 1:
             raise TypeError("Only length-1 arrays can be converted "
                             "to Python scalars")
+        if self.dtype.kind == "c" and convert is not complex:
+            raise TypeError(f"{convert.__name__}() argument must be a real "
+                            "number, not 'complex'")
         return convert(self.compute())
 
     def __bool__(self) -> bool:

@@ -60,8 +60,8 @@ def readable(a: Array, dtype: np.dtype) -> Array:
     return a if is_native(a.dtype) else a.astype(dtype)
 
 
-def _python(ufunc: np.ufunc, operands: list[Any], dtype: Any,
-            out: np.dtype, **kwargs: Any) -> Array:
+def _python(ufunc: np.ufunc, operands: list[Any], out: np.dtype, /,
+            **kwargs: Any) -> Array:
     from ._python import elementwise
     arrays = [o for o in operands if isinstance(o, Array)]
     if len(arrays) == len(operands):
@@ -114,13 +114,17 @@ def apply(ufunc: np.ufunc, inputs: Sequence[Any], dtype: Any = None,
         return _untyped(ufunc, operands, kwargs, dtype)
     resolved = ufunc.resolve_dtypes((*kinds, *((None,) * ufunc.nout)), **rule)
     if ufunc.nout > 1:
-        return tuple(_python(Output(ufunc, i), operands, dtype, out, **kwargs)
+        return tuple(_python(Output(ufunc, i), operands, out,
+                             **_with(kwargs, dtype))
                      for i, out in enumerate(resolved[ufunc.nin:]))
     wanted, out = resolved[:ufunc.nin], resolved[-1]
+    if ufunc is np.power and out.kind in "iu" and \
+            isinstance(operands[1], int) and operands[1] < 0:
+        raise ValueError("Integers to negative integer powers are not allowed.")
     made = _native(ufunc, operands, wanted, out, kwargs)
     if made is not None:
         return made
-    return _python(ufunc, operands, dtype, out, **_with(kwargs, dtype))
+    return _python(ufunc, operands, out, **_with(kwargs, dtype))
 
 
 def _with(kwargs: dict[str, Any], dtype: Any) -> dict[str, Any]:
@@ -134,9 +138,9 @@ def _untyped(ufunc: np.ufunc, operands: list[Any], kwargs: dict[str, Any],
                for o in operands]
     sample = ufunc(*samples, **_with(kwargs, dtype))
     if ufunc.nout > 1:
-        return tuple(_python(Output(ufunc, i), operands, dtype, s.dtype,
-                             **kwargs) for i, s in enumerate(sample))
-    return _python(ufunc, operands, dtype, np.asarray(sample).dtype,
+        return tuple(_python(Output(ufunc, i), operands, s.dtype,
+                             **_with(kwargs, dtype)) for i, s in enumerate(sample))
+    return _python(ufunc, operands, np.asarray(sample).dtype,
                    **_with(kwargs, dtype))
 
 

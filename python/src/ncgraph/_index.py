@@ -203,6 +203,10 @@ def _slice_row(k: slice, size: int) -> tuple[tuple, int]:
 def _field(a: Array, key: Any) -> Array:
     from ._python import elementwise
     names = a.dtype.names or ()
+    if not names:
+        raise IndexError("only integers, slices (`:`), ellipsis (`...`), "
+                         "numpy.newaxis (`None`) and integer or boolean "
+                         "arrays are valid indices: there are no fields")
     for name in [key] if isinstance(key, str) else key:
         if name not in names:
             raise ValueError(f"no field of name {name}")

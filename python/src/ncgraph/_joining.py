@@ -74,8 +74,18 @@ def append(arr: Any, values: Any, axis: Any = None) -> Array:
     return _shape.concatenate([asarray(arr), asarray(values)], axis=axis)
 
 
-@implements("split", "array_split")
+@implements("split")
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Array]:
+    """Cut into equal parts or at positions, as :func:`numpy.split`."""
+    n = indices_or_sections
+    if np.ndim(n) == 0 and asarray(ary).shape[axis] % n:
+        raise ValueError("array split does not result in an equal division")
+    return array_split(ary, n, axis)
+
+
+@implements("array_split")
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0
+                ) -> list[Array]:
     """Cut into parts along an axis, as :func:`numpy.array_split`."""
     a = asarray(ary)
     size = a.shape[axis]
@@ -97,9 +107,11 @@ def delete(arr: Any, obj: Any, axis: Any = None) -> Array:
 
 
 @implements("insert")
-def insert(arr: Any, obj: Any, values: Any, axis: Any) -> Array:
+def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Array:
     """Put values before a position of an axis, as :func:`numpy.insert`."""
     a = asarray(arr)
+    if axis is None:
+        a, axis = _shape.ravel(a), 0
     axis = _shape.axis_of(axis, a.ndim)
     at = np.atleast_1d(np.arange(a.shape[axis])[obj]
                        if isinstance(obj, slice) else obj)

@@ -43,14 +43,19 @@ def pointers(inputs: list[Handle]) -> Any:
 _kept: dict[int, Any] = {}
 
 
+# They may be called when the interpreter ends and modules are empty already:
+# what they need they hold themselves.
+
 @ffi.def_extern()
-def ncgpy_release_data(data: Any, payload: Any) -> None:
-    _kept.pop(int(ffi.cast("intptr_t", payload)), None)
+def ncgpy_release_data(data: Any, payload: Any, cast: Any = ffi.cast,
+                       pop: Any = _kept.pop) -> None:
+    pop(int(cast("intptr_t", payload)), None)
 
 
 @ffi.def_extern()
-def ncgpy_release(payload: Any) -> None:
-    _kept.pop(int(ffi.cast("intptr_t", payload)), None)
+def ncgpy_release(payload: Any, cast: Any = ffi.cast,
+                  pop: Any = _kept.pop) -> None:
+    pop(int(cast("intptr_t", payload)), None)
 
 
 _next_kept = iter(range(1, 1 << 62))

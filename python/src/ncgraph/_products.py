@@ -147,6 +147,11 @@ def _parse(operands: tuple) -> tuple[tuple[list[str], str], list[Array]]:
     inputs = left.split(",")
     if len(inputs) != len(arrays):
         raise ValueError("as many operands as subscripts are needed")
+    for n, a in zip(inputs, arrays):
+        named = len(n.replace("...", ""))
+        if named > a.ndim or ("..." not in n and named < a.ndim):
+            raise ValueError(f"einstein sum subscripts {n!r} do not name the "
+                             f"{a.ndim} axes of an operand")
     free = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in text]
     wide = max(a.ndim - len(n.replace("...", ""))
                for n, a in zip(inputs, arrays))

@@ -346,8 +346,9 @@ class Elementwise:
         return self.function(*blocks, **self.kwargs)
 
 
-def elementwise(function: Callable, arrays: Sequence[Array], dtype: Any,
+def elementwise(function: Callable, arrays: Sequence[Array], dtype: Any, /,
                 **kwargs: Any) -> Array:
-    """Apply a function of Python element by element."""
+    """Apply a function of Python element by element; ``dtype`` is that of the
+    result, the function gets all keywords."""
     chunks, reaches = aligned(arrays)
     return layer(Elementwise(function, kwargs), arrays, chunks, reaches, dtype)

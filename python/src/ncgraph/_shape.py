@@ -413,9 +413,10 @@ def _pad_python(a: Array, pairs: list, mode: Any, values: Any,
 def flip(m: Any, axis: Any = None) -> Array:
     """Reverse axes, as :func:`numpy.flip`."""
     a = asarray(m)
+    axes = axes_of(axis, a.ndim)
     if not a.size:
         return a
-    for d in axes_of(axis, a.ndim):
+    for d in axes:
         a = a._new("flip", (d,))
     return a
 
@@ -430,8 +431,9 @@ def roll(array: Any, shift: Any, axis: Any = None) -> Array:
     if len(axes) != len(shifts) and 1 not in (len(axes), len(shifts)):
         raise ValueError("Must have the same number of shifts as axes.")
     for s, d in np.broadcast(shifts, axes):
+        place = axis_of(int(d), a.ndim)
         if a.size:
-            a = a._new("roll", (int(s), axis_of(int(d), a.ndim)))
+            a = a._new("roll", (int(s), place))
     return a
 
 
