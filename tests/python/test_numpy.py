@@ -421,3 +421,13 @@ def test_dtypes_of_functions_of_python(rng):
 
 def test_insert_into_the_flat_array():
     equal(np.insert, np.arange(6).reshape(2, 3), 2, 9)
+
+
+@pytest.mark.filterwarnings("ignore:Mean of empty", "ignore:invalid value",
+                            "ignore:All-NaN")
+@pytest.mark.parametrize("f", [np.median, np.nanmedian])
+def test_medians_of_nothing_and_of_complex_numbers(rng, f):
+    for axis in (None, 0, 1):
+        for keep in (False, True):
+            equal(f, np.ones((4, 0)), axis=axis, keepdims=keep)
+            equal(f, rng.random((3, 4)) + 1j, axis=axis, keepdims=keep)

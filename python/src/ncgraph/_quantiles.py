@@ -156,6 +156,14 @@ def nanpercentile(a: Any, q: Any, axis: Any = None, out: Any = None,
 
 def _median(a: Any, axis: Any, keepdims: Any, skipna: bool) -> Array:
     a = asarray(a)
+    function = np.nanmedian if skipna else np.median
+    if not a.size:
+        return from_array(function(np.empty(a.shape, a.dtype), axis=axis,
+                                   keepdims=keepdims is True))
+    if a.dtype.kind == "c":
+        from ._reduce import callable_reduction
+        return callable_reduction(function, a, axes_of(axis, a.ndim),
+                                  keepdims is True, a.dtype, {}, tree=False)
     if a.dtype.kind == "b":
         a = a.astype("f8")
     return _quantiles(a, 0.5, axis, "linear", keepdims, skipna)
