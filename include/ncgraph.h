@@ -340,7 +340,8 @@ typedef struct ncg_stats {
     int64_t tasks_recomputed; /* because a worker was lost */
     int64_t headers_by_workers; /* of the files inspected, by workers */
     int64_t default_fills; /* values read that were missing as NetCDF's default
-                              fill, which nothing in the file says */
+                              fill, which nothing in the file says; those that
+                              workers of a cluster read are not counted */
 } ncg_stats;
 /* ncg_context_stats copies the counters since the context was created. */
 NCG_API void ncg_context_stats(const ncg_context *ctx, ncg_stats *out);
