@@ -35,7 +35,7 @@ def _quantiles(a: Any, q: Any, axis: Any, method: str, keepdims: Any,
                           keep, native_code(sample.dtype)), sample.dtype)
     rest = tuple((1,) if d in axes else c for d, c in enumerate(a.chunks)
                  if keep or d not in axes)
-    if made.chunks[1:] != rest:
+    if a._node.op in ("rechunk", "transpose") and made.chunks[1:] != rest:
         made = made.rechunk(made.chunks[:1] + rest)
     return reshape(made, q.shape + made.shape[1:]) if q.ndim != 1 else made
 
