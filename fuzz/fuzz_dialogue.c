@@ -2,6 +2,7 @@
 /* What peers say to scheduler, worker and client: the first byte chooses the
  * message as which the others are read. */
 #include "base/mem.h"
+#include "engine/cluster/header_pack.h"
 #include "engine/cluster/service.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -69,6 +70,9 @@ static void read_services(nci_unpack *in, ncg_error *err)
 static void read_service(int kind, nci_unpack *in, ncg_error *err)
 {
     int64_t limit;
+    nci_header *header = NULL;
+    if (kind == 12 && !nci_header_unpack(in, "x.nc", &header, err))
+        nci_header_free(&header);
     if (kind == 10)
         nci_opened_unpack(in, &limit, err);
     if (kind == 11)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/cluster/header_pack.h"
 #include "engine/cluster/service.h"
 
 static const char *folder;
@@ -86,6 +87,27 @@ static void write_service(void)
     write_pack(11, &pack);
 }
 
+static void write_header(void)
+{
+    const int dims[] = {0, 1};
+    nci_pack pack = {0};
+    nci_header *header = nci_header_create("x.nc");
+    if (header && nci_header_add_dim(header, "time", 3, true) &&
+        nci_header_add_dim(header, "lat", 2, false)) {
+        nci_var *v = nci_header_add_var(header, "v", NCG_DTYPE_F32, 2, dims);
+        if (v) {
+            v->storage.layout = NCI_LAYOUT_CHUNKED;
+            v->storage.chunk[0] = v->storage.chunk[1] = 1;
+            v->storage.nfilters = 1;
+            v->storage.filters[0].id = NCI_FILTER_DEFLATE;
+            nci_attrs_put(&v->attrs, "units", NCG_DTYPE_CHAR, 1, "K");
+        }
+        nci_header_pack(&pack, header);
+        write_pack(12, &pack);
+    }
+    nci_header_free(&header);
+}
+
 int main(int argc, char **argv)
 {
     uint8_t records[2 * NCI_RECORD_SIZE];
@@ -102,5 +124,6 @@ int main(int argc, char **argv)
     write_setup();
     write_run();
     write_service();
+    write_header();
     return 0;
 }

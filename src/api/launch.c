@@ -408,6 +408,16 @@ static bool goes_on_running(int64_t pid)
     return false;
 }
 
+/* Whether the scheduler of a file on another host is still there. */
+static bool answers(const char *path)
+{
+    char *text = NULL;
+    ncg_error err;
+    bool does = !ncg_cluster_status(path, &text, &err);
+    ncg_free(text);
+    return does;
+}
+
 /* A scheduler file that was left behind: whoever wrote it was killed. Its
  * workers look for a scheduler that knows the same secret. */
 static bool was_killed(const char *path, nci_handover *out)
@@ -417,7 +427,8 @@ static bool was_killed(const char *path, nci_handover *out)
     if (!path || nci_scheduler_file_read(path, &file, NULL) ||
         gethostname(host, sizeof host - 1))
         return false;
-    if (!strcmp(host, file.host) && goes_on_running(file.pid))
+    bool is_here = !strcmp(host, file.host);
+    if (is_here ? goes_on_running(file.pid) : answers(path))
         return false;
     memcpy(out->secret, file.secret, sizeof out->secret);
     memcpy(out->cluster, file.cluster, sizeof out->cluster);

@@ -386,6 +386,38 @@ static void what_never_arrives_says_why(void **state)
     processes_await(&cluster, "\"persisted\": []", 1);
 }
 
+/* ---- a scheduler that dies ------------------------------------------------ */
+
+/* Its computations end with an error that says what to do; the next one goes on
+ * with the workers. */
+static void a_scheduler_dies_under_two(void **state)
+{
+    lasting one, two;
+    (void)state;
+    lasting_begin(&one, "lost");
+    lasting_begin(&two, "lost too");
+    processes_await(&cluster, "\"state\": \"running\"", 2);
+    kill(-cluster.pids[0], SIGKILL);
+    while (waitpid(cluster.pids[0], NULL, 0) < 0 && errno == EINTR)
+        ;
+    pthread_join(one.thread, NULL);
+    pthread_join(two.thread, NULL);
+    touch(one.path);
+    touch(two.path);
+    assert_int_equal(one.status, NCG_ENET);
+    assert_int_equal(two.status, NCG_ENET);
+    assert_non_null(strstr(one.error.message, "compute again once the"));
+    ncg_context_destroy(&one.ctx);
+    ncg_context_destroy(&two.ctx);
+    processes_start(&cluster, "cluster", NULL);
+    cluster.pids[0] = cluster.pids[--cluster.n];
+    processes_await(&cluster, "\"name\": \"a\"", 1);
+    processes_await(&cluster, "\"name\": \"b\"", 1);
+    ncg_context *ctx = processes_connect(&cluster);
+    assert_same(mean_in(ctx, 50), mean_here(50));
+    ncg_context_destroy(&ctx);
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -422,7 +454,8 @@ int main(int argc, char **argv)
         NCG_TEST(a_worker_leaves_under_two),
         NCG_TEST(what_has_arrived_is_computed_on),
         NCG_TEST(a_worker_dies_while_chunks_arrive),
-        NCG_TEST(what_never_arrives_says_why)};
+        NCG_TEST(what_never_arrives_says_why),
+        NCG_TEST(a_scheduler_dies_under_two)};
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, begin, end);

@@ -358,7 +358,10 @@ static ncg_status outcome(const putting *p, bool is_canceled, ncg_error *err)
     else if (!c->is_over && is_canceled)
         nci_fail(&first, NCG_ECANCELED, "canceled");
     else if (!c->is_over)
-        return nci_fail(err, NCG_ENET, "the scheduler is gone (%s)",
+        return nci_fail(err, NCG_ENET,
+                        "the scheduler is gone (%s), and with it this "
+                        "computation: connect and compute again once the "
+                        "cluster stands",
                         c->why.status ? c->why.message : "it ended");
     if (first.status && err)
         *err = first;

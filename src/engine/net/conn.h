@@ -132,6 +132,8 @@ struct nci_conn {
     bool wants_write; /* SECURING goes on when the socket can be written */
     bool is_again;    /* `again` is posted */
     nci_loop_job again;
+    _Atomic bool is_ended; /* `end` is posted: its last job */
+    nci_loop_job end;
     nci_handshake shake;
     nci_peer peer;
     nci_address address;   /* of the peer */

@@ -466,7 +466,12 @@ static void finish(void *ctx)
 void nci_net_close(nci_net *net, nci_conn_id id)
 {
     nci_conn *conn = nci_table_get(&net->table, id);
-    if (conn && nci_loop_post(&net->control.loop, finish, conn, NULL))
+    if (!conn)
+        return;
+    bool was_ended = atomic_exchange(&conn->is_ended, true);
+    if (!was_ended)
+        conn->end = (nci_loop_job){.fn = finish, .ctx = conn};
+    if (was_ended || !nci_loop_post_job(&net->control.loop, &conn->end))
         nci_conn_release(&conn);
 }
 
