@@ -194,6 +194,8 @@ void nci_run_announce(nci_plan_run *run, nci_roll *roll);
 void nci_run_failed(nci_plan_run *run, nci_roll *roll, int64_t task,
                     const ncg_error *error);
 void nci_run_cancel(nci_plan_run *run);
+/* nci_run_waits_for: NULL: work goes on. */
+const char *nci_run_waits_for(const nci_plan_run *run);
 /* nci_run_news tells the client how far it is. */
 void nci_run_news(nci_plan_run *run);
 /* nci_run_send_plan sends it to one worker. */

@@ -84,13 +84,9 @@ static void add_run(const nci_plan_run *r, nci_report *out)
     static const char *const states[] = {"queued", "opening", "running",
                                          "over"};
     nci_report_run *to = &out->runs[out->nruns++];
-    const char *waits = NULL;
+    const char *waits = nci_run_waits_for(r);
     *to = (nci_report_run){
         .number = r->id, .state = states[r->state], .work = work_of(r)};
-    if (r->state == NCI_RUN_RUNNING)
-        waits = nci_sched_waits_for(r->sched);
-    else if (r->state == NCI_RUN_QUEUED)
-        waits = "other computations";
     snprintf(to->waits_for, sizeof to->waits_for, "%s", waits ? waits : "");
 }
 

@@ -417,20 +417,29 @@ void nci_run_cancel(nci_plan_run *r)
         nci_run_end(r);
 }
 
+const char *nci_run_waits_for(const nci_plan_run *r)
+{
+    if (r->state == NCI_RUN_QUEUED)
+        return "other computations";
+    if (r->state != NCI_RUN_RUNNING)
+        return NULL;
+    for (size_t i = 0; i < r->nshares; i++)
+        if (r->shares[i].has_joined)
+            return nci_sched_waits_for(r->sched);
+    return r->scheduler->nrolls ? "workers to open it and to have memory"
+                                : nci_sched_waits_for(r->sched);
+}
+
 void nci_run_news(nci_plan_run *r)
 {
     nci_progress_message p = {0};
     nci_sched_stats stats = {0};
     nci_pack pack = {0};
-    const char *waits = NULL;
+    const char *waits = nci_run_waits_for(r);
     if (!r->client)
         return;
-    if (r->state == NCI_RUN_RUNNING) {
+    if (r->state == NCI_RUN_RUNNING)
         nci_sched_get_stats(r->sched, &stats);
-        waits = nci_sched_waits_for(r->sched);
-    } else if (r->state == NCI_RUN_QUEUED) {
-        waits = "other computations";
-    }
     p.done = stats.finished;
     p.managed = stats.managed;
     p.workers = (int64_t)r->scheduler->nrolls;
