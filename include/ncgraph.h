@@ -197,7 +197,9 @@ typedef struct ncg_context_options {
     const ncg_wire_options *wire; /* copied; NULL: defaults */
     bool persist_early; /* linked to a cluster: ncg_persist does not wait until
                            the chunks are there. What is computed of them begins
-                           with those that are; an error is told there, too */
+                           with those that are; an error is told there, too.
+                           Neither progress nor ncg_stats have such a run, and
+                           ncg_context_cancel does not reach it */
 } ncg_context_options;
 #define NCG_CONTEXT_OPTIONS_INIT                                               \
     {sizeof(ncg_context_options), 0, 0, NULL, NULL, NULL, NULL, false, false,  \
@@ -340,8 +342,10 @@ typedef struct ncg_stats {
     int64_t tasks_recomputed; /* because a worker was lost */
     int64_t headers_by_workers; /* of the files inspected, by workers */
     int64_t default_fills; /* values read that were missing as NetCDF's default
-                              fill, which nothing in the file says; those that
-                              workers of a cluster read are not counted */
+                              fill, which nothing in the file says; where a
+                              computation reads a variable several times, or
+                              parts of it apart, the most of these counts.
+                              What workers of a cluster read is not counted */
 } ncg_stats;
 /* ncg_context_stats copies the counters since the context was created. */
 NCG_API void ncg_context_stats(const ncg_context *ctx, ncg_stats *out);

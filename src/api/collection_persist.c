@@ -10,17 +10,11 @@
 #include "base/mem.h"
 
 /* The lists of tasks that hold the values of `values`. */
-static ncg_status add_values(ncg_context *ctx, ncg_graph *persisted,
-                             const ncg_results *values, ncg_error *err)
+static ncg_status add_values(ncg_graph *persisted, const ncg_results *values,
+                             ncg_error *err)
 {
-    for (size_t i = 0; values && i < values->nitems; i++) {
-        nci_tasks *held = NULL;
-        NCI_TRY(nci_result_hold(ctx, &values->items[i], &held, err));
-        ncg_status st = nci_graph_add_tasks(persisted, held, err);
-        nci_tasks_release(&held);
-        if (st)
-            return st;
-    }
+    for (size_t i = 0; values && i < values->nitems; i++)
+        NCI_TRY(nci_graph_add_tasks(persisted, values->items[i].held, err));
     return NCG_OK;
 }
 
@@ -72,7 +66,7 @@ static ncg_status persist_graph(ncg_context *ctx, const ncg_graph *graph,
         st = nci_graph_add_root(persisted, ctx, keys->parts[part_of[i]].token,
                                 kept[i], err);
     if (!st)
-        st = add_values(ctx, persisted, values, err);
+        st = add_values(persisted, values, err);
     for (size_t i = 0; kept && i < n; i++)
         nci_node_release(&kept[i]);
     nci_free(nodes);

@@ -67,6 +67,7 @@ typedef struct nci_result {
     nci_buf **bufs;   /* one an item; a chunk of `whole` that somebody asked
                          for, where the chunks do not lie in one piece */
     int64_t count;
+    nci_tasks *held; /* persisted: what stands for the tasks; NULL: not held */
 } nci_result;
 
 struct ncg_results {

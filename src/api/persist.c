@@ -195,18 +195,17 @@ static ncg_status name_sets(persisting *p, int noutputs, nci_token **out,
 
 /* While no other run can begin: it would not know of these chunks, and have too
  * much memory for itself. */
-static ncg_status hold_arrays(void *ctx, ncg_error *err)
+static ncg_status hold_all(void *ctx, ncg_error *err)
 {
     persisting *p = ctx;
-    int i = 0;
     ncg_status st = NCG_OK;
     for (int k = 0; k < p->count; k++)
         p->items[k].is_remote = p->stays;
-    for (; !st && i < p->count; i++)
+    for (int i = 0; !st && i < p->count; i++)
         st = make_array(p, &p->items[i], &p->made[p->items[i].at], err);
-    for (i -= st != NCG_OK; st && i < p->count; i++)
-        if (p->items[i].is_remote)
-            nci_client_unhold(p->ctx->link->client, p->items[i].space);
+    for (size_t i = 0; !st && p->values && i < p->values->nitems; i++)
+        st = nci_result_hold(p->ctx, &p->values->items[i],
+                             &p->values->items[i].held, err);
     return st;
 }
 
@@ -218,7 +217,7 @@ static ncg_status run_all(persisting *p, ncg_error *err)
                      .is_plain = true,
                      .stays = &p->stays,
                      .keeps = p->nbytes,
-                     .settle = hold_arrays};
+                     .settle = hold_all};
     int n = p->count;
     for (size_t i = 0; p->values && i < p->values->nitems; i++)
         p->outputs[n++] = nci_result_output(&p->values->items[i]);

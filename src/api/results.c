@@ -45,6 +45,7 @@ static void result_fini(nci_result *item)
 {
     nci_node_release(&item->node);
     nci_tasks_release(&item->tasks);
+    nci_tasks_release(&item->held);
     nci_grid_fini(&item->grid);
     nci_buf_release(&item->whole);
     for (int64_t i = 0; item->bufs && i < item->count; i++)

@@ -134,6 +134,8 @@ static ncg_status run_plan(ncg_context *ctx, const nci_plan *plan,
     count_run(ctx, &run);
     if (!st && run.default_fills) {
         tell_fills(ctx, plan);
+        if (control && atomic_load(&ctx->cancel))
+            atomic_store(&control->cancel, true);
         if (atomic_load(cancel))
             st = nci_fail(err, NCG_ECANCELED, "canceled");
     }

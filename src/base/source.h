@@ -37,6 +37,9 @@ typedef struct nci_source_spec {
     nci_token token; /* paths, sizes, mtimes, variable, decoding */
 } nci_source_spec;
 
+/* nci_source_spec_find returns the first segment that reaches beyond `position`
+ * of the join axis, nsegments where none does. */
+size_t nci_source_spec_find(const nci_source_spec *spec, int64_t position);
 /* nci_source_spec_free releases a heap-allocated spec; accepts NULL. */
 void nci_source_spec_free(nci_source_spec **spec);
 

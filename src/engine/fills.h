@@ -18,7 +18,7 @@
 ncg_status nci_fills_create(const nci_plan *plan, _Atomic int64_t **out,
                             ncg_error *err);
 /* nci_fills_end gives the sources what was counted of them, and returns the
- * sum over all. Not while a run goes on. */
+ * sum over all. After a run that ended well. */
 int64_t nci_fills_end(const nci_plan *plan, const nci_source_table *sources,
                       const _Atomic int64_t *counts);
 /* nci_fills_untold returns what was counted of a layer's source and has not

@@ -3,7 +3,7 @@
 #define NCI_ENGINE_LANE_H
 /*
  * One task on one pool thread, whoever decided that it runs: the driver of one
- * process (run.c) and that of a worker (cluster/worker.c).
+ * process (run_tasks.c) and that of a worker (cluster/worker_run.c).
  */
 #include "engine/executor_internal.h"
 #include "engine/sched/task_map.h"

@@ -259,7 +259,8 @@ static void fini(nci_local_run *r)
     pthread_mutex_destroy(&r->lock);
 }
 
-static void report(const nci_local_run *r, double seconds, nci_run_stats *stats)
+static void report(const nci_local_run *r, bool is_done, double seconds,
+                   nci_run_stats *stats)
 {
     nci_sched_stats end;
     nci_sched_get_stats(r->sched, &end);
@@ -269,7 +270,8 @@ static void report(const nci_local_run *r, double seconds, nci_run_stats *stats)
         .peak = end.peak + kept + r->held,
         .kept = kept,
         .spilled = end.spilled + r->spilled_held,
-        .default_fills = nci_fills_end(r->plan, r->sources, r->tasks.fills),
+        .default_fills =
+            is_done ? nci_fills_end(r->plan, r->sources, r->tasks.fills) : 0,
         .seconds = seconds,
         .failed = r->failed};
 }
@@ -319,7 +321,7 @@ ncg_status nci_executor_run_in_turn(
         st = drive(&r, &w, err);
     }
     if (stats && r.sched)
-        report(&r, clock_seconds() - start, stats);
+        report(&r, !st, clock_seconds() - start, stats);
     fini(&r);
     nci_block_run_ends();
     atomic_store(&x->managed, 0);

@@ -193,7 +193,8 @@ nci_serial_run(nci_executor *x, const nci_plan *plan,
         *stats = (nci_run_stats){.tasks = s.done,
                                  .peak = s.peak,
                                  .default_fills =
-                                     nci_fills_end(plan, sources, s.fills),
+                                     st ? 0
+                                        : nci_fills_end(plan, sources, s.fills),
                                  .seconds = clock_seconds() - start,
                                  .failed = st ? s.task : -1};
     fini(&s);

@@ -282,21 +282,6 @@ static ncg_status visit_absent(const walk *w, ncg_error *err)
     return w->visit(w->ctx, &tile, NULL, &w->box, err);
 }
 
-/* The first segment that reaches beyond `position` of the join axis. */
-static size_t find_segment(const nci_source_spec *spec, int64_t position)
-{
-    size_t low = 0, high = spec->nsegments;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const nci_segment *s = &spec->segments[middle];
-        if (s->start + s->count <= position)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static ncg_status visit_segment(walk *w, size_t i, ncg_error *err)
 {
     const nci_source *source = w->source;
@@ -324,7 +309,7 @@ static ncg_status walk_files(const nci_source *source, const nci_box *box,
     if (axis < 0)
         return visit_segment(&w, 0, err);
     int64_t end = box->start[axis] + box->count[axis];
-    for (size_t i = find_segment(spec, box->start[axis]);
+    for (size_t i = nci_source_spec_find(spec, box->start[axis]);
          i < spec->nsegments && spec->segments[i].start < end; i++) {
         const nci_segment *s = &spec->segments[i];
         nci_box part = *box, inside;

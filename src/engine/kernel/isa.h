@@ -158,7 +158,8 @@ typedef struct nci_isa {
                               double *q, int64_t n);
 
     /* Strips of NCI_RAW_I16_PLANES as they are stored: s += p, q += p p, 0
-     * where missing; true where a value is. Below 2^53 all sums are exact. */
+     * where missing; true where a value is. Below 2^53 all sums are exact. NULL
+     * in tables that have nothing faster than the loops of `raw`. */
     bool (*packed_add)(double *s, const nci_strips_in *in, int64_t n);
     bool (*packed_squares)(double *s, double *q, const nci_strips_in *in,
                            int64_t n);

@@ -3,7 +3,8 @@
  * Included by isa_body.h: sums and squares of packed integers as they are
  * stored. All of it is exact, so no order and no instruction set matters: a
  * missing value is a zero that is counted elsewhere, and two strips at a time
- * go through one multiplication of pairs.
+ * go through one multiplication of pairs. Tables without these loops take those
+ * of isa_raw.h, to which such values are doubles.
  */
 
 #if defined(__AVX2__)
@@ -122,26 +123,6 @@ static inline int64_t packed_squares_lanes(double *restrict s,
     return i;
 }
 
-#else
-
-static inline int64_t packed_add_lanes(double *s, const nci_strips_in *in,
-                                       int64_t n, bool *found)
-{
-    (void)s, (void)in, (void)n;
-    *found = false;
-    return 0;
-}
-
-static inline int64_t packed_squares_lanes(double *s, double *q,
-                                           const nci_strips_in *in, int64_t n,
-                                           bool *found)
-{
-    (void)q;
-    return packed_add_lanes(s, in, n, found);
-}
-
-#endif
-
 static inline int64_t packed_at(const nci_strips_in *in, int k, int64_t i,
                                 bool *found)
 {
@@ -180,6 +161,13 @@ static bool packed_squares(double *restrict s, double *restrict q,
     }
     return found;
 }
+
+#define PACKED_ADD packed_add
+#define PACKED_SQUARES packed_squares
+#else
+#define PACKED_ADD NULL
+#define PACKED_SQUARES NULL
+#endif
 
 static void unpack_sums(const int32_t *restrict count, double scale,
                         double offset, double *restrict s, int64_t n)

@@ -103,6 +103,16 @@ static inline bool any_nan8(const lanes4 x[2])
 #endif
 }
 
+static inline bool all_nan8(const lanes4 x[2])
+{
+    masks4 any = (masks4)(x[0] == x[0]) | (masks4)(x[1] == x[1]);
+#if defined(__AVX2__)
+    return _mm256_movemask_pd((__m256d)any) == 0;
+#else
+    return !(any[0] | any[1] | any[2] | any[3]);
+#endif
+}
+
 #define RAW_SQUARES(name, NEAR, ONE, HAS_MARK)                                 \
     static void name##_first(double *restrict k, const nci_strips_in *in,      \
                              int64_t i, lanes4 k8[2])                          \
@@ -142,8 +152,11 @@ static inline bool any_nan8(const lanes4 x[2])
         lanes4 sums[2] = {LOAD4(s + i), LOAD4(s + i + 4)};                     \
         lanes4 squares[2] = {LOAD4(q + i), LOAD4(q + i + 4)};                  \
         ints4 any = {0};                                                       \
-        if (__builtin_expect(any_nan8(k8), 0))                                 \
+        if (__builtin_expect(any_nan8(k8), 0)) {                               \
             name##_first(k, in, i, k8);                                        \
+            if (all_nan8(k8))                                                  \
+                return true; /* all of them are missing */                     \
+        }                                                                      \
         for (int j = 0; j < in->count; j++) {                                  \
             lanes4 x[2];                                                       \
             ints4 bad[2];                                                      \

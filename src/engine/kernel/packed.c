@@ -6,12 +6,16 @@
 
 #include "base/dtype.h"
 
-enum {
-    /* 2^20 squares of 16 bits are 2^52 at most: whole in a double. */
-    MOST_POSITIONS = 1 << 20,
-    /* So many times such a sum still is. */
-    MOST_EXACT = 1 << 10
-};
+/* So many squares of 16 bits are 2^52 at most, so many values themselves as
+ * well: whole in a double. */
+static const int64_t MOST_SQUARES = 1 << 20, MOST_VALUES = INT64_C(1) << 36;
+/* So many times such a sum of squares still is. */
+enum { MOST_EXACT = 1 << 10 };
+
+static bool has_squares(ncg_op op)
+{
+    return op == NCG_OP_STD || op == NCG_OP_VAR;
+}
 
 static bool is_for_packed(const nci_fused *f)
 {
@@ -20,7 +24,7 @@ static bool is_for_packed(const nci_fused *f)
         f->fold.is_wide)
         return false;
     return f->fold.op == NCG_OP_SUM || f->fold.op == NCG_OP_MEAN ||
-           f->fold.op == NCG_OP_STD || f->fold.op == NCG_OP_VAR;
+           has_squares(f->fold.op);
 }
 
 static bool packing_of(const nci_decode *decode, nci_packing *out)
@@ -38,14 +42,16 @@ bool nci_packing_of(const nci_source_spec *spec, const nci_fused *fused,
 {
     nci_packing found, other;
     bool is_known = false;
-    if (!is_for_packed(fused) || most > MOST_POSITIONS)
+    if (!is_for_packed(fused) ||
+        most > (has_squares(fused->fold.op) ? MOST_SQUARES : MOST_VALUES))
         return false;
-    for (size_t i = 0; i < spec->nsegments; i++) {
+    bool is_joined = spec->join_axis >= 0;
+    for (size_t i = is_joined ? nci_source_spec_find(spec, first) : 0;
+         i < spec->nsegments; i++) {
         const nci_segment *s = &spec->segments[i];
-        bool is_outside =
-            spec->join_axis >= 0 &&
-            (s->start >= first + count || s->start + s->count <= first);
-        if (s->var < 0 || is_outside)
+        if (is_joined && s->start >= first + count)
+            break;
+        if (s->var < 0)
             continue;
         if (!packing_of(&s->decode, &other))
             return false;

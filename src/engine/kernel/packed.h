@@ -9,7 +9,7 @@
  *     deviations   = scale^2 * (n * sum of p^2 - (sum of p)^2) / n
  *
  * and the sums over the packed p are whole numbers, exact in any order. Each
- * cell is unpacked once, at the end of its group.
+ * cell is unpacked once, at the end of its group (or of its slab).
  */
 #include "base/source.h"
 #include "engine/kernel/fold.h"

@@ -150,10 +150,11 @@ static bool fold_raw_loops(nci_acc *acc, const nci_raw_loops *loops,
                            const nci_strips_in *in, int64_t cell, int64_t n)
 {
     double *value = acc->value[0] + cell;
-    if (acc->is_packed && acc->k)
-        return acc->isa->packed_squares(value, acc->value[1] + cell, in, n);
-    if (acc->is_packed)
-        return acc->isa->packed_add(value, in, n);
+    const nci_isa *isa = acc->isa;
+    if (acc->is_packed && acc->k && isa->packed_squares)
+        return isa->packed_squares(value, acc->value[1] + cell, in, n);
+    if (acc->is_packed && !acc->k && isa->packed_add)
+        return isa->packed_add(value, in, n);
     switch (acc->fold->op) {
     case NCG_OP_MIN:
         return loops->min(value, in, n);
