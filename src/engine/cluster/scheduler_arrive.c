@@ -34,14 +34,18 @@ static bool has(void *ctx, int64_t chunk)
                             NULL) != NCI_NO_WORKER;
 }
 
-/* The first and last position that an operand reads along one of its axes. */
+/* The first and last position that an operand reads along one of its axes. Many
+ * tasks are asked about at a time: only lists are gone through. */
 static void span(const nci_access *access, int axis, const nci_box *box,
                  int64_t *low, int64_t *high)
 {
     const nci_pick *pick = &access->picks[axis];
     int d = access->from[axis];
     *low = *high = d < 0 ? pick->start : nci_pick_at(pick, box->start[d]);
-    for (int64_t i = 1; d >= 0 && i < box->count[d]; i++) {
+    if (d < 0)
+        return;
+    int64_t by = pick->index || box->count[d] < 2 ? 1 : box->count[d] - 1;
+    for (int64_t i = by; i < box->count[d]; i += by) {
         int64_t at = nci_pick_at(pick, box->start[d] + i);
         *low = at < *low ? at : *low;
         *high = at > *high ? at : *high;

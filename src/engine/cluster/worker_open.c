@@ -154,12 +154,16 @@ static bool is_over_locked(const nci_hand_run *r)
 }
 
 /* Plans are opened one after the other: a run that waits for others to end
- * holds up those behind it, or a large one might wait for ever. */
+ * holds up those behind it, or a large one might wait for ever. While room is
+ * made the lock is free, and the run may be forgotten. */
 static ncg_status wait_for_share_locked(nci_hand_run *r, ncg_error *err)
 {
     nci_hand *hand = r->hand;
     while (!is_over_locked(r)) {
-        if (hand->started < NCI_POOL_RUNS && (r->share = share_locked(r)))
+        r->share = hand->started < NCI_POOL_RUNS ? share_locked(r) : 0;
+        if (is_over_locked(r))
+            break;
+        if (r->share)
             return NCG_OK;
         pthread_cond_wait(&hand->changed, &hand->lock);
     }

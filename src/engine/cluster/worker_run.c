@@ -69,6 +69,7 @@ void nci_hand_forget_locked(nci_hand *hand, nci_hand_run *run)
     if (!*at)
         return;
     *at = run->next;
+    run->next = NULL; /* who goes through them and holds this one stops here */
     atomic_store(&run->stopping, true);
     for (size_t i = 0; i < run->nquestions; i++) {
         ncg_error over;
