@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * make_graph_seeds FOLDER writes encoded expressions, the seeds of the graph
- * fuzzer, to FOLDER/graph.
+ * make_graph_seeds FOLDER writes the seeds of three fuzzers: encoded
+ * expressions to FOLDER/graph, what plans are made of to FOLDER/plan, spilled
+ * chunks to FOLDER/spill.
  */
 #include <sys/stat.h>
 
@@ -9,6 +10,7 @@
 #include "base/mem.h"
 #include "graph/codec.h"
 #include "graph/random_nodes.h"
+#include "plan_seeds.h"
 
 enum { SEEDS = 24, ARRAYS = 5 };
 
@@ -28,19 +30,27 @@ static ncg_status encode_source(void *ctx, const nci_node *node, nci_pack *pack,
     return NCG_OK;
 }
 
-static bool write_node(const char *folder, int i, nci_node *node,
-                       const nci_codec_hooks *hooks)
+/* Frees the bytes. */
+static bool write_bytes(const char *folder, const char *kind, int i,
+                        char *bytes, size_t nbytes)
 {
-    char path[4096], *bytes = NULL;
-    size_t nbytes = 0;
-    bool ok = !nci_encode_nodes(&node, 1, hooks, &bytes, &nbytes, NULL);
-    snprintf(path, sizeof path, "%s/graph/%d", folder, i);
-    FILE *file = ok ? fopen(path, "wb") : NULL;
-    ok = file && fwrite(bytes, 1, nbytes, file) == nbytes;
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s/%d", folder, kind, i);
+    FILE *file = fopen(path, "wb");
+    bool ok = file && fwrite(bytes, 1, nbytes, file) == nbytes;
     if (file && fclose(file))
         ok = false;
     nci_free(bytes);
     return ok;
+}
+
+static bool write_node(const char *folder, int i, nci_node *node,
+                       const nci_codec_hooks *hooks)
+{
+    char *bytes = NULL;
+    size_t nbytes = 0;
+    return !nci_encode_nodes(&node, 1, hooks, &bytes, &nbytes, NULL) &&
+           write_bytes(folder, "graph", i, bytes, nbytes);
 }
 
 static bool write_seed(const char *folder, int i, uint64_t *seed)
@@ -97,25 +107,53 @@ static int fail_seed(const char *folder, int i)
     return 1;
 }
 
+static void make_folders(const char *folder)
+{
+    static const char *const kinds[] = {"", "graph", "plan", "spill"};
+    char path[4096];
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, kinds[i]);
+        mkdir(path, 0777);
+    }
+}
+
+static bool write_plan(const char *folder, int i, ncg_context *ctx)
+{
+    char *bytes = NULL;
+    size_t nbytes = 0;
+    return !seed_plan(ctx, i, &bytes, &nbytes, NULL) &&
+           write_bytes(folder, "plan", i, bytes, nbytes);
+}
+
+static bool write_spilled(const char *folder, int i)
+{
+    char *bytes = NULL;
+    size_t nbytes = 0;
+    bool ok = seed_spill(i, &bytes, &nbytes);
+    return write_bytes(folder, "spill", i, bytes, nbytes) && ok;
+}
+
 int main(int argc, char **argv)
 {
-    char path[4096];
     uint64_t seed = 5;
     if (argc != 2) {
         fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
         return 2;
     }
-    mkdir(argv[1], 0777);
-    snprintf(path, sizeof path, "%s/graph", argv[1]);
-    mkdir(path, 0777);
+    make_folders(argv[1]);
     for (int i = 0; i < SEEDS; i++)
         if (!write_seed(argv[1], i, &seed))
+            return fail_seed(argv[1], i);
+    for (int i = 0; i < SPILL_SEEDS; i++)
+        if (!write_spilled(argv[1], i))
             return fail_seed(argv[1], i);
     ncg_context *ctx = NULL;
     bool ok = !ncg_context_create(NULL, &ctx, NULL);
     int i = 0;
     while (ok && i < ARRAYS && (ok = write_array(argv[1], i, ctx)))
         i++;
+    for (int k = 0; ok && k < PLAN_SEEDS; k++)
+        ok = write_plan(argv[1], k, ctx);
     ncg_context_destroy(&ctx);
     return ok ? 0 : fail_seed(argv[1], SEEDS + i);
 }
