@@ -107,7 +107,8 @@ static void client_is_gone(nci_scheduler *s, nci_conn_id conn)
         uint32_t id = r->id;
         if (r->client == conn) {
             r->client = 0;
-            nci_run_cancel(r);
+            if (!nci_kept_is_wanted(r))
+                nci_run_cancel(r);
         }
         r = nci_scheduler_run_after(s, id);
     }

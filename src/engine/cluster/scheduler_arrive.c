@@ -6,15 +6,16 @@
  *
  * The run that makes a set was begun before any that reads it, so on every
  * worker it has its share of the memory first, and waits for no reader. Should
- * it have to begin again, because something that it reads itself was lost, those
- * that read its sets begin again behind it.
+ * it have to begin again, because something that it reads itself was lost, it
+ * does so before all others (scheduler_queue.c), and those that read its sets
+ * begin again behind it.
  */
 #include "base/mem.h"
 #include "engine/cluster/scheduler_kept_set.h"
 #include "engine/source_remote.h"
 #include "graph/fuse.h"
 
-static bool is_arriving(const kept_set *set)
+bool nci_kept_is_arriving(const kept_set *set)
 {
     return set && !set->is_complete && !set->broken.status;
 }
@@ -55,7 +56,7 @@ static void span(const nci_access *access, int axis, const nci_box *box,
 static void look(void *ctx, nci_token space)
 {
     asking *a = ctx;
-    a->found = a->found || is_arriving(nci_kept_find(a->scheduler, space));
+    a->found = a->found || nci_kept_is_arriving(nci_kept_find(a->scheduler, space));
 }
 
 static bool reads_arriving(const nci_plan_run *r)
@@ -77,7 +78,7 @@ static bool operand_is_there(const nci_plan_run *r, const nci_access *access,
     if (!nci_source_is_remote(source, &space))
         return !reads_arriving(r);
     asking a = {r->scheduler, nci_kept_find(r->scheduler, space), false};
-    if (!is_arriving(a.set))
+    if (!nci_kept_is_arriving(a.set))
         return true;
     for (int axis = 0; axis < access->rank; axis++)
         span(access, axis, box, &low[axis], &high[axis]);
@@ -116,31 +117,55 @@ void nci_kept_arrivals(nci_scheduler *s)
     }
 }
 
+/* Of a run: does it read a set of which that is true? */
 typedef struct search {
-    const nci_plan_run *maker;
+    const nci_plan_run *run, *maker;
     bool found;
 } search;
 
-static void compare(void *ctx, nci_token space)
+static bool reads(const nci_plan_run *r, void (*see)(void *, nci_token),
+                  const nci_plan_run *maker)
 {
-    search *f = ctx;
-    nci_token made;
-    for (int i = 0; i < f->maker->message.nkeeps; i++)
-        if (nci_plan_keep(&f->maker->message, i, &made) &&
-            nci_token_equal(made, space))
-            f->found = true;
+    search f = {r, maker, false};
+    if (r->hosted.sources)
+        nci_source_table_each_remote(r->hosted.sources, see, &f);
+    return f.found;
 }
 
-void nci_kept_hold_up(nci_plan_run *maker)
+static void see_maker(void *ctx, nci_token space)
+{
+    search *f = ctx;
+    const kept_set *set = nci_kept_find(f->run->scheduler, space);
+    f->found |= nci_kept_is_arriving(set) && set->maker == f->maker;
+}
+
+static void see_later(void *ctx, nci_token space)
+{
+    search *f = ctx;
+    const kept_set *set = nci_kept_find(f->run->scheduler, space);
+    if (nci_kept_is_arriving(set) && set->maker && set->maker != f->run)
+        f->found |= set->maker->state == NCI_RUN_QUEUED ||
+                    set->maker->turn > f->run->turn;
+}
+
+bool nci_kept_is_ahead(const nci_plan_run *r)
+{
+    return reads(r, see_later, NULL);
+}
+
+/* All are found before any is ended: then the maker may begin, and be gone. */
+void nci_kept_hold_up(const nci_plan_run *maker)
 {
     nci_scheduler *s = maker->scheduler;
+    for (nci_plan_run *r = s->runs; r; r = r->next)
+        if (r != maker && r->put && r->state == NCI_RUN_RUNNING &&
+            !r->has_error && reads(r, see_maker, maker))
+            r->is_held = true;
     for (nci_plan_run *r = nci_scheduler_run_after(s, 0); r;) {
         nci_event cancel = {.kind = NCI_EVENT_CANCEL};
-        search f = {maker, false};
         uint32_t id = r->id;
-        if (r != maker && r->put && r->state == NCI_RUN_RUNNING)
-            nci_source_table_each_remote(r->hosted.sources, compare, &f);
-        if (f.found && !r->has_error) {
+        if (r->is_held && r->state == NCI_RUN_RUNNING) {
+            r->is_held = false;
             r->is_waiting = true;
             nci_run_event(r, &cancel);
         }

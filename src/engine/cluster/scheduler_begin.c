@@ -91,7 +91,9 @@ static void open_errand(void *ctx)
         nci_run_fail(r, &err);
     }
     r->state = NCI_RUN_RUNNING;
-    if (st || r->is_canceled || s->is_ending) {
+    if (!st && nci_kept_is_ahead(r))
+        r->is_waiting = true; /* who makes it has begun again meanwhile */
+    if (st || r->is_waiting || r->is_canceled || s->is_ending) {
         r->state = NCI_RUN_QUEUED;
         nci_run_end(r);
     } else {

@@ -83,7 +83,9 @@ typedef struct nci_plan_run {
     int64_t ntasks;
     int64_t least;   /* limit of the workers that were there when it began */
     bool is_waiting; /* for what it reads: it begins again when it has ended */
+    bool is_held;    /* it is about to be ended for that */
     int begun;       /* how often */
+    int64_t turn;    /* the later one began later */
     bool has_saved;  /* workers were told to write checkpoints */
     struct nci_plan_run *next;
 } nci_plan_run;
@@ -110,7 +112,9 @@ struct nci_scheduler {
     char checkpoint[NCI_FOLDER_SIZE]; /* for all workers; the first that one of
                                          them named */
     uint32_t workers, runs_made; /* so far */
-    nci_plan_run *runs; /* in the order in which they came */
+    nci_plan_run *runs; /* those that have begun, in that order, then the others
+                           in the order in which they came */
+    int64_t turns;      /* given so far */
     nci_values *values;
     nci_value_actions value_actions;
     nci_task_map calls; /* by id */

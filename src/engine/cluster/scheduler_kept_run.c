@@ -68,8 +68,12 @@ static ncg_status make_set(nci_plan_run *r, nci_token space, int output,
     nci_scheduler *s = r->scheduler;
     const nci_layer *layer =
         &r->hosted.plan->layers[r->hosted.plan->outputs[output]];
-    if (nci_kept_find(s, space))
-        return NCG_OK; /* it is made again */
+    kept_set *known = nci_kept_find(s, space);
+    if (known) { /* it is made again */
+        if (!known->maker)
+            known->maker = r;
+        return NCG_OK;
+    }
     if (layer->ntasks > UINT32_MAX || layer->store.list.items)
         return nci_fail(err, NCG_ENET, "output %d cannot be kept", output);
     kept_set *set = nci_calloc(1, sizeof *set);
@@ -80,6 +84,7 @@ static ncg_status make_set(nci_plan_run *r, nci_token space, int output,
                       .nchunks = layer->ntasks,
                       .body = nci_buf_retain(r->body),
                       .output = output,
+                      .maker = r,
                       .next = s->sets};
     s->sets = set;
     if (r->client && !is_unwanted(r, space))
@@ -288,38 +293,91 @@ void nci_kept_repair(nci_scheduler *s, kept_set *set)
         set->broken = err;
 }
 
-/* A run that was to make all, or some again. */
+/* A run that was to make all, or some again. What makes it again may fail at
+ * once, and the set be gone by then. */
 static void end_set(nci_plan_run *r, kept_set *set)
 {
+    nci_scheduler *s = r->scheduler;
+    const nci_token space = set->space;
+    set->maker = NULL;
     set->was_made = set->is_complete || !r->has_error;
     set->is_complete = true;
     set->is_repairing = false;
-    r->scheduler->has_arrived = true;
+    s->has_arrived = true;
     if (r->has_error)
         set->broken = r->error; /* told to those that hold it */
-    nci_kept_repair(r->scheduler, set);
-    nci_kept_review(r->scheduler, set);
+    nci_kept_repair(s, set);
+    set = nci_kept_find(s, space);
+    if (set)
+        nci_kept_review(s, set);
+}
+
+static kept_set *set_of(const nci_plan_run *r)
+{
+    kept_set *set = r->scheduler->sets;
+    while (set && set->maker != r)
+        set = set->next;
+    return set;
 }
 
 void nci_kept_end(nci_plan_run *r, bool goes_on)
 {
-    nci_token space;
+    kept_set *set = NULL;
     while (r->keepings)
         forget_keeping(r);
     if (goes_on)
         return;
-    for (int i = 0; i < r->message.nkeeps; i++) {
-        kept_set *set = nci_plan_keep(&r->message, i, &space)
-                            ? nci_kept_find(r->scheduler, space)
-                            : NULL;
-        if (set)
-            end_set(r, set);
-    }
-    kept_set *set =
-        r->repairs ? nci_kept_of_id(r->scheduler, (int64_t)r->repairs << 32)
-                   : NULL;
-    if (set && !r->message.nkeeps) /* it did not get as far as its plan */
+    if (r->repairs) /* it may not have got as far as its plan */
+        set = nci_kept_of_id(r->scheduler, (int64_t)r->repairs << 32);
+    if (set)
         end_set(r, set);
+    while ((set = set_of(r)))
+        end_set(r, set);
+}
+
+bool nci_kept_is_wanted(const nci_plan_run *r)
+{
+    nci_token space;
+    if (r->state != NCI_RUN_RUNNING)
+        return false;
+    for (int i = 0; i < r->hosted.plan->noutputs; i++) {
+        const kept_set *set = nci_plan_keep(&r->message, i, &space)
+                                  ? nci_kept_find(r->scheduler, space)
+                                  : NULL;
+        if (!set || !set->names)
+            return false;
+    }
+    return true;
+}
+
+/* ---- a run that makes sets again ----------------------------------------- */
+
+bool nci_kept_remakes(const nci_plan_run *r)
+{
+    return r->begun && !r->repairs && set_of(r);
+}
+
+static bool is_settled(const kept_set *set, const nci_plan_run *reader)
+{
+    if (!set || set->broken.status)
+        return true; /* it says so */
+    if (!set->is_complete) /* one that makes a set again waits for all of it */
+        return !reader->repairs && set->maker &&
+               set->maker->state != NCI_RUN_QUEUED;
+    return !set->is_repairing && set->nthere >= set->nchunks;
+}
+
+/* Sets are made of earlier ones, so one of those that wait can always begin. */
+bool nci_kept_may_begin(const nci_plan_run *r)
+{
+    const nci_scheduler *s = r->scheduler;
+    for (const kept_set *set = s->sets; set; set = set->next)
+        for (size_t i = 0;
+             (set->maker == r || set->serial == r->repairs) && i < set->nneeds;
+             i++)
+            if (!is_settled(nci_kept_find(s, set->needs[i]), r))
+                return false;
+    return true;
 }
 
 /* ---- a run that reads sets ----------------------------------------------- */
@@ -362,14 +420,17 @@ static void look(void *ctx, nci_token space)
 {
     looking *l = ctx;
     const kept_set *set = nci_kept_find(l->scheduler, space);
-    l->found = l->found || (set && !set->broken.status &&
+    l->found = l->found || (set && set->is_complete && !set->broken.status &&
                             (set->is_repairing || set->nthere < set->nchunks));
 }
 
-bool nci_kept_is_waited_for(nci_plan_run *r)
+/* Of a set that arrives most chunks are not there: only the task's own count. */
+bool nci_kept_is_waited_for(nci_plan_run *r, int64_t task)
 {
+    if (r->state != NCI_RUN_RUNNING || task >= r->ntasks)
+        return false;
     looking l = {r->scheduler, false};
     if (r->hosted.sources)
         nci_source_table_each_remote(r->hosted.sources, look, &l);
-    return l.found;
+    return l.found || !nci_kept_is_there(r, task);
 }

@@ -12,6 +12,7 @@ typedef struct nci_kept_set {
     nci_token space;
     uint32_t serial;
     int64_t nchunks, nthere;
+    nci_plan_run *maker; /* makes it, or is to begin again; NULL: none */
     bool is_complete;  /* the run that makes it has ended */
     bool was_made;     /* and made it */
     bool is_repairing; /* a run is queued that makes what is lost */
@@ -34,6 +35,8 @@ int64_t nci_kept_id(const kept_set *set, int64_t chunk);
 void nci_kept_review(nci_scheduler *s, kept_set *set);
 /* nci_kept_repair has the chunks made that are not there. */
 void nci_kept_repair(nci_scheduler *s, kept_set *set);
+/* nci_kept_is_arriving: it is being made, for the first time. */
+bool nci_kept_is_arriving(const kept_set *set);
 /* nci_kept_drop_there tells a worker to drop a chunk. */
 void nci_kept_drop_there(nci_scheduler *s, uint32_t worker, nci_token space,
                          int64_t chunk);

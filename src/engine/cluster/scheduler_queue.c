@@ -8,7 +8,9 @@
  * A few runs are under way at a time, so that parts stay large: the first ones,
  * but no more than MOST_OF_ONE of one client while there is room for others.
  * What was lost with a worker is made again before other runs begin: one that
- * reads it would only end and begin again.
+ * reads it would only end and begin again. So do runs whose sets others read
+ * while they are made, when they have to begin again. Among these each waits
+ * for what it reads itself.
  */
 #include "base/mem.h"
 #include "engine/cluster/scheduler_kept.h"
@@ -32,35 +34,75 @@ static int under_way(const nci_scheduler *s, nci_conn_id client)
     return n;
 }
 
+/* Others wait for it. */
+static bool is_urgent(const nci_plan_run *r)
+{
+    return r->repairs || (r->state == NCI_RUN_QUEUED && nci_kept_remakes(r));
+}
+
+static bool has_urgent(const nci_scheduler *s)
+{
+    const nci_plan_run *r = s->runs;
+    while (r && !is_urgent(r))
+        r = r->next;
+    return r != NULL;
+}
+
 static bool is_repairing(const nci_scheduler *s)
 {
     const nci_plan_run *r = s->runs;
-    while (r && !r->repairs)
+    while (r && (!r->repairs || r->state == NCI_RUN_QUEUED))
         r = r->next;
     return r != NULL;
+}
+
+/* What a set was made of is not always known (after a scheduler's death): one
+ * that has failed to find it lets the others be first. */
+static bool urgent_may_begin(const nci_scheduler *s, const nci_plan_run *r)
+{
+    bool is_patient = r->repairs && r->begun && is_repairing(s);
+    return !is_patient && nci_kept_may_begin(r);
 }
 
 /* The run that may begin now, NULL: none. */
 static nci_plan_run *choose(const nci_scheduler *s)
 {
-    bool repairs = is_repairing(s);
+    bool urgent = has_urgent(s);
     bool has_room = under_way(s, 0) < MOST_RUNS;
     for (nci_plan_run *r = s->runs; r; r = r->next) {
-        if (r->state != NCI_RUN_QUEUED || (repairs && !r->repairs))
+        if (r->state != NCI_RUN_QUEUED)
             continue;
-        if (r->repairs ||
-            (has_room &&
-             (r->begun || under_way(s, r->client) < MOST_OF_ONE)))
+        if (is_urgent(r) ? urgent_may_begin(s, r)
+                         : !urgent && has_room &&
+                               (r->begun ||
+                                under_way(s, r->client) < MOST_OF_ONE))
             return r;
     }
     return NULL;
 }
 
+/* Those that have begun stand first, in that order: so workers that come later
+ * open them. */
+static void move_forward(nci_scheduler *s, nci_plan_run *r)
+{
+    nci_plan_run **at = &s->runs;
+    while (*at != r)
+        at = &(*at)->next;
+    *at = r->next;
+    for (at = &s->runs; *at && (*at)->state != NCI_RUN_QUEUED;)
+        at = &(*at)->next;
+    r->next = *at;
+    *at = r;
+    r->turn = ++s->turns;
+}
+
 void nci_run_next(nci_scheduler *s)
 {
     nci_plan_run *r;
-    while (!s->is_ending && !nci_kept_is_early(s) && (r = choose(s)))
+    while (!s->is_ending && !nci_kept_is_early(s) && (r = choose(s))) {
+        move_forward(s, r);
         nci_run_begin(r);
+    }
 }
 
 ncg_status nci_run_repair(nci_scheduler *s, uint32_t serial, ncg_error *err)
@@ -83,7 +125,7 @@ void nci_run_again(nci_plan_run *r)
     nci_run_clear(r);
     r->id = ++s->runs_made;
     r->state = NCI_RUN_QUEUED;
-    r->is_waiting = false;
+    r->is_waiting = r->is_held = false;
     r->begun++;
     add(s, r);
 }

@@ -50,12 +50,11 @@ static int64_t nanoseconds(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* Plans are opened everywhere in the order of their numbers: what reads a set
- * of chunks comes behind what makes it. */
+/* Plans are opened everywhere in the order in which they began: what reads a
+ * set of chunks comes behind what makes it. */
 static void send_plans(nci_scheduler *s, const nci_roll *roll)
 {
-    nci_plan_run *r = nci_scheduler_run_after(s, 0);
-    for (; r; r = nci_scheduler_run_after(s, r->id))
+    for (nci_plan_run *r = s->runs; r; r = r->next)
         if (r->state != NCI_RUN_QUEUED && r->body)
             nci_run_send_plan(r, roll);
 }

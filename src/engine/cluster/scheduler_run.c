@@ -99,8 +99,6 @@ void nci_run_end(nci_plan_run *r)
     }
     r->state = NCI_RUN_OVER;
     nci_kept_end(r, goes_on);
-    if (goes_on && r->message.nkeeps)
-        nci_kept_hold_up(r);
     nci_run_sweep(r);
     if (r->client && !goes_on)
         tell_client(r);
@@ -113,10 +111,12 @@ void nci_run_end(nci_plan_run *r)
         *at = r->next;
     for (size_t i = 0; i < s->nrolls; i++)
         nci_scheduler_try_leave(s, &s->rolls[i]);
-    if (goes_on)
+    if (goes_on) {
         nci_run_again(r);
-    else
+        nci_kept_hold_up(r);
+    } else {
         nci_run_free(r);
+    }
     nci_run_next(s);
 }
 
@@ -384,7 +384,7 @@ void nci_run_failed(nci_plan_run *r, nci_roll *roll, int64_t task,
                     const ncg_error *error)
 {
     bool is_lost = error->status == NCG_ENET || error->status == NCG_ENOTFOUND;
-    if (task >= 0 && !r->has_error && is_lost && nci_kept_is_waited_for(r))
+    if (task >= 0 && !r->has_error && is_lost && nci_kept_is_waited_for(r, task))
         r->is_waiting = true;
     if (task >= 0 && r->is_waiting)
         return;
