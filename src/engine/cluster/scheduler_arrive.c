@@ -56,7 +56,8 @@ static void span(const nci_access *access, int axis, const nci_box *box,
 static void look(void *ctx, nci_token space)
 {
     asking *a = ctx;
-    a->found = a->found || nci_kept_is_arriving(nci_kept_find(a->scheduler, space));
+    a->found =
+        a->found || nci_kept_is_arriving(nci_kept_find(a->scheduler, space));
 }
 
 static bool reads_arriving(const nci_plan_run *r)

@@ -33,7 +33,7 @@ bool nci_kept_is_there(void *run, int64_t task);
  * nci_kept_hold_up has those begin again that read what a run makes. */
 void nci_kept_arrivals(nci_scheduler *s);
 void nci_kept_hold_up(const nci_plan_run *maker);
-/* nci_kept_is_ahead: a set that it reads is made by a run that begins after it. */
+/* nci_kept_is_ahead: it reads a set whose maker begins after it. */
 bool nci_kept_is_ahead(const nci_plan_run *run);
 /* nci_kept_is_wanted: it makes nothing but sets that something published, or a
  * set made of them, reads. */
@@ -43,8 +43,8 @@ bool nci_kept_remakes(const nci_plan_run *run);
 /* nci_kept_may_begin: all that it reads, as far as that is known, is there or
  * is being made; for runs that make sets again. */
 bool nci_kept_may_begin(const nci_plan_run *run);
-/* nci_kept_is_waited_for tells whether something that a task of the run reads is
- * not there, or its run of what is being made again. */
+/* nci_kept_is_waited_for tells whether something that the task reads is not
+ * there, or its run reads something that is being made again. */
 bool nci_kept_is_waited_for(nci_plan_run *run, int64_t task);
 
 /* ---- sets */

@@ -424,7 +424,7 @@ static void look(void *ctx, nci_token space)
                             (set->is_repairing || set->nthere < set->nchunks));
 }
 
-/* Of a set that arrives most chunks are not there: only the task's own count. */
+/* Of a set that arrives much is not there: only the task's own chunks count. */
 bool nci_kept_is_waited_for(nci_plan_run *r, int64_t task)
 {
     if (r->state != NCI_RUN_RUNNING || task >= r->ntasks)

@@ -384,7 +384,8 @@ void nci_run_failed(nci_plan_run *r, nci_roll *roll, int64_t task,
                     const ncg_error *error)
 {
     bool is_lost = error->status == NCG_ENET || error->status == NCG_ENOTFOUND;
-    if (task >= 0 && !r->has_error && is_lost && nci_kept_is_waited_for(r, task))
+    if (task >= 0 && !r->has_error && is_lost &&
+        nci_kept_is_waited_for(r, task))
         r->is_waiting = true;
     if (task >= 0 && r->is_waiting)
         return;
