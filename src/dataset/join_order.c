@@ -163,11 +163,11 @@ static ncg_status fail_overlap(const nci_join_group *group, const step *a,
     describe_step(group, a, when);
     if (a->rank == b->rank)
         return nci_fail(err, NCG_EMISMATCH,
-                        "%s: %s %s is there twice (overlap=first or "
-                        "overlap=last keeps one)",
+                        "%s: %s %s is there twice (--overlap first or "
+                        "last keeps one)",
                         first, name, when);
     return nci_fail(err, NCG_EMISMATCH,
-                    "%s, %s: both hold %s %s (overlap=first or overlap=last "
+                    "%s, %s: both hold %s %s (--overlap first or last "
                     "keeps one)",
                     first, second, name, when);
 }
