@@ -386,7 +386,10 @@ def test_quantiles_look_through_rechunk_and_transpose(rng, order):
                     (1,) if d in axes else c for d, c in enumerate(x.chunks)
                     if keep or d not in axes)
     text = ncg._explain.explain(np.median(x, axis=0), optimized=False)
-    assert "(7, 4, 5)" in text and "transpose" not in text.lower()
+    lines = text.splitlines()
+    place = [i for i, s in enumerate(lines) if "ncg.quantile" in s]
+    assert len(place) == 1 and "(7, 4, 5)" in lines[place[0] + 1]
+    assert lines[place[0] + 1].split()[0] == "source"
 
 
 # ---- what NumPy refuses ---------------------------------------------------------------
@@ -394,6 +397,28 @@ def test_quantiles_look_through_rechunk_and_transpose(rng, order):
 REFUSED = {
     "parts that are not equal": lambda a: np.split(a, 3),
     "negative powers of integers": lambda a: a ** -1,
+    "a negative power that is NumPy's": lambda a: a ** np.int64(-1),
+    "a negative power without axes": lambda a: a ** np.array(-1),
+    "negative powers in a list": lambda a: a ** [1, -1],
+    "negative powers of one number": lambda a: np.power(
+        a, np.full((4, 2), -3)),
+    "a place of another shape for a join": lambda a: np.concatenate(
+        [a, a], out=np.zeros((2, 8, 2), int)),
+    "a place of another shape for a stack": lambda a: np.stack(
+        [a, a], out=np.zeros((2, 2, 4, 2), int)),
+    "a place of another shape for a product": lambda a: np.dot(
+        a, a.T, out=np.zeros((2, 4, 4), int)),
+    "a place of another dtype for a product": lambda a: np.dot(
+        a, a.T, out=np.zeros((4, 4), "f4")),
+    "a place in another order for a product": lambda a: np.dot(
+        a, a.T, out=np.zeros((4, 4), int, order="F")),
+    "a join that casts": lambda a: np.concatenate(
+        [a, a.astype("f8")], casting="no"),
+    "a stack that casts": lambda a: np.stack(
+        [a, a.astype("i2")], casting="equiv"),
+    "a stack of what": lambda a: np.stack([a, a], what=1),
+    "a diagonal that is too short": lambda a: np.einsum("ii", a),
+    "a diagonal that is too long": lambda a: np.einsum("ii", a.T),
     "an axis of nothing": lambda a: np.flip(a[:0], 9),
     "an axis of nothing to roll": lambda a: np.roll(a[:0], 1, 9),
     "a field of numbers": lambda a: a["x"],
@@ -409,6 +434,32 @@ def test_what_numpy_refuses(what):
         REFUSED[what](v)
     with pytest.raises(wanted.type):
         REFUSED[what](lazy(v, 3))
+
+
+def test_what_numpy_does_not_refuse():
+    """Beside what test_what_numpy_refuses has."""
+    v = np.arange(8).reshape(4, 2)
+    equal(lambda a: a[:0] ** -1, v)
+    out = np.full((4, 2), 7)
+    assert np.power(lazy(v, 3), -1, where=np.zeros((4, 2), bool),
+                    out=out) is out and (out == 7).all()
+    equal(lambda a: (a + 1.0) ** np.int64(-1), v)
+    equal(lambda a: a ** np.array([0, 3]), v)
+    equal(lambda a: np.concatenate([a, a], casting="no"), v)
+    out = np.zeros((8, 2))
+    assert np.concatenate([lazy(v, 3)] * 2, out=out) is out
+    np.testing.assert_array_equal(out, np.concatenate([v, v]))
+    out = np.zeros((4, 4), int)
+    assert np.dot(lazy(v, 3), lazy(v.T, 2), out=out) is out
+    np.testing.assert_array_equal(out, v @ v.T)
+
+
+def test_quantiles_without_probabilities(rng):
+    v = rng.random((4, 5)).astype("f4")
+    for axis in (None, 0, (1, 0)):
+        for keep in (False, True):
+            equal(np.quantile, v, [], axis=axis, keepdims=keep)
+            equal(np.nanquantile, v, [], axis=axis, keepdims=keep)
 
 
 def test_dtypes_of_functions_of_python(rng):

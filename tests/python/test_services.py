@@ -165,6 +165,48 @@ def test_computations_are_in_the_stream(client, tmp_path):
     assert "3 computations" in text
 
 
+def test_what_is_stored_in_pieces_is_in_the_stream(client, monkeypatch):
+    monkeypatch.setattr("ncgraph._store.TOGETHER", 0)
+    target = np.zeros((40, 50))
+    with client.get_task_stream() as stream:
+        ncg.store(ncg.ones((40, 50), chunks=10), target)
+    assert target.all()
+    runs = [row for row in stream if row["kind"] == "computation"]
+    assert [(row["nbytes"], row["status"]) for row in runs] == [(16000, "OK")]
+
+
+def test_computations_of_other_clients_are_not_in_the_stream(cluster):
+    for _ in range(3):  # Python gives their addresses again
+        with ncg.Client(cluster, timeout=WAIT) as made:
+            assert ncg.ones(6, chunks=2).sum().compute() == 6
+            found = made.get_task_stream()
+            assert [r["kind"] for r in found].count("computation") == 1
+        del made, found
+    from ncgraph import _lib
+    serials = [_lib.Context(threads=1).serial for _ in range(4)]
+    assert serials == sorted(set(serials))
+
+
+def test_workers_whose_clocks_are_ahead(client, monkeypatch, tmp_path):
+    end = time.time() + 3600
+    monkeypatch.setattr(
+        "ncgraph._services.run_on_workers", lambda *_: {
+            "0": [("double-1", end - 1, end, 1, 8, "OK")]})
+    path = tmp_path / "stream.html"
+    with client.get_task_stream(plot="save", filename=str(path)) as stream:
+        pass
+    assert [row["key"] for row in stream] == ["double-1"]
+    assert "1 calls" in path.read_text()
+    assert not client.get_task_stream(stop=time.time())
+
+
+def test_a_task_stream_is_drawn_at_once(client, tmp_path):
+    client.submit(double, 1, pure=False).result(WAIT)
+    path = tmp_path / "stream.html"
+    client.get_task_stream(plot="save", filename=str(path))
+    assert "double" in path.read_text()
+
+
 def test_the_task_stream_of_the_past(client):
     before = time.time()
     client.gather(client.map(double, range(3), pure=False))

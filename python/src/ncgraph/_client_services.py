@@ -129,7 +129,8 @@ class Services:
         count : int, optional
             Only so many, the last ones.
         plot : bool or {"save"}
-            "save": write the drawing to a file.
+            "save": write the drawing to a file, at once and, in a ``with``
+            statement, at its end.
         filename : str, optional
             "task-stream.html" by default.
 
@@ -139,7 +140,10 @@ class Services:
             A sequence, and what ``with`` takes.
         """
         name = filename or "task-stream.html" if plot else None
-        return TaskStream(self, name, moment(start), moment(stop), count)
+        made = TaskStream(self, name, moment(start), moment(stop), count)
+        if name:
+            len(made)  # asks the workers, and writes
+        return made
 
     def performance_report(self, filename: str = "ncgraph-report.html"
                            ) -> TaskStream:

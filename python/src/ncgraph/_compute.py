@@ -133,7 +133,7 @@ def _run(arrays: list[Array], progress: Any) -> list[np.ndarray]:
         options.progress = lib.ncgpy_progress
         options.progress_payload = payload
     try:
-        with _noted(arrays):
+        with noted(arrays):
             finished = _wait(rows, len(handles), options, shown)
     finally:
         if shown is not None:
@@ -143,12 +143,12 @@ def _run(arrays: list[Array], progress: Any) -> list[np.ndarray]:
             for r, a in zip(finished, arrays)]
 
 
-def _noted(arrays: list[Array]) -> Any:
+def noted(arrays: list[Array]) -> Any:
     """Remember what is computed on a cluster."""
     if not _lib.is_linked():
         return contextlib.nullcontext()
-    from ._task_stream import noted
-    return noted(arrays)
+    from . import _task_stream
+    return _task_stream.noted(arrays)
 
 
 def _is_small(array: Array) -> bool:
@@ -280,7 +280,7 @@ def _persist(arrays: list[Array]) -> list[Handle]:
         rows[i] = lib.ncg_array_collection(handle.ptr)
     out = ffi.new("ncg_collection[]", n)
     err = ffi.new("ncg_error *")
-    with _noted(arrays):
+    with noted(arrays):
         _lib.check(lib.ncg_persist(_lib.context().ptr, rows, n, out, err), err)
     return [Handle(ffi.cast("ncg_array *", out[i].self),
                    lib.ncgpy_release_array) for i in range(n)]

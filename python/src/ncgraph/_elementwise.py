@@ -93,8 +93,8 @@ class Output:
 
 
 def apply(ufunc: np.ufunc, inputs: Sequence[Any], dtype: Any = None,
-          **kwargs: Any) -> Any:
-    """Apply a ufunc to arrays and numbers.
+          is_masked: bool = False, **kwargs: Any) -> Any:
+    """Apply a ufunc to arrays and numbers; masked, not all results are used.
 
     Dtypes are those that NumPy's own rules give. What the engine has no kernel
     for runs in Python, chunk by chunk.
@@ -118,13 +118,23 @@ def apply(ufunc: np.ufunc, inputs: Sequence[Any], dtype: Any = None,
                              **_with(kwargs, dtype))
                      for i, out in enumerate(resolved[ufunc.nin:]))
     wanted, out = resolved[:ufunc.nin], resolved[-1]
-    if ufunc is np.power and out.kind in "iu" and \
-            isinstance(operands[1], int) and operands[1] < 0:
-        raise ValueError("Integers to negative integer powers are not allowed.")
+    if ufunc is np.power and out.kind in "iu" and not is_masked:
+        _refuse_negative(inputs[1], operands)
     made = _native(ufunc, operands, wanted, out, kwargs)
     if made is not None:
         return made
     return _python(ufunc, operands, out, **_with(kwargs, dtype))
+
+
+def _refuse_negative(powers: Any, operands: list[Any]) -> None:
+    """Refuse what NumPy does, where it can be seen before values are computed:
+    negative integer powers of integers."""
+    shape = np.broadcast_shapes(*(o.shape for o in operands
+                                  if isinstance(o, Array)))
+    if 0 not in shape and not isinstance(powers, Array) and \
+            not hasattr(powers, "__dask_graph__") and \
+            np.any(np.asarray(powers) < 0):
+        raise ValueError("Integers to negative integer powers are not allowed.")
 
 
 def _with(kwargs: dict[str, Any], dtype: Any) -> dict[str, Any]:
@@ -259,7 +269,7 @@ def _call(ufunc: np.ufunc, inputs: tuple, kwargs: dict[str, Any],
         return matmul(*inputs)
     mask = kwargs.pop("where", True)
     dtype = kwargs.pop("dtype", None)
-    made = apply(ufunc, inputs, dtype, **kwargs)
+    made = apply(ufunc, inputs, dtype, mask is not True, **kwargs)
     if mask is True:
         return made
     other = out[0] if out else np.zeros((), made.dtype)

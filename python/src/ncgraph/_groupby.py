@@ -16,6 +16,9 @@ from ._dtypes import is_native
 
 _DIRECT = {"sum", "mean", "min", "max", "std", "var", "count", "prod", "any",
            "all", "first", "last"}
+# What a group-by of xarray has that is not public and not in each release.
+_NEEDED = ("groupers", "encoded", "_by_chunked", "_parse_dim", "_group_dim",
+           "_combine")
 _SPLIT = {"sum", "min", "max", "count", "any", "all", "prod"}
 
 
@@ -76,6 +79,8 @@ def _native(groups: Any, func: Callable, dim: Any, keep_attrs: Any,
     known = {"skipna", "min_count", "ddof", "numeric_only"}
     if op not in _DIRECT or not set(kwargs) <= known:
         return None
+    if not all(hasattr(groups, name) for name in _NEEDED):
+        return None  # another release of xarray
     if len(groups.groupers) != 1 or groups._by_chunked:
         return None
     encoded = groups.encoded

@@ -185,6 +185,9 @@ def context_options(threads: int = 0, memory_limit: int = 0,
     return options, kept
 
 
+_serials = itertools.count()
+
+
 class Context:
     """An engine in this process: threads, open files, memory limit.
 
@@ -201,6 +204,7 @@ class Context:
         self.handle = Handle(out[0], lib.ncgpy_destroy_context)
         self.kernels: set[str] = set()
         self.is_linked = make is not None
+        self.serial = next(_serials)  # unlike id(), never given twice
 
     @classmethod
     def of(cls, ptr: Any) -> "Context":

@@ -23,6 +23,10 @@ class FallbackWarning(FutureWarning):
     """NumPy computed what ncgraph has no lazy form of."""
 
 
+# These look at out= themselves: NumPy stretches no result of theirs into it.
+_EXACT_OUT = {np.concatenate, np.stack, np.dot}
+
+
 def array_function(self: Array, func: Any, types: Any, args: Any,
                    kwargs: Any) -> Any:
     """What ``Array.__array_function__`` does."""
@@ -30,6 +34,8 @@ def array_function(self: Array, func: Any, types: Any, args: Any,
                t.__module__.startswith("dask.array") for t in types):
         return NotImplemented
     ours = FUNCTIONS.get(func)
+    if func in _EXACT_OUT:
+        return ours(*args, **kwargs)
     if ours is not None:
         out = kwargs.pop("out", None)
         made = ours(*args, **kwargs)

@@ -81,9 +81,19 @@ def dot(a: Any, b: Any, out: Any = None) -> Array:
     """As :func:`numpy.dot`."""
     a, b = asarray(a), asarray(b)
     if a.ndim == 0 or b.ndim == 0:
-        return _into(a * b, out)
-    return _into(tensordot(a, b, axes=(
-        (a.ndim - 1,), (b.ndim - 2 if b.ndim > 1 else 0,))), out)
+        return _into(_fits(a * b, out), out)
+    return _into(_fits(tensordot(a, b, axes=(
+        (a.ndim - 1,), (b.ndim - 2 if b.ndim > 1 else 0,))), out), out)
+
+
+def _fits(made: Array, out: Any) -> Array:
+    """A product whose out= is just what NumPy's dot takes."""
+    if out is not None and (
+            out.shape != made.shape or out.dtype != made.dtype or
+            isinstance(out, np.ndarray) and not out.flags.c_contiguous):
+        raise ValueError("output array is not acceptable (must have the right "
+                         "datatype, number of dimensions, and be a C-Array)")
+    return made
 
 
 def _into(made: Array, out: Any) -> Any:
@@ -172,6 +182,9 @@ def _diagonals(a: Array, names: str) -> tuple[Array, str]:
         while names.count(letter) > 1:
             i = names.index(letter)
             k = names.index(letter, i + 1)
+            if a.shape[i] != a.shape[k]:
+                raise ValueError(f"dimensions for collapsing index {letter!r} "
+                                 f"don't match ({a.shape[i]} != {a.shape[k]})")
             places = np.arange(a.shape[i])
             keys: list[Any] = [slice(None)] * a.ndim
             keys[i] = keys[k] = places

@@ -10,7 +10,7 @@ from ._array import Array
 from ._creation import asarray, from_array
 from ._dtypes import is_native, native_code
 from ._elementwise import without_rechunk
-from ._shape import axes_of, reshape
+from ._shape import axes_of, empty_of, reshape
 
 
 def _quantiles(a: Any, q: Any, axis: Any, method: str, keepdims: Any,
@@ -27,6 +27,10 @@ def _quantiles(a: Any, q: Any, axis: Any, method: str, keepdims: Any,
         raise ValueError("Quantiles must be in the range [0, 1]")
     name = "nanquantile" if skipna else "quantile"
     sample = getattr(np, name)(np.ones(1, a.dtype), weak, method=method)
+    if not q.size:
+        return empty_of(q.shape + tuple(
+            1 if d in axes else n for d, n in enumerate(a.shape)
+            if keep or d not in axes), sample.dtype)
     if weights is not None or not is_native(a.dtype) or not a.size or \
             not is_native(sample.dtype) or not axes:
         return _in_python(name, a, q, axes, method, keep, weights,

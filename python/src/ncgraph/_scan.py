@@ -104,6 +104,8 @@ def push(array: Any, n: Any, axis: int, method: Any = None) -> Array:
     """Fill missing values by the last one before them, at most n in a row."""
     array = asarray(array)
     axis = axis_of(axis, array.ndim)
+    if n is not None and n <= 0:
+        return array
     if is_native(array.dtype) and array.dtype.kind == "f" and array.size:
         return array._new("scan", ("ffill", axis, True, int(n or 0),
                                    native_code(array.dtype)))

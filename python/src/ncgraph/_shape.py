@@ -245,15 +245,20 @@ def _join_into(join: Any, seq: Sequence[Any], axis: Any, out: Any,
         if dtype is not None:
             raise TypeError("only one of out= and dtype= can be given")
         dtype = out.dtype
-    if dtype is not None:
+    if arrays and (dtype is not None or casting != "same_kind"):
+        wanted = np.result_type(*(a.dtype for a in arrays)) \
+            if dtype is None else np.dtype(dtype)
         for a in arrays:
-            if not np.can_cast(a.dtype, dtype, casting):
+            if not np.can_cast(a.dtype, wanted, casting):
                 raise TypeError(f"Cannot cast array data from {a.dtype!r} to "
-                                f"{np.dtype(dtype)!r} according to the rule "
+                                f"{wanted!r} according to the rule "
                                 f"{casting!r}")
     made = join(arrays, axis, dtype)
     if out is None:
         return made
+    if out.shape != made.shape:
+        raise ValueError("Output array is the wrong shape: it has "
+                         f"{out.shape}, the result {made.shape}")
     from ._elementwise import put_out
     return put_out(made, (out,))
 
@@ -291,8 +296,8 @@ def _concatenated(seq: Sequence[Any], axis: Any, dtype: Any) -> Array:
 
 
 def stack(seq: Sequence[Any], axis: int = 0, out: Any = None,
-          dtype: Any = None, casting: Any = "same_kind", **kwargs: Any
-          ) -> Array:
+          dtype: Any = None, casting: Any = "same_kind",
+          allow_unknown_chunksizes: bool = False) -> Array:
     """Join arrays along a new axis, as :func:`numpy.stack`."""
     return _join_into(_stacked, seq, axis, out, dtype, casting)
 

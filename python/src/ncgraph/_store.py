@@ -60,8 +60,9 @@ class Target:
         err = ffi.new("ncg_error *")
         payload = keep(self)
         try:
+            from ._compute import noted
             from ._dtypes import object_pool
-            with object_pool():
+            with object_pool(), noted([self.array]):
                 _lib.check(lib.ncg_array_each_chunk(
                     self.array._ptr, lib.ncgpy_chunk, payload, err), err)
         finally:

@@ -14,8 +14,8 @@ from typing import Any, Iterator
 
 from . import _lib, _services
 
-# What this process had computed on clusters: (context, name, start, stop,
-# bytes, status).
+# What this process had computed on clusters: (serial number of the context,
+# name, start, stop, bytes, status).
 _computed: "collections.deque[tuple]" = collections.deque(maxlen=10_000)
 
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1, "sec": 1, "m": 60, "min": 60,
@@ -30,8 +30,8 @@ def noted(arrays: Sequence[Any]) -> Iterator[None]:
         yield
         status = "OK"
     finally:
-        _computed.append((id(context), arrays[0].name, begin, time.time(),
-                          sum(a.nbytes for a in arrays), status))
+        _computed.append((context.serial, arrays[0].name, begin,
+                          time.time(), sum(a.nbytes for a in arrays), status))
 
 
 def moment(value: Any) -> float | None:
@@ -59,9 +59,10 @@ def calls(client: Any, start: float, stop: float) -> list[dict[str, Any]]:
 def computations(client: Any, start: float, stop: float
                  ) -> list[dict[str, Any]]:
     """Rows of computations that this client had done by all workers."""
-    mine = id(client._linked())
+    mine = client._linked().serial
     return [_row(name, "all", 0, status, nbytes, begin, end, "computation")
-            for context, name, begin, end, nbytes, status in list(_computed) if context == mine and start <= end <= stop]
+            for context, name, begin, end, nbytes, status in list(_computed)
+            if context == mine and start <= end <= stop]
 
 
 def _row(key: str, worker: str, thread: int, status: str, nbytes: int,
@@ -98,11 +99,11 @@ class TaskStream(Sequence):
     def data(self) -> list[dict[str, Any]]:
         """The entries; workers are asked for them once."""
         if self._data is None:
-            self._ask()
+            self._ask(self._stop or math.inf)
         return self._data or []
 
-    def _ask(self) -> None:
-        start, stop = self._start or 0.0, self._stop or math.inf
+    def _ask(self, stop: float) -> None:
+        start = self._start or 0.0
         rows = calls(self._client, start, stop) + \
             computations(self._client, start, stop)
         rows.sort(key=lambda row: row["startstops"][0]["stop"])
@@ -116,8 +117,10 @@ class TaskStream(Sequence):
         from ._report import page
         begins = [row["startstops"][0]["start"] for row in rows]
         start = self._start or min(begins, default=time.time())
+        ends = [row["startstops"][0]["stop"] for row in rows]
+        stop = max(self._stop or time.time(), *ends, start)
         with open(self._filename, "w", encoding="utf-8") as file:
-            file.write(page(rows, start, self._stop or time.time(),
+            file.write(page(rows, start, stop,
                             self._client.scheduler_info()))
 
     def __getitem__(self, index: Any) -> Any:
@@ -133,7 +136,9 @@ class TaskStream(Sequence):
 
     def __exit__(self, *_: Any) -> None:
         self._stop = time.time()
-        self._ask()
+        # The workers' clocks may be ahead of this one: all that they did so
+        # far was done within the statement.
+        self._ask(math.inf)
 
 
 def get_task_stream(client: Any = None, plot: Any = False,

@@ -20,8 +20,12 @@ _SMALL = 1 << 20  # weights that are one chunk
 
 def install() -> None:
     """Put the hooks into xarray, once."""
-    from xarray.computation.weighted import Weighted
-    if getattr(Weighted._weighted_mean, "_knows_ncgraph", False):
+    try:
+        from xarray.computation.weighted import Weighted
+    except ImportError:
+        return  # another release of xarray, which goes its own way
+    if not all(hasattr(Weighted, f"_weighted_{op}") for op in _OPS) or \
+            hasattr(Weighted._weighted_mean, "_knows_ncgraph"):
         return
     for op in _OPS:
         name = f"_weighted_{op}"

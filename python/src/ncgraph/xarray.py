@@ -111,8 +111,11 @@ def _leave_dask_alone() -> None:
 def _push_natively() -> None:
     """ffill and bfill of our arrays are the engine's, whatever the limit is
     and however long chunks are."""
-    from xarray.compat import dask_array_ops
-    original = dask_array_ops.push
+    try:
+        from xarray.compat import dask_array_ops
+        original = dask_array_ops.push
+    except (ImportError, AttributeError):
+        return  # another release of xarray, which goes its own way
     if getattr(original, "_knows_ncgraph", False):
         return
 
