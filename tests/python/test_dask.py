@@ -39,6 +39,9 @@ CASES = {
     "sort": lambda x: np.sort(x, axis=1),
     "matmul": lambda x: np.nan_to_num(x) @ np.nan_to_num(x).T,
     "quantile": lambda x: np.nanquantile(x, 0.3, axis=0),
+    "quantiles": lambda x: np.nanquantile(x, [0.3, 0.9], axis=0,
+                                          keepdims=True),
+    "median of all": lambda x: np.median(x),
     "map_blocks": lambda x: x.map_blocks(np.isnan, dtype="?"),
     "overlap": lambda x: x.map_overlap(lambda b: b * 2, depth=1, dtype="f4"),
     "complex": lambda x: (x * 1j).sum(axis=0),
@@ -224,3 +227,25 @@ def test_get_runs_dask_arrays(rng):
     d = da.from_array(v, chunks=10)
     with dask.config.set(scheduler=ncg.get):
         np.testing.assert_allclose((d @ d.T).sum().compute(), (v @ v.T).sum())
+
+
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("axis", [0, (0, 2), 1])
+def test_quantiles_of_many_chunks(rng, monkeypatch, axis, keep):
+    """Not each of the engine's tiles is a task that depends on every chunk."""
+    monkeypatch.setattr("ncgraph._dask_quantiles.SMALL", 1)
+    monkeypatch.setattr("ncgraph._dask_quantiles.PARTS", 2)
+    v = rng.normal(size=(200, 36, 30)).astype("f4")
+    v[v > 2] = np.nan
+    x = ncg.from_array(v, chunks=(1, 36, 30) if axis != 1 else (100, 4, 7))
+    for source in (x, x.rechunk(30), x.rechunk(18).transpose(0, 2, 1)
+                   .rechunk((200, 9, 9)).transpose(0, 2, 1)):
+        made = np.nanquantile(source, [0.2, 0.7], axis=axis, keepdims=keep)
+        graph = dict(made.__dask_graph__())
+        needed = [len(getattr(t, "dependencies", ())) for t in graph.values()]
+        assert sum(n > x.npartitions // 10 for n in needed) <= 4
+        got = dask.compute(made, scheduler="sync")[0]
+        np.testing.assert_allclose(
+            got, np.nanquantile(v, [0.2, 0.7], axis=axis, keepdims=keep),
+            rtol=1e-5)
+        np.testing.assert_array_equal(got, made.compute())

@@ -10,7 +10,7 @@ from dask._task_spec import Alias, GraphNode, Task, TaskRef
 from dask.base import clone_key
 from dask.highlevelgraph import HighLevelGraph, Layer, MaterializedLayer
 
-from . import _lib
+from . import _dask_quantiles, _lib
 from ._array import Array, Node, order_of
 from ._chunks import edges
 from ._dask import Foreign, Operation, all_indices, chunk_starts
@@ -126,6 +126,9 @@ def _add(out: dict, node: Node, deps: "Dependencies") -> None:
         return
     if node.op == "weighted" and _many(node):
         _add_weighted(out, node)
+        return
+    if node.op == "quantile" and _many(node):
+        _dask_quantiles.add(out, node)
         return
     if node.op == "same" and node.name == node.inputs[0].name:
         return  # the same keys
