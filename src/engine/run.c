@@ -191,8 +191,8 @@ static ncg_status make_batches(nci_local_run *r, ncg_error *err)
 {
     size_t threads = (size_t)r->executor->threads;
     r->batches = nci_calloc(threads, sizeof *r->batches);
-    r->todo = nci_calloc(threads * NCI_BATCH, sizeof *r->todo);
-    if (!r->batches || !r->todo)
+    r->ring = nci_calloc(threads * NCI_BATCH, sizeof *r->ring);
+    if (!r->batches || !r->ring)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     return NCG_OK;
 }
@@ -250,7 +250,7 @@ static void fini(nci_local_run *r)
     nci_spill_file_free(&r->spill);
     nci_tile_cache_free(&r->cache);
     nci_free(r->batches);
-    nci_free(r->todo);
+    nci_free(r->ring);
     nci_free((void *)r->tasks.fills);
     nci_free(r->actions.items);
     nci_sched_free(&r->sched);

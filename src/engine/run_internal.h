@@ -60,8 +60,8 @@ typedef struct nci_local_run {
     nci_sched_choice choice; /* of the order */
     nci_sched *sched;
     nci_actions actions;
-    nci_action *todo; /* a ring of what no thread has taken yet */
-    size_t todo_first, ntodo;
+    nci_action *ring; /* what no thread has taken yet */
+    size_t ring_first, nring;
     int64_t pace;       /* ns a task, of late; 0: not known */
     nci_task_map store; /* task -> what it left */
     nci_task_map disk;  /* task -> its copy on disk */

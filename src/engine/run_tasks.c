@@ -62,15 +62,15 @@ static size_t ring_size(const nci_local_run *r)
 
 static void push_locked(nci_local_run *r, const nci_action *action)
 {
-    NCI_ASSERT(r->ntodo < ring_size(r));
-    r->todo[(r->todo_first + r->ntodo++) % ring_size(r)] = *action;
+    NCI_ASSERT(r->nring < ring_size(r));
+    r->ring[(r->ring_first + r->nring++) % ring_size(r)] = *action;
 }
 
 static nci_action pop_locked(nci_local_run *r)
 {
-    nci_action action = r->todo[r->todo_first];
-    r->todo_first = (r->todo_first + 1) % ring_size(r);
-    r->ntodo--;
+    nci_action action = r->ring[r->ring_first];
+    r->ring_first = (r->ring_first + 1) % ring_size(r);
+    r->nring--;
     return action;
 }
 
@@ -169,7 +169,7 @@ static size_t share_locked(const nci_local_run *r)
 {
     size_t sharers = r->active > 0 ? (size_t)r->active : 1;
     bool is_short = r->pace && r->pace * NCI_BATCH < SHORT_BATCH_NS;
-    return is_short ? r->ntodo : (r->ntodo + sharers - 1) / sharers;
+    return is_short ? r->nring : (r->nring + sharers - 1) / sharers;
 }
 
 /* A share of what waits, or of what another thread has: false where there is
@@ -188,7 +188,7 @@ static bool take_locked(nci_local_run *r, int thread)
     batch->reported = 0;
     atomic_store(&batch->done, 0);
     atomic_store(&batch->span, (uint64_t)n);
-    size_t others = r->ntodo + (n > 1 ? n - 1 : 0);
+    size_t others = r->nring + (n > 1 ? n - 1 : 0);
     batch->is_timed = n > 1 || !r->pace || ++batch->untimed % TIMED == 0;
     if (!r->pace || (int64_t)others * r->pace > WAKE_NS)
         call_locked(r, thread, others);
@@ -266,7 +266,7 @@ static void apply_locked(nci_local_run *r, nci_lane *lane)
 void nci_local_apply(nci_local_run *r)
 {
     apply_locked(r, NULL);
-    call_locked(r, -1, r->ntodo);
+    call_locked(r, -1, r->nring);
 }
 
 /* ---- a task -----------------------------------------------------------------
@@ -451,7 +451,7 @@ static void report_others_locked(nci_local_run *r, int thread, nci_lane *lane)
 void nci_local_help(nci_local_run *r)
 {
     report_others_locked(r, -1, NULL);
-    size_t waiting = r->ntodo;
+    size_t waiting = r->nring;
     for (int i = 0; i < r->executor->threads; i++)
         waiting += left_in(atomic_load(&r->batches[i].span));
     call_locked(r, -1, waiting);
@@ -464,7 +464,7 @@ static bool find_locked(nci_local_run *r, int thread)
     if (take_locked(r, thread))
         return true;
     report_others_locked(r, thread, &r->executor->lanes[thread]);
-    return r->ntodo && take_locked(r, thread);
+    return r->nring && take_locked(r, thread);
 }
 
 /* Runs tasks until there are none for this thread. */

@@ -4,17 +4,10 @@
 #include "base/dtype.h"
 #include "engine/kernel/copy_turn.h"
 #include "engine/kernel/isa.h"
+#include "isa_tables.h"
 #include "test.h"
 
 enum { MOST = 600 };
-
-static uint64_t seed = 42;
-
-static uint32_t random32(void)
-{
-    seed = seed * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(seed >> 32);
-}
 
 /* Numbers of very different size, gaps, zeros of both signs. */
 static void fill_doubles(double *x, int64_t n, bool gaps)
@@ -27,20 +20,6 @@ static void fill_doubles(double *x, int64_t n, bool gaps)
         else if (r == 1)
             x[i] = random32() % 2 ? 0.0 : -0.0;
     }
-}
-
-static const nci_isa *tables[2];
-static int ntables;
-
-static int find_tables(void **state)
-{
-    (void)state;
-    tables[ntables++] = &nci_isa_base;
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2"))
-        tables[ntables++] = &nci_isa_avx2;
-#endif
-    return 0;
 }
 
 static const ncg_dtype dtypes[] = {

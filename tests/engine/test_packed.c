@@ -4,31 +4,10 @@
  * a group are packed alike. */
 #include "base/mem.h"
 #include "engine/kernel/packed.h"
+#include "isa_tables.h"
 #include "test.h"
 
 enum { CELLS = 100, PLANE = CELLS + 3 };
-
-static uint64_t seed = 7;
-
-static uint32_t random32(void)
-{
-    seed = seed * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(seed >> 32);
-}
-
-static const nci_isa *tables[2];
-static int ntables;
-
-static int find_tables(void **state)
-{
-    (void)state;
-    tables[ntables++] = &nci_isa_base;
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2"))
-        tables[ntables++] = &nci_isa_avx2;
-#endif
-    return 0;
-}
 
 /* Large values are frequent: their squares in pairs fill 32 bits. */
 static int16_t random_packed(int16_t missing)
