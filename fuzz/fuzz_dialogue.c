@@ -36,7 +36,7 @@ static void read_run(int kind, nci_unpack *in, ncg_error *err)
 {
     nci_put_message put;
     nci_progress_message progress;
-    nci_finished_message finished;
+    nci_finished_message finished = {0};
     char word[NCI_WORD_SIZE], argument[NCI_WORD_SIZE], *text = NULL;
     int64_t task;
     ncg_error said;
@@ -46,6 +46,7 @@ static void read_run(int kind, nci_unpack *in, ncg_error *err)
         nci_progress_unpack(in, &progress, err);
     if (kind == 6)
         nci_finished_unpack(in, &finished, err);
+    nci_finished_message_fini(&finished);
     if (kind == 7)
         nci_failure_unpack(in, &task, &said, err);
     if (kind == 8)

@@ -56,7 +56,9 @@ static void write_run(void)
     ncg_error error = {.status = NCG_EIO, .rank = -1, .message = "broken"};
     nci_put_message put = {.task = 1, .bytes = 2, .addresses = "a:1"};
     nci_progress_message progress = {.done = 1, .waits_for = "workers"};
-    nci_finished_message finished = {.error = error, .failed = -1};
+    int64_t fills[] = {0, 7};
+    nci_finished_message finished = {
+        .error = error, .failed = -1, .fills = fills, .nfills = 2};
     nci_put_pack(&pack, &put);
     write_pack(4, &pack);
     nci_progress_pack(&pack, &progress);

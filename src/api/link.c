@@ -258,6 +258,7 @@ ncg_status nci_link_run(ncg_context *ctx, const nci_plan *plan,
                           .plan = plan,
                           .forms = forms,
                           .keeps = sink->sets,
+                          .sources = ctx->sources,
                           .reads = count_reads,
                           .reads_ctx = ctx};
     ncg_status st =

@@ -17,6 +17,8 @@ typedef struct nci_lane {
     nci_buf **drops; /* outputs to let go when no lock is held */
     size_t ndrops, drops_capacity;
     bool failed; /* memory ran out while deps were gathered */
+    _Atomic int64_t fills; /* that the last task met (fills.h), where the run
+                              has no counters */
 } nci_lane;
 
 struct nci_executor {

@@ -65,6 +65,56 @@ int64_t nci_fills_end(const nci_plan *plan, const nci_source_table *sources,
     return sum;
 }
 
+/* ---- of other processes -------------------------------------------------- */
+
+static bool make_told(nci_fills_told *told, const nci_plan *plan)
+{
+    if (told->of_layer)
+        return true;
+    told->of_layer =
+        nci_calloc((size_t)plan->nlayers + 1, sizeof *told->of_layer);
+    told->seen =
+        nci_calloc((size_t)plan->ntasks / 64 + 1, sizeof *told->seen);
+    if (!told->of_layer || !told->seen) {
+        nci_fills_told_fini(told);
+        return false;
+    }
+    told->nlayers = plan->nlayers;
+    return true;
+}
+
+void nci_fills_tell(nci_fills_told *told, const nci_plan *plan, int64_t task,
+                    int64_t n)
+{
+    uint64_t bit = UINT64_C(1) << (task & 63);
+    if (!make_told(told, plan) || told->seen[task >> 6] & bit)
+        return;
+    int64_t *sum = &told->of_layer[nci_plan_layer(plan, task) - plan->layers];
+    told->seen[task >> 6] |= bit;
+    if (n <= INT64_MAX - *sum)
+        *sum += n;
+}
+
+void nci_fills_told_fini(nci_fills_told *told)
+{
+    nci_free(told->of_layer);
+    nci_free(told->seen);
+    *told = (nci_fills_told){0};
+}
+
+int64_t nci_fills_given(const nci_plan *plan, const nci_source_table *sources,
+                        const int64_t *given, int64_t n)
+{
+    _Atomic int64_t *counts = NULL;
+    if (!n || !sources || nci_fills_create(plan, &counts, NULL))
+        return 0;
+    for (int64_t i = 0; i < n && i < plan->nlayers; i++)
+        atomic_store(&counts[i], given[i] > 0 ? given[i] : 0);
+    int64_t sum = nci_fills_end(plan, sources, counts);
+    nci_free((void *)counts);
+    return sum;
+}
+
 int64_t nci_fills_untold(const nci_layer *layer,
                          const nci_source_table *sources, const char **name)
 {

@@ -2,6 +2,8 @@
 /* One task on one thread: inputs, kernel, encoding, scratch. */
 #include "engine/lane.h"
 
+#include <stdatomic.h>
+
 #include "base/mem.h"
 #include "engine/kernel/team.h"
 
@@ -88,7 +90,8 @@ ncg_status nci_lane_run_task(const nci_lane_run *r, nci_lane *lane,
                         .threads = threads,
                         .cancelled = r->stopping,
                         .fills = r->fills ? &r->fills[layer - r->plan->layers]
-                                          : NULL};
+                                          : &lane->fills};
+    atomic_store_explicit(&lane->fills, 0, memory_order_relaxed);
     ncg_status st = r->work->run(r->work->ctx, &env, task, inputs->deps,
                                  (int64_t)inputs->count, out, err);
     nci_team_end(threads);

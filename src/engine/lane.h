@@ -16,7 +16,8 @@ typedef struct nci_lane_run {
     const nci_work *work;
     int64_t limit; /* of memory: decides which scratch is kept */
     const _Atomic bool *stopping;
-    _Atomic int64_t *fills; /* of the plan's layers; NULL: not counted */
+    _Atomic int64_t *fills; /* of the plan's layers; NULL: the lane has those
+                               of its last task */
     /* What a STORE task leaves becomes `*out`; NULL: stays as it is. */
     ncg_status (*encode)(void *ctx, int output, const int64_t *index,
                          const int64_t *count, nci_buf *chunk_take,

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import clitest
-from clitest import write_grid
+from clitest import netCDF4, np, write_grid
 
 clitest.need_netcdf()
 
@@ -74,6 +74,29 @@ class TestCase(clitest.TestCase):
         for i in range(files):
             write_grid(self.path("in_%d.nc" % i), nt=nt, nlat=nlat, nlon=nlon,
                        start=nt * i, step=1, chunks=chunks)
+
+    def filled_inputs(self, files=3, nt=24, nlat=20, nlon=30, chunks=2):
+        """Two variables that state no fill; some values equal the default."""
+        for i in range(files):
+            rng = np.random.default_rng(i)
+            with netCDF4.Dataset(self.path("in_%d.nc" % i), "w") as d:
+                for name, size in (("time", None), ("lat", nlat),
+                                   ("lon", nlon)):
+                    d.createDimension(name, size)
+                t = d.createVariable("time", "f8", ("time",))
+                t.units = "days since 2000-01-01"
+                t[:] = np.arange(nt) + nt * i
+                lat = d.createVariable("lat", "f8", ("lat",))
+                lat.units = "degrees_north"
+                lat[:] = np.linspace(-80, 80, nlat)
+                for name, dtype in (("u", "f4"), ("p", "i2")):
+                    v = d.createVariable(name, dtype, ("time", "lat", "lon"),
+                                         zlib=True,
+                                         chunksizes=(chunks, nlat, nlon))
+                    x = rng.integers(1, 9999, (nt, nlat, nlon)).astype(dtype)
+                    x[rng.random(x.shape) < .1] = \
+                        netCDF4.default_fillvals[dtype]
+                    v[:] = x
 
     def start(self, *words, env=None, inside=()):
         """`inside`: put before the command (network.Host.inside)."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Workers that die, are stopped, join late and leave early."""
 import glob
+import json
 import os
 import random
 import resource
@@ -152,6 +153,34 @@ class Faults(clustertest.TestCase):
         if workers:
             os.kill(workers[0][0], signal.SIGKILL)
         self.finish(p)
+
+
+class DefaultFills(clustertest.TestCase):
+    """What was met again because a worker was lost counts once."""
+
+    def counted(self, name):
+        with open(self.path(name)) as f:
+            return json.load(f)["default_fills"]
+
+    def test_killed_workers(self):
+        chance = random.Random(8)
+        self.filled_inputs(files=4, nt=40, nlat=90, nlon=180)
+        words = ("in_*.nc", *STEPS, "-q", "-z", "7", "--no-history", "--stats")
+        self.ok(*words, "one.json", "-o", "one.nc")
+        want = self.counted("one.json")
+        self.assertGreater(want, 100000)
+        cluster = self.cluster("--exclusive")
+        nannies = [self.worker("w%d" % i) for i in range(2)]
+        for _ in range(3):
+            client = self.start(*words, "many.json", "-O", "-o", "many.nc",
+                                "--scheduler-file", "s.json")
+            time.sleep(chance.uniform(0.1, 0.6))
+            for child in clustertest.children(chance.choice(nannies).pid):
+                os.kill(child, signal.SIGKILL)
+            self.assertEqual(client.wait(timeout=120), 0, self.log())
+            self.assertEqual(self.counted("many.json"), want)
+            self.same("one.nc", "many.nc")
+        self.stop(cluster)
 
 
 class FullDisk(clustertest.TestCase):

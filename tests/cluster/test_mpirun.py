@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Under mpirun the command gives the file that it gives alone."""
 import glob
+import json
 import os
 
 import clitest
@@ -94,6 +95,28 @@ class Mpirun(clustertest.TestCase):
         self.assertEqual(r.code, 3, r.err)
         self.assertIn("in_1.nc", r.err)
         self.assertFalse(glob.glob(self.path("x.nc*")))
+
+    def test_default_fills_are_told(self):
+        """Values that are missing by NetCDF's default fill: the notes and the
+        count are those of one process."""
+        self.filled_inputs()
+
+        def told(r, stats):
+            with open(self.path(stats)) as f:
+                counted = json.load(f)["default_fills"]
+            return counted, sorted(line for line in r.lines()
+                                   if "default fill" in line)
+
+        for step in ("mean time", "anom by=month", "quantile time q=0.5",
+                     "mean lat lon weights=area", "isel time=2:9"):
+            words = ["in_*.nc", ":", *step.split(), "-O", "-o", "o.nc",
+                     "--stats", "s.json"]
+            alone = told(self.ok(*words), "s.json")
+            r = mpirun(4, clitest.NCGRAPH, *doubled(words), cwd=self.dir)
+            self.assertEqual(r.code, 0, r.err)
+            self.assertEqual(told(r, "s.json"), alone, step)
+            self.assertGreater(alone[0], 0)
+            self.assertEqual(len(alone[1]), 2)
 
     def test_program_with_a_kernel_of_its_own(self):
         self.inputs(files=2)

@@ -14,7 +14,8 @@ static void records_come_back(void **state)
                     .attempt = 7, .threads = 3, .from = NCI_CHECKPOINT,
                     .bytes = INT64_C(5) << 33, .status = NCG_EIO}, b;
     nci_event e = {.kind = NCI_EVENT_TASK_DONE, .task = 12, .attempt = 9,
-                   .bytes = 1 << 30, .spent = 77, .status = NCG_OK}, f;
+                   .bytes = 1 << 30, .spent = 77, .status = NCG_OK,
+                   .fills = 5}, f;
     (void)state;
     nci_order_encode(&a, bytes);
     CHECK_OK(nci_order_decode(bytes, &b, &err));
@@ -24,7 +25,11 @@ static void records_come_back(void **state)
     nci_event_encode(&e, bytes);
     CHECK_OK(nci_event_decode(bytes, false, &f, &err));
     assert_true(f.kind == e.kind && f.task == 12 && f.attempt == 9);
-    assert_true(f.bytes == e.bytes && f.spent == 77);
+    assert_true(f.bytes == e.bytes && f.spent == 77 && f.fills == 5);
+    e.fills = INT64_C(1) << 40; /* a record has room for less */
+    nci_event_encode(&e, bytes);
+    CHECK_OK(nci_event_decode(bytes, false, &f, &err));
+    assert_int_equal(f.fills, UINT32_MAX);
     /* Nobody says what is not his to say. */
     CHECK_STATUS(NCG_ENET, nci_event_decode(bytes, true, &f, &err));
     e.kind = NCI_EVENT_WORKER_JOINED;
@@ -39,10 +44,11 @@ static void record_layout(void **state)
 {
     static const uint8_t want[NCI_RECORD_SIZE] = {
         NCI_EVENT_TASK_DONE, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0,
-        4, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0};
+        4, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 7, 0, 0, 0};
     uint8_t bytes[NCI_RECORD_SIZE];
     nci_event e = {.kind = NCI_EVENT_TASK_DONE, .attempt = 2, .task = 3,
-                   .bytes = 4, .spent = 5, .status = NCG_EMISMATCH};
+                   .bytes = 4, .spent = 5, .status = NCG_EMISMATCH,
+                   .fills = 7};
     (void)state;
     nci_event_encode(&e, bytes);
     assert_memory_equal(bytes, want, sizeof want);
@@ -109,6 +115,7 @@ static int read_as_all(const char *bytes, size_t nbytes)
     good += !nci_progress_unpack(&in, &progress, &err);
     in = start;
     good += !nci_finished_unpack(&in, &finished, &err);
+    nci_finished_message_fini(&finished);
     in = start;
     good += !nci_failure_unpack(&in, &task, &said, &err);
     return good;
@@ -203,7 +210,10 @@ static void ends_and_errors_come_back(void **state)
     ncg_error err, said;
     nci_pack pack = {0};
     nci_finished_message f = {.tasks = 5, .failed = -1, .moved = 8}, g;
+    int64_t fills[] = {0, 4, INT64_C(1) << 40};
     f.reads = (nci_io_stats){.chunks_direct = 3, .bytes_disk = 9};
+    f.fills = fills;
+    f.nfills = 3;
     nci_roster_entry entries[] = {{0, "a:1"}, {7, "b:2"}};
     nci_roster r = {.number = 7, .entries = entries, .count = 2};
     int64_t task;
@@ -215,6 +225,9 @@ static void ends_and_errors_come_back(void **state)
     assert_string_equal(g.error.message, "a?b"); /* it goes to a terminal */
     assert_true(g.tasks == 5 && g.moved == 8 && g.failed == -1);
     assert_true(g.reads.chunks_direct == 3 && g.reads.bytes_disk == 9);
+    assert_int_equal(g.nfills, 3);
+    assert_memory_equal(g.fills, fills, sizeof fills);
+    nci_finished_message_fini(&g);
     torture(&pack);
     nci_failure_pack(&pack, 3, &f.error);
     in = (nci_unpack){.data = pack.text.data, .size = pack.text.length};

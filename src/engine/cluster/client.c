@@ -44,6 +44,7 @@ static void take_locked(nci_client *c, const nci_message *m)
     } else if (m->type == NCI_WIRE_PROGRESS) {
         st = nci_progress_unpack(&in, &c->news, &err);
     } else if (m->type == NCI_WIRE_FINISHED || m->type == NCI_WIRE_ERROR) {
+        nci_finished_message_fini(&c->end);
         if (m->type == NCI_WIRE_FINISHED)
             st = nci_finished_unpack(&in, &c->end, &err);
         else
@@ -198,6 +199,7 @@ void nci_client_close(nci_client **slot)
     if (c->futures)
         nci_futures_release(&c->futures);
     nci_client_holds_free(c);
+    nci_finished_message_fini(&c->end);
     nci_keys_wipe(&c->keys);
     pthread_cond_destroy(&c->changed);
     pthread_mutex_destroy(&c->lock);

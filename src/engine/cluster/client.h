@@ -39,6 +39,8 @@ typedef struct nci_client_job {
     /* The set of chunks that each output becomes on the workers (zeros: it is
      * put); NULL: all are put. This client holds the sets then. */
     const nci_token *keeps;
+    const nci_source_table *sources; /* of the plan, here: they are told of the
+                                        default fills that workers met */
     /* Called now and then with what workers have read since the last time. */
     void (*reads)(void *ctx, const nci_io_stats *more);
     void *reads_ctx;

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "engine/cluster/future_internal.h"
 #include "engine/executor_internal.h"
+#include "engine/fills.h"
 #include "engine/net/exchange.h"
 #include "graph/codec_output.h"
 
@@ -182,6 +183,7 @@ static ncg_status submit_locked(nci_client *c, const nci_client_job *job,
     c->is_over = false;
     c->lost = -1;
     c->ntasks = job->plan->ntasks;
+    nci_finished_message_fini(&c->end);
     c->end = (nci_finished_message){.failed = -1};
     c->news = (nci_progress_message){0};
     return send_plan_locked(c, job, sink->retries, &c->run, err);
@@ -391,6 +393,12 @@ nci_client_run(nci_client *c, const nci_client_job *job, const nci_sink *sink,
                                  .fetched = c->end.fetched,
                                  .recomputed = c->end.recomputed,
                                  .moved = c->end.moved,
+                                 .default_fills =
+                                     st ? 0
+                                        : nci_fills_given(job->plan,
+                                                          job->sources,
+                                                          c->end.fills,
+                                                          c->end.nfills),
                                  .seconds = nci_futures_now() - start,
                                  .failed = p.status ? p.failed : c->end.failed};
     drop_locked(c);

@@ -66,7 +66,8 @@ void nci_event_encode(const nci_event *e, uint8_t out[NCI_RECORD_SIZE])
     nci_put_u64(out + 16, (uint64_t)e->bytes);
     nci_put_u64(out + 24, (uint64_t)e->spent);
     nci_put_u32(out + 32, (uint32_t)e->status);
-    nci_put_u32(out + 36, 0);
+    nci_put_u32(out + 36, e->fills < UINT32_MAX ? (uint32_t)e->fills
+                                                : UINT32_MAX);
 }
 
 static bool may_worker_say(uint32_t kind)
@@ -106,7 +107,8 @@ ncg_status nci_event_decode(const uint8_t *record, bool is_client,
                        .task = (int64_t)nci_get_u64(record + 8),
                        .bytes = (int64_t)nci_get_u64(record + 16),
                        .spent = (int64_t)nci_get_u64(record + 24),
-                       .status = (ncg_status)status};
+                       .status = (ncg_status)status,
+                       .fills = nci_get_u32(record + 36)};
     return NCG_OK;
 }
 

@@ -37,7 +37,7 @@
  *     16    8 bytes, signed
  *     24    8 spent, ns, signed
  *     32    4 status
- *     36    4 0
+ *     36    4 default fills that the task met, 2^32 - 1: so many or more
  *
  * The worker's number is not in a record: the connection tells it.
  */
@@ -137,6 +137,9 @@ typedef struct nci_finished_message {
     int64_t tasks, peak, spilled, failed;
     int64_t fetched, recomputed, moved;
     nci_io_stats reads;
+    int64_t *fills; /* one a layer of the plan: default fills that were met.
+                       Owned where it was unpacked; NULL: none */
+    int64_t nfills;
 } nci_finished_message;
 
 /* nci_dialogue_send sends a packed message; takes what `pack` holds. */
@@ -175,8 +178,10 @@ void nci_progress_pack(nci_pack *pack, const nci_progress_message *what);
 ncg_status nci_progress_unpack(nci_unpack *in, nci_progress_message *out,
                                ncg_error *err);
 void nci_finished_pack(nci_pack *pack, const nci_finished_message *what);
+/* nci_finished_unpack: nci_finished_message_fini, also after a failure. */
 ncg_status nci_finished_unpack(nci_unpack *in, nci_finished_message *out,
                                ncg_error *err);
+void nci_finished_message_fini(nci_finished_message *what);
 /* An error, and the task that it is about (-1: none). */
 void nci_failure_pack(nci_pack *pack, int64_t task, const ncg_error *error);
 ncg_status nci_failure_unpack(nci_unpack *in, int64_t *task, ncg_error *out,

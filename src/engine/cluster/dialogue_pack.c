@@ -342,6 +342,7 @@ void nci_finished_pack(nci_pack *pack, const nci_finished_message *f)
     nci_pack_i64(pack, f->recomputed);
     nci_pack_i64(pack, f->moved);
     nci_reads_pack(pack, &f->reads);
+    nci_pack_i64s(pack, f->fills, f->nfills);
 }
 
 ncg_status nci_finished_unpack(nci_unpack *in, nci_finished_message *out,
@@ -356,7 +357,15 @@ ncg_status nci_finished_unpack(nci_unpack *in, nci_finished_message *out,
     out->recomputed = nci_unpack_i64(in, 0, INT64_MAX);
     out->moved = nci_unpack_i64(in, 0, INT64_MAX);
     unpack_reads(in, &out->reads);
+    out->fills = nci_unpack_i64s(in, &out->nfills);
     return ended(in, "the end of a run", err);
+}
+
+void nci_finished_message_fini(nci_finished_message *f)
+{
+    nci_free(f->fills);
+    f->fills = NULL;
+    f->nfills = 0;
 }
 
 void nci_failure_pack(nci_pack *pack, int64_t task, const ncg_error *error)

@@ -17,6 +17,7 @@
 #include "engine/cluster/scheduler.h"
 #include "engine/cluster/service.h"
 #include "engine/costs.h"
+#include "engine/fills.h"
 #include "engine/sched/choose.h"
 #include "engine/sched/task_map.h"
 #include "engine/sched/values.h"
@@ -65,6 +66,7 @@ typedef struct nci_plan_run {
     size_t nshares, shares_capacity;
     nci_costs costs;
     nci_io_stats reads; /* of all workers */
+    nci_fills_told fills;
     nci_sched_choice choice;
     nci_sched *sched;
     nci_actions actions;

@@ -46,6 +46,7 @@ void nci_run_free(nci_plan_run *r)
     nci_free(r->shares);
     nci_free(r->unwanted);
     nci_buf_release(&r->body);
+    nci_fills_told_fini(&r->fills);
     nci_free(r->put);
     nci_free(r);
 }
@@ -66,6 +67,8 @@ static void tell_client(const nci_plan_run *r)
     f.recomputed = stats.recomputed;
     f.moved = stats.moved;
     f.reads = r->reads;
+    f.fills = r->fills.of_layer;
+    f.nfills = r->fills.nlayers;
     nci_finished_pack(&pack, &f);
     nci_dialogue_send(r->scheduler->net, r->client, NCI_WIRE_FINISHED,
                       r->request, &pack, NULL);
@@ -284,6 +287,8 @@ ncg_status nci_run_records(nci_plan_run *r, const nci_message *message,
             continue;
         event.worker = is_client ? NCI_NO_WORKER : worker;
         event.now = now;
+        if (event.kind == NCI_EVENT_TASK_DONE && event.fills)
+            nci_fills_tell(&r->fills, r->hosted.plan, event.task, event.fills);
         nci_sched_handle(r->sched, &event, &r->actions, NULL);
     }
     if (r->state == NCI_RUN_RUNNING)

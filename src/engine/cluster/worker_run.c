@@ -150,6 +150,7 @@ static void do_task(nci_hand_run *r, nci_lane *lane,
     event.status = nci_lane_execute(&r->tasks, lane, action->task,
                                     action->threads, &out, &err);
     event.spent = nanoseconds() - start;
+    event.fills = atomic_load(&lane->fills);
     if (event.status)
         nci_buf_release(&out);
     pthread_mutex_lock(&r->hand->lock);

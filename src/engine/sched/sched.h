@@ -111,6 +111,7 @@ typedef struct nci_event {
     int64_t end;       /* JOINED: when the worker ends, on that clock; 0: open */
     int64_t bandwidth; /* JOINED: bytes a second; 0: not known */
     int64_t spent;     /* TASK_DONE: ns that it ran; 0: not known */
+    int64_t fills;     /* TASK_DONE: default fills that it met; for the driver */
     bool can_checkpoint; /* JOINED: there is a directory that all share */
 } nci_event;
 

@@ -276,7 +276,8 @@ static void end_job(nci_worker_out *o, const nci_worker_event *event)
                       .attempt = event->attempt,
                       .bytes = event->bytes,
                       .status = event->status,
-                      .spent = event->spent};
+                      .spent = event->spent,
+                      .fills = event->fills};
     if (!chunk || !chunk->job || !chunk->job->runs)
         return;
     nci_worker_book(w, -chunk->job->need);

@@ -47,6 +47,7 @@ typedef struct nci_worker_event {
     ncg_status status;
     int64_t bytes;    /* ENDED: what a STORE task left, encoded */
     int64_t spent;    /* ENDED: ns */
+    int64_t fills;    /* ENDED: default fills that it met; told on */
     uint64_t request; /* any number that tells requests apart; not 0 */
 } nci_worker_event;
 
