@@ -197,9 +197,9 @@ typedef struct ncg_context_options {
     const ncg_wire_options *wire; /* copied; NULL: defaults */
     bool persist_early; /* linked to a cluster: ncg_persist does not wait until
                            the chunks are there. What is computed of them begins
-                           with those that are; an error is told there, too.
-                           Neither progress nor ncg_stats have such a run, and
-                           ncg_context_cancel does not reach it */
+                           with those that are; why some cannot be made is told
+                           there. Neither progress nor ncg_stats have such a
+                           run, and ncg_context_cancel does not reach it */
 } ncg_context_options;
 #define NCG_CONTEXT_OPTIONS_INIT                                               \
     {sizeof(ncg_context_options), 0, 0, NULL, NULL, NULL, NULL, false, false,  \

@@ -127,7 +127,8 @@ static ncg_status connect_client(ncg_context *ctx, const char *addresses,
                               .wire = ctx->wire,
                               .memory = ctx->options.memory_limit,
                               .note = note,
-                              .note_ctx = ctx};
+                              .note_ctx = ctx,
+                              .cancel = &ctx->cancel};
     NCI_TRY(nci_client_connect(&how, &ctx->link->client, err));
     const nci_source_holder holder = nci_client_holder(ctx->link->client);
     nci_source_table_set_holder(ctx->sources, &holder);

@@ -21,6 +21,7 @@ typedef struct nci_client_options {
     int64_t memory; /* this process's limit */
     void (*note)(void *ctx, const char *sentence); /* any thread; NULL */
     void *note_ctx;
+    const _Atomic bool *cancel; /* ends waiting for chunks; NULL */
 } nci_client_options;
 
 /* nci_client_connect: EAUTH, ENET within the timeout. */

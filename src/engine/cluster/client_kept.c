@@ -3,6 +3,7 @@
  * reads a set, not how many of its sources do: they are counted here. */
 #include "engine/cluster/client_kept.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -177,7 +178,13 @@ static ncg_status locate(nci_client *c, nci_token space, int64_t chunk,
     return ask(c, &what, out, err);
 }
 
-/* A chunk that is being moved, or made again, is asked for anew. */
+static bool is_canceled(const nci_client *c)
+{
+    return c->options.cancel && atomic_load(c->options.cancel);
+}
+
+/* A chunk that is being moved is asked for anew for a while, one that is being
+ * made as long as that takes. */
 static ncg_status get(void *ctx, nci_token space, int64_t chunk, int64_t nbytes,
                       nci_buf **out, ncg_error *err)
 {
@@ -190,12 +197,20 @@ static ncg_status get(void *ctx, nci_token space, int64_t chunk, int64_t nbytes,
     for (bool goes_on = true; goes_on;) {
         ncg_worker_answer holder = {0};
         st = locate(c, space, chunk, &holder, err);
-        if (!st)
+        bool is_coming = !st && !*holder.worker;
+        if (is_coming) {
+            until = nci_futures_now() + MOST_SECONDS;
+            st = nci_fail(err, NCG_ENET, "chunk %lld is not there yet",
+                          (long long)chunk);
+        } else if (!st) {
             st = nci_client_fetch(c, holder.worker,
                                   &(nci_chunk_key){space, chunk}, nbytes, out,
                                   err);
+        }
         nci_free(holder.worker);
         nci_free(holder.data);
+        if (st && is_canceled(c))
+            return nci_fail(err, NCG_ECANCELED, "canceled");
         goes_on = st == NCG_ENET && nci_futures_now() < until &&
                   nci_futures_pause(c->futures);
     }

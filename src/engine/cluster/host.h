@@ -32,4 +32,12 @@ typedef struct nci_plan_host {
     nci_kernel_table *kernels;
 } nci_plan_host;
 
+/* nci_hosted_open opens the plan of a PLAN message (dialogue.h), whose bytes
+ * *message borrows (fini). `who` is this process, in errors. EMISMATCH: it
+ * comes to another plan than the client. */
+struct nci_plan_message;
+ncg_status nci_hosted_open(const nci_plan_host *host, nci_buf *body,
+                           const char *who, struct nci_plan_message *message,
+                           nci_hosted *out, ncg_error *err);
+
 #endif

@@ -122,14 +122,17 @@ void nci_kept_arrivals(nci_scheduler *s)
 typedef struct search {
     const nci_plan_run *run, *maker;
     bool found;
+    nci_token space; /* the set */
 } search;
 
 static bool reads(const nci_plan_run *r, void (*see)(void *, nci_token),
-                  const nci_plan_run *maker)
+                  const nci_plan_run *maker, nci_token *space)
 {
-    search f = {r, maker, false};
+    search f = {.run = r, .maker = maker};
     if (r->hosted.sources)
         nci_source_table_each_remote(r->hosted.sources, see, &f);
+    if (space)
+        *space = f.space;
     return f.found;
 }
 
@@ -144,14 +147,26 @@ static void see_later(void *ctx, nci_token space)
 {
     search *f = ctx;
     const kept_set *set = nci_kept_find(f->run->scheduler, space);
-    if (nci_kept_is_arriving(set) && set->maker && set->maker != f->run)
-        f->found |= set->maker->state == NCI_RUN_QUEUED ||
-                    set->maker->turn > f->run->turn;
+    bool is_later = nci_kept_is_arriving(set) && set->maker &&
+                    set->maker != f->run &&
+                    (set->maker->state == NCI_RUN_QUEUED ||
+                     set->maker->turn > f->run->turn);
+    if (is_later) {
+        f->found = true;
+        f->space = space;
+    }
 }
 
-bool nci_kept_is_ahead(const nci_plan_run *r)
+bool nci_kept_is_ahead(nci_plan_run *r)
 {
-    return reads(r, see_later, NULL);
+    return reads(r, see_later, NULL, &r->awaits);
+}
+
+bool nci_kept_awaits(const nci_plan_run *r)
+{
+    const kept_set *set = nci_kept_find(r->scheduler, r->awaits);
+    return nci_kept_is_arriving(set) && set->maker &&
+           set->maker->state == NCI_RUN_QUEUED;
 }
 
 /* All are found before any is ended: then the maker may begin, and be gone. */
@@ -160,7 +175,7 @@ void nci_kept_hold_up(const nci_plan_run *maker)
     nci_scheduler *s = maker->scheduler;
     for (nci_plan_run *r = s->runs; r; r = r->next)
         if (r != maker && r->put && r->state == NCI_RUN_RUNNING &&
-            !r->has_error && reads(r, see_maker, maker))
+            !r->has_error && reads(r, see_maker, maker, NULL))
             r->is_held = true;
     for (nci_plan_run *r = nci_scheduler_run_after(s, 0); r;) {
         nci_event cancel = {.kind = NCI_EVENT_CANCEL};

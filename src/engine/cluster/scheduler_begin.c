@@ -4,27 +4,16 @@
  * time. A run that reads a set of chunks of which some are lost ends, and
  * begins again when they have been made; what was put stays put.
  */
-#include <string.h>
-
 #include "base/mem.h"
 #include "engine/cluster/scheduler_kept.h"
 #include "engine/source_remote.h"
-#include "graph/codec_output.h"
 
 /* ---- beginning ----------------------------------------------------------- */
 
 static ncg_status open_plan(nci_plan_run *r, ncg_error *err)
 {
-    const nci_plan_host *host = r->scheduler->host;
-    nci_unpack in = {.data = nci_buf_data(r->body),
-                     .size = nci_buf_size(r->body)};
-    NCI_TRY(nci_plan_message_unpack(&in, &r->message, err));
-    NCI_TRY(host->open(host->ctx, r->message.bytes, r->message.nbytes,
-                       &r->hosted, err));
-    if (!nci_token_equal(nci_plan_hash(r->hosted.plan), r->message.hash))
-        return nci_fail(err, NCG_EMISMATCH,
-                        "the scheduler comes to another plan than the client: "
-                        "are both the same version of ncgraph?");
+    NCI_TRY(nci_hosted_open(r->scheduler->host, r->body, "scheduler",
+                            &r->message, &r->hosted, err));
     r->space = nci_run_space(r->message.hash, r->id);
     return NCG_OK;
 }

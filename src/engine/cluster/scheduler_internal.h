@@ -78,8 +78,8 @@ typedef struct nci_plan_run {
                                                      told to keep */
     int64_t lost_keeping; /* task that must come before all others, -1 */
     uint32_t repairs;     /* serial of the set that is made again, 0: none */
-    nci_token *unwanted; /* sets that its client let go of before it opened */
-    size_t nunwanted, unwanted_capacity;
+    bool keeps_all;       /* nothing is put */
+    nci_token awaits;     /* a set whose maker has to begin first */
     uint64_t *put;        /* bits: tasks that were put; where the run may have
                              to begin again; NULL */
     int64_t ntasks;
@@ -255,6 +255,9 @@ void nci_names_ask(nci_scheduler *s, nci_conn_id client,
  * what it is to remember. */
 void nci_names_memo(nci_scheduler *s, const nci_service *told);
 void nci_names_teach(nci_scheduler *s, const nci_roll *roll);
+/* nci_names_opened: workers remember how large a set is that was published
+ * before that was known. */
+void nci_names_opened(nci_scheduler *s, nci_token space);
 void nci_names_tick(nci_scheduler *s);
 int64_t nci_names_count(const nci_scheduler *s);
 void nci_names_free(nci_scheduler *s);

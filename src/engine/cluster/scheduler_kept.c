@@ -87,25 +87,11 @@ void nci_kept_hold(nci_scheduler *s, nci_conn_id client, nci_token space)
         set->clients[set->nclients++] = client;
 }
 
-/* A run that is to make it may not have begun. */
-static void remember_unwanted(nci_scheduler *s, nci_conn_id client,
-                              nci_token space)
-{
-    for (nci_plan_run *r = s->runs; r; r = r->next)
-        if (r->client == client &&
-            (r->state == NCI_RUN_QUEUED || r->state == NCI_RUN_OPENING) &&
-            nci_grow(&r->unwanted, &r->unwanted_capacity, r->nunwanted + 1,
-                     sizeof *r->unwanted))
-            r->unwanted[r->nunwanted++] = space;
-}
-
 void nci_kept_let_go(nci_scheduler *s, nci_conn_id client, nci_token space)
 {
     kept_set *set = nci_kept_find(s, space);
-    if (!set) {
-        remember_unwanted(s, client, space);
+    if (!set)
         return;
-    }
     for (size_t i = 0; i < set->nclients; i++)
         if (set->clients[i] == client)
             set->clients[i--] = set->clients[--set->nclients];
@@ -148,7 +134,9 @@ ncg_status nci_kept_locate(const nci_scheduler *s, nci_token space,
                            ncg_error *err)
 {
     const kept_set *set = nci_kept_find(s, space);
-    if (!set || chunk < 0 || chunk >= set->nchunks)
+    bool is_known = set && (set->broken.status || !set->is_open ||
+                            (chunk >= 0 && chunk < set->nchunks));
+    if (!is_known)
         return nci_fail(err, NCG_ENOTFOUND,
                         "the cluster does not hold this array any more: "
                         "compute it again");
@@ -164,11 +152,23 @@ ncg_status nci_kept_locate(const nci_scheduler *s, nci_token space,
         return err->status;
     }
     uint32_t number =
-        nci_values_where(s->values, nci_kept_id(set, chunk), bytes);
+        set->is_open ? nci_values_where(s->values, nci_kept_id(set, chunk),
+                                        bytes)
+                     : NCI_NO_WORKER;
     *out = nci_scheduler_roll((nci_scheduler *)s, number);
     return *out ? NCG_OK
-                : nci_fail(err, NCG_ENET, "chunk %lld was lost with its worker",
+                : nci_fail(err, NCG_ENET,
+                           set->is_complete
+                               ? "chunk %lld was lost with its worker"
+                               : "chunk %lld is not there yet",
                            (long long)chunk);
+}
+
+bool nci_kept_is_coming(const nci_scheduler *s, nci_token space)
+{
+    const kept_set *set = nci_kept_find(s, space);
+    return set && !set->broken.status &&
+           (!set->is_complete || set->is_repairing);
 }
 
 void nci_kept_lost(nci_scheduler *s, int64_t id)
@@ -255,7 +255,8 @@ static ncg_status restore(nci_scheduler *s, kept_set *only, const void *body,
 
 bool nci_kept_unpack(nci_scheduler *s, nci_unpack *in, ncg_error *err)
 {
-    kept_set set = {.is_complete = true, .was_made = true};
+    kept_set set = {
+        .is_complete = true, .was_made = true, .is_open = true};
     size_t nbody = 0;
     set.space.low = (uint64_t)nci_unpack_i64(in, INT64_MIN, INT64_MAX);
     set.space.high = (uint64_t)nci_unpack_i64(in, INT64_MIN, INT64_MAX);

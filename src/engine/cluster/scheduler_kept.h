@@ -11,7 +11,10 @@
 
 /* ---- a run that keeps */
 
-/* nci_kept_begin makes the sets of a run whose plan is open. */
+/* nci_kept_promise makes the sets of a run that was sent: from now on they can
+ * be published, and read by what comes later. nci_kept_begin: the run's plan is
+ * open. */
+ncg_status nci_kept_promise(nci_plan_run *run, ncg_error *err);
 ncg_status nci_kept_begin(nci_plan_run *run, ncg_error *err);
 /* nci_kept_put has a chunk kept where it is; false: it is one to be put. */
 bool nci_kept_put(nci_plan_run *run, const nci_action *action);
@@ -33,8 +36,10 @@ bool nci_kept_is_there(void *run, int64_t task);
  * nci_kept_hold_up has those begin again that read what a run makes. */
 void nci_kept_arrivals(nci_scheduler *s);
 void nci_kept_hold_up(const nci_plan_run *maker);
-/* nci_kept_is_ahead: it reads a set whose maker begins after it. */
-bool nci_kept_is_ahead(const nci_plan_run *run);
+/* nci_kept_is_ahead: it reads a set whose maker begins after it.
+ * nci_kept_awaits: that one has not begun yet. */
+bool nci_kept_is_ahead(nci_plan_run *run);
+bool nci_kept_awaits(const nci_plan_run *run);
 /* nci_kept_is_wanted: it makes nothing but sets that something published, or a
  * set made of them, reads. */
 bool nci_kept_is_wanted(const nci_plan_run *run);
@@ -56,10 +61,12 @@ void nci_kept_forget(nci_scheduler *s, nci_conn_id client);
 /* nci_kept_name: something published reads it, or (-1) no longer. ENOTFOUND */
 ncg_status nci_kept_name(nci_scheduler *s, nci_token space, int change,
                          ncg_error *err);
-/* nci_kept_locate: ENET: it is lost; ENOTFOUND: there is no such chunk. */
+/* nci_kept_locate: ENET: it is lost, or not there yet; ENOTFOUND: there is no
+ * such chunk. nci_kept_is_coming: what is not there is being made. */
 ncg_status nci_kept_locate(const nci_scheduler *s, nci_token space,
                            int64_t chunk, const nci_roll **out, int64_t *bytes,
                            ncg_error *err);
+bool nci_kept_is_coming(const nci_scheduler *s, nci_token space);
 /* nci_kept_key: which chunk a value of the machine is; false: that of a call. */
 bool nci_kept_key(const nci_scheduler *s, int64_t id, nci_token *space,
                   int64_t *chunk);

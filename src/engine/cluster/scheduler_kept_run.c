@@ -37,6 +37,11 @@ static void need(void *ctx, nci_token space)
         set->needs[set->nneeds++] = space;
 }
 
+static ncg_status starved(ncg_error *err)
+{
+    return nci_fail(err, NCG_ENOMEM, "the scheduler is out of memory");
+}
+
 /* What it was made of stays, so that it can be made again. */
 static ncg_status keep_needs(nci_plan_run *r, kept_set *set, ncg_error *err)
 {
@@ -49,46 +54,66 @@ static ncg_status keep_needs(nci_plan_run *r, kept_set *set, ncg_error *err)
             set->needs[found++] = space;
     }
     set->nneeds = found;
-    return n.is_starved
-               ? nci_fail(err, NCG_ENOMEM, "the scheduler is out of memory")
-               : NCG_OK;
+    return n.is_starved ? starved(err) : NCG_OK;
 }
 
-static bool is_unwanted(const nci_plan_run *r, nci_token space)
-{
-    for (size_t i = 0; i < r->nunwanted; i++)
-        if (nci_token_equal(r->unwanted[i], space))
-            return true;
-    return false;
-}
-
-static ncg_status make_set(nci_plan_run *r, nci_token space, int output,
-                           ncg_error *err)
+static kept_set *promise(nci_plan_run *r, nci_token space, int output)
 {
     nci_scheduler *s = r->scheduler;
-    const nci_layer *layer =
-        &r->hosted.plan->layers[r->hosted.plan->outputs[output]];
-    kept_set *known = nci_kept_find(s, space);
-    if (known) { /* it is made again */
-        if (!known->maker)
-            known->maker = r;
-        return NCG_OK;
-    }
-    if (layer->ntasks > UINT32_MAX || layer->store.list.items)
-        return nci_fail(err, NCG_ENET, "output %d cannot be kept", output);
     kept_set *set = nci_calloc(1, sizeof *set);
     if (!set)
-        return nci_fail(err, NCG_ENOMEM, "the scheduler is out of memory");
+        return NULL;
     *set = (kept_set){.space = space,
                       .serial = ++s->serials & INT32_MAX,
-                      .nchunks = layer->ntasks,
                       .body = nci_buf_retain(r->body),
                       .output = output,
                       .maker = r,
                       .next = s->sets};
     s->sets = set;
-    if (r->client && !is_unwanted(r, space))
+    if (r->client)
         nci_kept_hold(s, r->client, space);
+    return set;
+}
+
+ncg_status nci_kept_promise(nci_plan_run *r, ncg_error *err)
+{
+    nci_unpack in = {.data = nci_buf_data(r->body),
+                     .size = nci_buf_size(r->body)};
+    nci_plan_message m = {0};
+    nci_token space;
+    NCI_TRY(nci_plan_message_unpack(&in, &m, err));
+    ncg_status st = NCG_OK;
+    r->keeps_all = m.nkeeps > 0;
+    for (int i = 0; !st && i < m.nkeeps; i++) {
+        bool keeps = nci_plan_keep(&m, i, &space);
+        r->keeps_all = r->keeps_all && keeps;
+        if (keeps && !nci_kept_find(r->scheduler, space) &&
+            !promise(r, space, i))
+            st = starved(err);
+    }
+    nci_plan_message_fini(&m);
+    return st;
+}
+
+static ncg_status open_set(nci_plan_run *r, nci_token space, int output,
+                           ncg_error *err)
+{
+    const nci_layer *layer =
+        &r->hosted.plan->layers[r->hosted.plan->outputs[output]];
+    kept_set *set = nci_kept_find(r->scheduler, space);
+    if (!set) /* nobody reads any more what was to be made again */
+        set = promise(r, space, output);
+    if (!set)
+        return starved(err);
+    if (!set->maker)
+        set->maker = r;
+    if (set->is_open)
+        return NCG_OK;
+    if (layer->ntasks > UINT32_MAX || layer->store.list.items)
+        return nci_fail(err, NCG_ENET, "output %d cannot be kept", output);
+    set->nchunks = layer->ntasks;
+    set->is_open = true;
+    nci_names_opened(r->scheduler, space);
     return keep_needs(r, set, err);
 }
 
@@ -99,7 +124,7 @@ ncg_status nci_kept_begin(nci_plan_run *r, ncg_error *err)
     r->lost_keeping = -1;
     for (int i = 0; i < r->hosted.plan->noutputs; i++)
         if (nci_plan_keep(&r->message, i, &space))
-            NCI_TRY(make_set(r, space, i, err));
+            NCI_TRY(open_set(r, space, i, err));
     return NCG_OK;
 }
 
@@ -337,17 +362,10 @@ void nci_kept_end(nci_plan_run *r, bool goes_on)
 
 bool nci_kept_is_wanted(const nci_plan_run *r)
 {
-    nci_token space;
-    if (r->state != NCI_RUN_RUNNING)
-        return false;
-    for (int i = 0; i < r->hosted.plan->noutputs; i++) {
-        const kept_set *set = nci_plan_keep(&r->message, i, &space)
-                                  ? nci_kept_find(r->scheduler, space)
-                                  : NULL;
-        if (!set || !set->names)
-            return false;
-    }
-    return true;
+    bool is_read = r->keeps_all;
+    for (const kept_set *set = r->scheduler->sets; set; set = set->next)
+        is_read = is_read && (set->maker != r || set->names);
+    return is_read && set_of(r);
 }
 
 /* ---- a run that makes sets again ----------------------------------------- */

@@ -11,6 +11,7 @@
 typedef struct nci_kept_set {
     nci_token space;
     uint32_t serial;
+    bool is_open; /* how many chunks it has is known */
     int64_t nchunks, nthere;
     nci_plan_run *maker; /* makes it, or is to begin again; NULL: none */
     bool is_complete;  /* the run that makes it has ended */

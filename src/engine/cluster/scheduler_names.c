@@ -142,6 +142,19 @@ void nci_names_teach(nci_scheduler *s, const nci_roll *roll)
         teach(s, p, roll);
 }
 
+void nci_names_opened(nci_scheduler *s, nci_token space)
+{
+    for (published *p = s->published; p; p = p->next) {
+        bool found = false;
+        for (int64_t i = 0; i < p->nspaces; i++)
+            found = found || nci_token_equal(p->spaces[i], space);
+        if (found && p->client) /* each of them answers once more */
+            p->untold += s->nrolls;
+        if (found)
+            teach(s, p, NULL);
+    }
+}
+
 static int64_t nanoseconds(void)
 {
     struct timespec now;

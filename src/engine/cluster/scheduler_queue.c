@@ -10,7 +10,8 @@
  * What was lost with a worker is made again before other runs begin: one that
  * reads it would only end and begin again. So do runs whose sets others read
  * while they are made, when they have to begin again. Among these each waits
- * for what it reads itself.
+ * for what it reads itself. One that reads what a run makes that has not begun
+ * waits until that has.
  */
 #include "base/mem.h"
 #include "engine/cluster/scheduler_kept.h"
@@ -37,7 +38,8 @@ static int under_way(const nci_scheduler *s, nci_conn_id client)
 /* Others wait for it. */
 static bool is_urgent(const nci_plan_run *r)
 {
-    return r->repairs || (r->state == NCI_RUN_QUEUED && nci_kept_remakes(r));
+    return r->repairs || (r->state == NCI_RUN_QUEUED && nci_kept_remakes(r) &&
+                          !nci_kept_awaits(r));
 }
 
 static bool has_urgent(const nci_scheduler *s)
@@ -70,7 +72,7 @@ static nci_plan_run *choose(const nci_scheduler *s)
     bool urgent = has_urgent(s);
     bool has_room = under_way(s, 0) < MOST_RUNS;
     for (nci_plan_run *r = s->runs; r; r = r->next) {
-        if (r->state != NCI_RUN_QUEUED)
+        if (r->state != NCI_RUN_QUEUED || nci_kept_awaits(r))
             continue;
         if (is_urgent(r) ? urgent_may_begin(s, r)
                          : !urgent && has_room &&
@@ -151,5 +153,10 @@ void nci_run_submit(nci_scheduler *s, nci_conn_id client,
     nci_pack_i64(&pack, r->id);
     nci_dialogue_send(s->net, client, NCI_WIRE_SUBMITTED, r->request, &pack,
                       NULL);
-    nci_run_next(s);
+    if (nci_kept_promise(r, &err)) {
+        nci_run_fail(r, &err);
+        nci_run_end(r);
+    } else {
+        nci_run_next(s);
+    }
 }

@@ -44,7 +44,6 @@ void nci_run_free(nci_plan_run *r)
 {
     nci_run_clear(r);
     nci_free(r->shares);
-    nci_free(r->unwanted);
     nci_buf_release(&r->body);
     nci_fills_told_fini(&r->fills);
     nci_free(r->put);

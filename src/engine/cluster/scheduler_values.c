@@ -362,6 +362,9 @@ static void locate(nci_scheduler *s, nci_conn_id conn, const nci_service *ask,
     if (!nci_kept_locate(s, ask->space, ask->key, &holder, &said.bytes,
                          &said.error))
         memcpy(said.where, holder->who.addresses, sizeof said.where);
+    if (is_client && said.error.status == NCG_ENET &&
+        nci_kept_is_coming(s, ask->space))
+        nci_error_clear(&said.error); /* it asks again */
     if (is_client) {
         nci_service begun = {
             .kind = NCI_SERVICE_BEGUN, .id = ask->id, .bytes = 1};

@@ -56,7 +56,8 @@ typedef enum nci_service_kind {
     NCI_SERVICE_MEMO,     /* name, key: epoch, data: to be told to a scheduler of
                              a later epoch; without data: not any more. Workers
                              tell it so; without data: it is remembered */
-    NCI_SERVICE_LOCATED,  /* id, bytes, where, error; to clients as well */
+    NCI_SERVICE_LOCATED,  /* id, bytes, where, error; to clients as well, empty
+                             while the chunk is being made */
 
     NCI_SERVICE_ENDED = 32, /* id, attempt, bytes */
     NCI_SERVICE_FAILED,     /* id, attempt, error */

@@ -10,6 +10,7 @@ list(APPEND engine_sources
   cluster/errands.c
   cluster/functions.c
   cluster/header_pack.c
+  cluster/hosted.c
   cluster/inspect.c
   cluster/scheduler.c
   cluster/scheduler_arrive.c

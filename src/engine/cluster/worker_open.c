@@ -9,7 +9,6 @@
 #include "engine/cluster/worker_internal.h"
 #include "engine/pool.h"
 #include "engine/sched/choose.h"
-#include "graph/codec_output.h"
 
 /* ---- opening ------------------------------------------------------------- */
 
@@ -58,16 +57,8 @@ static ncg_status check_forms(const nci_hand_run *r, ncg_error *err)
 
 static ncg_status open_plan(nci_hand_run *r, ncg_error *err)
 {
-    const nci_plan_host *host = r->hand->host;
-    nci_unpack in = {.data = nci_buf_data(r->body),
-                     .size = nci_buf_size(r->body)};
-    NCI_TRY(nci_plan_message_unpack(&in, &r->message, err));
-    NCI_TRY(host->open(host->ctx, r->message.bytes, r->message.nbytes,
-                       &r->hosted, err));
-    if (!nci_token_equal(nci_plan_hash(r->hosted.plan), r->message.hash))
-        return nci_fail(err, NCG_EMISMATCH,
-                        "this worker comes to another plan than the client: "
-                        "are both the same version of ncgraph?");
+    NCI_TRY(nci_hosted_open(r->hand->host, r->body, "worker", &r->message,
+                            &r->hosted, err));
     const nci_source_holder holder = nci_hand_holder(r);
     nci_source_table_set_holder(r->hosted.sources, &holder);
     NCI_TRY(check_forms(r, err));
