@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool prints(const nci_options *o)
@@ -40,13 +41,23 @@ static ncg_status check_directory(const char *path, ncg_error *err)
     return st;
 }
 
-static ncg_status check_output(const nci_options *o, const nci_pipeline *p,
-                               ncg_error *err)
+/* What is written beside the output. */
+static ncg_status check_beside(const nci_options *o, ncg_error *err)
 {
     if (o->json && !prints(o))
         return nci_usage(err, "--json goes with -o -");
     if (o->graph && nci_graph_check(o->graph, err))
         return err->status;
+    return o->stats && strcmp(o->stats, "-") ? check_directory(o->stats, err)
+                                             : NCG_OK;
+}
+
+static ncg_status check_output(const nci_options *o, const nci_pipeline *p,
+                               ncg_error *err)
+{
+    ncg_status st = check_beside(o, err);
+    if (st)
+        return st;
     if (!p->ninputs)
         return NCG_OK; /* said when the inputs are opened */
     if (!o->output) {
@@ -62,7 +73,9 @@ static ncg_status check_output(const nci_options *o, const nci_pipeline *p,
         return nci_usage(err, "-o takes the name of a file");
     if (prints(o))
         return NCG_OK;
-    if (!o->overwrite && !access(o->output, F_OK))
+    struct stat there;
+    bool is_file = !stat(o->output, &there) && S_ISREG(there.st_mode);
+    if (is_file && !o->overwrite) /* of what is no file the library tells */
         return nci_refuse(err, NCG_EEXISTS, "%s exists; -O replaces it",
                           o->output);
     return check_directory(o->output, err);

@@ -9,6 +9,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 ncg_status nci_values_compute(ncg_array *array, nci_values *out, ncg_error *err)
 {
@@ -152,10 +154,18 @@ ncg_status nci_json_stats(const char *path, const ncg_stats *stats,
     int bad = !object ||
               json_dumpf(object, to, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) ||
               fputc('\n', to) == EOF || fflush(to);
+    int why = errno;
+    struct stat info;
+    bool is_file = !fstat(fileno(to), &info) && S_ISREG(info.st_mode);
     json_decref(object);
-    if (!print)
-        bad |= fclose(to);
+    if (!print && fclose(to) && !bad) {
+        bad = 1;
+        why = errno;
+    }
+    if (bad && is_file && !print)
+        unlink(path); /* half of them say nothing */
     if (bad)
-        return nci_refuse(err, NCG_EOUTPUT, "%s: cannot write counters", path);
+        return nci_refuse(err, NCG_EOUTPUT, "%s: cannot write counters: %s",
+                          path, strerror(why));
     return NCG_OK;
 }

@@ -110,7 +110,7 @@ static ncg_status time_keys(const nci_model *model, int dim, nci_by by,
     nci_time_units units;
     double *values = NULL;
     int64_t n = 0;
-    ncg_status st = nci_variable_time_units(&model->vars[coord], &units, err);
+    ncg_status st = nci_variable_date_units(&model->vars[coord], &units, err);
     if (st && model->nfiles)
         nci_error_wrap(err, "%s", model->file_names[0]);
     if (st)

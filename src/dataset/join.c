@@ -206,24 +206,41 @@ static ncg_status select_class(nci_join_work *work, nci_join_class *klass,
     return NCG_OK;
 }
 
+/* The data variables of a file, those that come first. */
+static void list_data(const nci_header *header, nci_text *out)
+{
+    nci_var_kind *kinds = nci_calloc(header->nvars, sizeof *kinds);
+    bool good = kinds && !nci_refs_kinds(header, kinds, NULL);
+    for (size_t v = 0; good && v < header->nvars && out->length < 200; v++)
+        if (kinds[v] == NCI_KIND_DATA)
+            nci_text_add(out, "%s%s", out->length ? ", " : "; there are: ",
+                         header->vars[v].name);
+    nci_free(kinds);
+}
+
 static ncg_status fail_unknown(nci_join_work *work, const char *name,
                                ncg_error *err)
 {
     const nci_header *header = work->files[0].header;
     const char **words = nci_calloc(header->nvars, sizeof *words);
+    nci_text there = {0};
     if (!words)
         return nci_fail(err, NCG_ENOMEM, "no variable \"%s\"", name);
     for (size_t v = 0; v < header->nvars; v++)
         words[v] = header->vars[v].name;
     const char *near = nci_suggest(name, words, header->nvars);
-    ncg_status st =
-        near ? nci_fail(err, NCG_EINVAL,
-                        "%s: no variable \"%s\"; did you mean \"%s\"?",
-                        header->path, name, near)
-             : nci_fail(err, NCG_EINVAL, "%s: no variable \"%s\"", header->path,
-                        name);
+    if (near) {
+        nci_fail(err, NCG_EINVAL,
+                 "%s: no variable \"%s\"; did you mean \"%s\"?", header->path,
+                 name, near);
+    } else {
+        list_data(header, &there);
+        nci_fail(err, NCG_EINVAL, "%s: no variable \"%s\"%s", header->path,
+                 name, there.data && !there.failed ? there.data : "");
+    }
+    nci_text_fini(&there);
     nci_free(words);
-    return st;
+    return NCG_EINVAL;
 }
 
 static ncg_status select_variables(nci_join_work *work, ncg_error *err)

@@ -284,6 +284,26 @@ static ncg_status add_files(const nci_join_group *group, nci_model *model,
     return NCG_OK;
 }
 
+/* "months since": those of UDUNITS, each as long as the other. Steps that are
+ * meant as the calendar's months are days away from them. */
+static void note_mean_months(nci_join_group *group)
+{
+    for (size_t v = 0; v < group->nvars; v++) {
+        const nci_join_var *var = &group->vars[v];
+        nci_time_units units;
+        if (var->is_dropped || var->owner >= 0 || !var->has_time_units ||
+            nci_join_time_units(group, (int)v, (size_t)var->member, &units,
+                                NULL) ||
+            !units.is_month_or_year || units.calendar == NCI_CAL_360_DAY)
+            continue;
+        nci_join_note(group->work,
+                      "%s: \"%s\" counts steps of %.4f days, as UDUNITS does, "
+                      "not months or years of the calendar",
+                      var->name, nci_attrs_text(&var->desc->attrs, "units"),
+                      (double)units.unit_us / 86400e6);
+    }
+}
+
 ncg_status nci_join_build(nci_join_group *group, nci_model **out,
                           ncg_error *err)
 {
@@ -294,6 +314,7 @@ ncg_status nci_join_build(nci_join_group *group, nci_model **out,
         return nci_fail(err, NCG_ENOMEM, "making a data set");
     }
     ncg_status st = NCG_OK;
+    note_mean_months(group);
     for (size_t v = 0; !st && v < group->nvars; v++)
         if (!group->vars[v].is_dropped)
             st = add_variable(group, (int)v, model, err);

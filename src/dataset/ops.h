@@ -81,6 +81,10 @@ ncg_status nci_date_range(nci_calendar calendar, const char *text,
 /* nci_variable_time_units parses units and calendar of a time coordinate. */
 ncg_status nci_variable_time_units(const nci_variable *coord,
                                    nci_time_units *out, ncg_error *err);
+/* nci_variable_date_units: EUNSUPPORTED also where the calendar is "none", in
+ * which time goes on and the date does not. */
+ncg_status nci_variable_date_units(const nci_variable *coord,
+                                   nci_time_units *out, ncg_error *err);
 bool nci_variable_is_dates(const nci_variable *coord);
 /* nci_split_range cuts "a..b" at the dots; false when there are none. Pieces
  * may be empty. Both are owned by the caller; NULL when memory is out. */

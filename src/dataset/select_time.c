@@ -31,6 +31,18 @@ ncg_status nci_variable_time_units(const nci_variable *coord,
     return st ? nci_error_wrap(err, "%s", coord->name) : NCG_OK;
 }
 
+ncg_status nci_variable_date_units(const nci_variable *coord,
+                                   nci_time_units *out, ncg_error *err)
+{
+    NCI_TRY(nci_variable_time_units(coord, out, err));
+    if (out->calendar == NCI_CAL_NONE)
+        return nci_fail(err, NCG_EUNSUPPORTED,
+                        "%s: calendar \"none\" has no dates to group or "
+                        "select by; isel selects by position",
+                        coord->name);
+    return NCG_OK;
+}
+
 /* ---- dates of any precision ------------------------------------------------
  */
 
@@ -245,7 +257,7 @@ static ncg_status find_dates(clock_look *l, ncg_error *err)
 static ncg_status load_times(clock_look *l, ncg_error *err)
 {
     double *values = NULL;
-    NCI_TRY(nci_variable_time_units(l->coord, &l->units, err));
+    NCI_TRY(nci_variable_date_units(l->coord, &l->units, err));
     NCI_TRY(nci_variable_values(l->coord, &values, &l->n, err));
     l->times = nci_alloc(((size_t)l->n + 1) * sizeof *l->times);
     for (int64_t i = 0; l->times && i < l->n; i++)

@@ -68,11 +68,8 @@ static ncg_status check_filters(const nci_storage *storage, ncg_error *err)
         uint32_t id = storage->filters[i].id;
         if (H5Zfilter_avail((int)id) > 0)
             continue;
-        return nci_fail(err, NCG_EUNSUPPORTED,
-                        "%s (%u) filter not built in%s; install its HDF5 "
-                        "plugin or repack with h5repack -f NONE",
-                        nci_filter_name(id), (unsigned)id,
-                        nci_filter_is_built_in(id) ? " to NetCDF-C" : "");
+        return nci_filter_missing(
+            id, nci_filter_is_built_in(id) ? " to NetCDF-C" : "", err);
     }
     return NCG_OK;
 }

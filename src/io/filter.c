@@ -123,11 +123,7 @@ static ncg_status undo_codec(pipeline *p, int i, ncg_error *err)
                          .n = p->nbytes};
     nci_codec codec = nci_codec_find(job.filter->id);
     if (!codec)
-        return nci_fail(err, NCG_EUNSUPPORTED,
-                        "%s (%u) filter not built in; install its HDF5 plugin "
-                        "or repack with h5repack -f NONE",
-                        nci_filter_name(job.filter->id),
-                        (unsigned)job.filter->id);
+        return nci_filter_missing(job.filter->id, "", err);
     job.is_exact = size_after(p, i, &job.room);
     NCI_TRY(next_buffer(p, job.room, &job.out, err));
     NCI_TRY(codec(&job, err));

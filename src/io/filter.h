@@ -27,6 +27,9 @@ ncg_status nci_filter_decode(const nci_storage *storage, uint32_t mask,
 bool nci_filter_is_built_in(uint32_t id);
 /* nci_filter_name returns the registered name, or "unknown". */
 const char *nci_filter_name(uint32_t id);
+/* nci_filter_missing fails with EUNSUPPORTED: name, id and what to install.
+ * `where`: " to NetCDF-C", or "". */
+ncg_status nci_filter_missing(uint32_t id, const char *where, ncg_error *err);
 /* nci_filter_changes_nothing: quantising filters act on writing only. */
 bool nci_filter_changes_nothing(uint32_t id);
 

@@ -3,6 +3,7 @@
 import os
 import resource
 import shutil
+import stat
 import subprocess
 
 import clitest
@@ -125,10 +126,13 @@ class Files(clitest.TestCase):
     def test_unknown_filter(self):
         path = write_grid(self.path("odd.nc"), zlib=False, shuffle=False)
         self.leaves("odd.nc")
-        make_filtered(path, 32026)
-        self.bad("odd.nc", code=4, says=["tas", "32026", "blosc2"])
-        make_filtered(path, 305)
-        self.bad("odd.nc", code=4, says=["tas", "305"])
+        for number, says in ((32026, ["blosc2", "hdf5plugin"]),
+                             (32013, ["zfp", "hdf5-filter-plugin-zfp-serial"]),
+                             (305, ["lzo", "h5repack"]),
+                             (60000, ["unknown", "h5repack"])):
+            make_filtered(path, number)
+            self.bad("odd.nc", code=4, says=[
+                "odd.nc", "tas", "(%d)" % number, *says])
 
 
 def make_filtered(path, number):
@@ -185,6 +189,8 @@ class Names(clitest.TestCase):
 
     def test_variable(self):
         self.usage("-V", "tass", ":", "mean", "time", says=["tass", "tas"])
+        self.usage("-V", "q", ":", "mean", "time",
+                   says=["a.nc", '"q"', "there are: tas"])
         self.usage(":", "sel", "var=tsa", says=["tsa", "tas"])
 
     def test_dimension(self):
@@ -214,6 +220,25 @@ class Names(clitest.TestCase):
         write_grid(self.path("a.nc"), units="days since yesterday")
         self.usage(":", "mean", "time", "by=year",
                    says=["a.nc", "time", "yesterday"])
+        write_grid(self.path("a.nc"), calendar="none")
+        for step in (["mean", "time", "by=year"], ["sel", "time=2000"],
+                     ["anom", "by=month"]):
+            self.fails(4, "a.nc", ":", *step, "-o", "out.nc",
+                       says=["time", 'calendar "none" has no dates', "isel"])
+        self.leaves("a.nc")
+        self.ok("a.nc", ":", "mean", "time", "-o", "out.nc")
+
+    def test_months_that_are_none(self):
+        """UDUNITS' months are not the calendar's: said, and refused where
+        notes are errors."""
+        how = dict(units="months since 2000-01-01", step=1)
+        write_grid(self.path("a.nc"), **how)
+        r = self.ok("a.nc", ":", "mean", "time", "by=month", "-o", "out.nc")
+        self.assertEqual(r.err.count("steps of 30.4368 days"), 1, r.err)
+        self.fails(5, "a.nc", ":", "mean", "time", "-O", "-o", "out.nc",
+                   "--strict", says=["time", "months since 2000-01-01"])
+        write_grid(self.path("a.nc"), calendar="360_day", **how)
+        self.ok("a.nc", ":", "mean", "time", "-O", "-o", "out.nc", "--strict")
 
     def test_step_names_what_is_gone(self):
         self.usage(":", "mean", "lat", ":", "mean", "lat", says="lat")
@@ -289,9 +314,19 @@ class Output(clitest.TestCase):
 
     def test_output_is_a_directory(self):
         os.mkdir(self.path("folder"))
-        self.fails(6, "a.nc", ":", "mean", "time", "-o", "folder", "-O",
-                   says="folder")
-        self.leaves("a.nc", "folder")
+        for name, how in (("folder", ["-O"]), ("folder", []), ("folder/", []),
+                          ("folder/", ["-O"]), (".", ["-O"])):
+            self.fails(6, "a.nc", ":", "mean", "time", "-o", name, *how,
+                       says=[name, "directory; name a file"])
+            self.leaves("a.nc", "folder")
+
+    def test_output_is_no_file(self):
+        os.mkfifo(self.path("pipe"))
+        for how in ([], ["-O"]):
+            self.fails(6, "a.nc", *MEAN[:-1], "pipe", *how,
+                       says=["pipe", "not a regular file"])
+        self.leaves("a.nc", "pipe")
+        self.assertTrue(stat.S_ISFIFO(os.stat(self.path("pipe")).st_mode))
 
     def test_read_only_directory(self):
         os.mkdir(self.path("fixed"))
@@ -346,6 +381,10 @@ class Output(clitest.TestCase):
     def test_stats_file(self):
         self.fails(6, "a.nc", *MEAN, "--stats", "lost/stats.json",
                    says="lost/stats.json")
+        self.leaves("a.nc")
+        os.symlink("/dev/full", self.path("full.json"))
+        self.fails(6, "a.nc", *MEAN, "--stats", "full.json",
+                   says=["full.json", "No space left"])
 
     def test_too_many_values_to_print(self):
         self.fails(2, "a.nc", ":", "mean", "lat", "lon", ":", "isel",
