@@ -1544,7 +1544,8 @@ typedef struct ncg_compute_options {
 /* ncg_compute computes several collections in one run: their graphs are
  * merged, common work is done once. results[i] belongs to the caller, is what
  * postcompute of collection i made, and ends by its release_result.
- * Errors: those of building and running; no result is left then. */
+ * Errors: those of building and running; no result is left then. The message of
+ * a task that failed ends with its key and the layers that led to it. */
 NCG_API ncg_status ncg_compute(ncg_context *ctx,
                                const ncg_collection *collections, size_t n,
                                const ncg_compute_options *options,

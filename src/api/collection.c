@@ -305,9 +305,11 @@ void ncg_token_of(const char *const *tokens, size_t n, const void *bytes,
                   size_t nbytes, char out[33])
 {
     nci_hash hash;
+    if (!out)
+        return;
     nci_hash_init(&hash, "ncgraph.token/1");
-    for (size_t i = 0; i < n; i++)
-        nci_hash_text(&hash, tokens[i]);
+    for (size_t i = 0; tokens && i < n; i++)
+        nci_hash_text(&hash, tokens[i] ? tokens[i] : "");
     nci_hash_bytes(&hash, bytes ? bytes : "", bytes ? nbytes : 0);
     nci_token_text(nci_hash_done(&hash), out);
 }

@@ -182,6 +182,9 @@ void nci_context_note(void *ctx, const char *format, ...)
 void ncg_context_stats(const ncg_context *ctx, ncg_stats *out)
 {
     nci_io_stats io;
+    if (!ctx || !out)
+        return;
+    nci_handle_assert(&ctx->handle, NCI_HANDLE_CONTEXT, __func__);
     nci_io_get_stats(ctx->io, &io);
     pthread_mutex_lock((pthread_mutex_t *)&ctx->lock);
     ncg_stats now = ctx->stats;

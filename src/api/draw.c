@@ -80,11 +80,24 @@ static void feed_quietly(int fd, const char *text)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
+/* What dot would say on its standard error is said here. */
+static ncg_status check_place(const char *path, ncg_error *err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return nci_fail_sys(err, NCG_EOUTPUT, errno,
+                            "%s: cannot write the drawing: %s", path,
+                            strerror(errno));
+    close(fd);
+    return NCG_OK;
+}
+
 static ncg_status run_dot(const char *format, const char *path,
                           const char *text, ncg_error *err)
 {
     int ends[2], status = 0;
     pid_t pid;
+    NCI_TRY(check_place(path, err));
     if (pipe2(ends, O_CLOEXEC))
         return nci_fail_sys(err, NCG_EIO, errno, "pipe: %s", strerror(errno));
     int failed = start_dot(format, path, ends[0], ends[1], &pid);
@@ -103,7 +116,9 @@ static ncg_status run_dot(const char *format, const char *path,
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     if (!WIFEXITED(status) || WEXITSTATUS(status))
-        return nci_fail(err, NCG_EOUTPUT, "%s: dot (Graphviz) failed", path);
+        return nci_fail(err, NCG_EOUTPUT, "%s: dot (Graphviz) failed; write the graph to a name "
+                        "that ends in .dot and see what dot says of it",
+                        path);
     return NCG_OK;
 }
 

@@ -149,6 +149,8 @@ ncg_status ncg_future_scatter(ncg_context *ctx, ncg_bytes value,
 
 ncg_run_state ncg_future_poll(const ncg_future *f)
 {
+    if (!f)
+        return NCG_RUN_FAILED;
     nci_handle_assert(&f->handle, NCI_HANDLE_FUTURE, __func__);
     return nci_future_state(f->it);
 }
@@ -156,6 +158,8 @@ ncg_run_state ncg_future_poll(const ncg_future *f)
 ncg_run_state ncg_future_wait(ncg_future *f, double seconds)
 {
     size_t which = 0;
+    if (!f)
+        return NCG_RUN_FAILED;
     nci_handle_assert(&f->handle, NCI_HANDLE_FUTURE, __func__);
     nci_future_wait(&f->it, 1, seconds, &which);
     return nci_future_state(f->it);
@@ -164,10 +168,14 @@ ncg_run_state ncg_future_wait(ncg_future *f, double seconds)
 bool ncg_future_wait_any(ncg_future *const *futures, size_t n, double seconds,
                          size_t *which)
 {
-    nci_future **its = nci_calloc(n + 1, sizeof *its);
+    nci_future **its = futures && which ? nci_calloc(n + 1, sizeof *its) : NULL;
     if (!its)
         return false;
     for (size_t i = 0; i < n; i++) {
+        if (!futures[i]) {
+            nci_free(its);
+            return false;
+        }
         nci_handle_assert(&futures[i]->handle, NCI_HANDLE_FUTURE, __func__);
         its[i] = futures[i]->it;
     }
@@ -194,6 +202,8 @@ ncg_status ncg_future_result(ncg_future *f, void **data, size_t *size,
 
 void ncg_future_cancel(ncg_future *f)
 {
+    if (!f)
+        return;
     nci_handle_assert(&f->handle, NCI_HANDLE_FUTURE, __func__);
     nci_future_cancel(f->it);
 }

@@ -117,7 +117,16 @@ typedef struct nci_run_control {
 void nci_control_set(nci_run_control *control);
 nci_run_control *nci_control_get(void);
 
-/* nci_context_run_plan runs a plan; `control` may be NULL. */
+/* What is told of a task that failed (failure.c): its key as text, returned;
+ * the layers that led to it (nci_free, NULL without memory); both at the end of
+ * a message. */
+char *nci_failed_key(const nci_plan *plan, int64_t task,
+                     char text[NCG_KEY_TEXT_SIZE]);
+char *nci_failed_path(const nci_plan *plan, int64_t task);
+void nci_failed_tell(const nci_plan *plan, int64_t task, ncg_error *err);
+
+/* nci_context_run_plan runs a plan; `control` may be NULL. Where the sink takes
+ * values as they are, the message of a failure ends with key and layers. */
 ncg_status nci_context_run_plan(ncg_context *ctx, const nci_plan *plan,
                                 const nci_shipment *shipment,
                                 const nci_sink *sink, nci_run_control *control,

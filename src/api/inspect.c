@@ -7,52 +7,67 @@
 #include "base/mem.h"
 #include "base/text.h"
 
+/* Of no data set: that of one without anything. */
+static const nci_model *model_of(const ncg_dataset *ds, const char *function)
+{
+    static const nci_model nothing;
+    if (!ds)
+        return &nothing;
+    nci_handle_assert(&ds->handle, NCI_HANDLE_DATASET, function);
+    return ds->model;
+}
+
 size_t ncg_dataset_ndims(const ncg_dataset *ds)
 {
-    return ds->model->ndims;
+    return model_of(ds, __func__)->ndims;
 }
 
 const char *ncg_dataset_dim_name(const ncg_dataset *ds, size_t dim)
 {
-    return dim < ds->model->ndims ? ds->model->dims[dim].name : NULL;
+    const nci_model *m = model_of(ds, __func__);
+    return dim < m->ndims ? m->dims[dim].name : NULL;
 }
 
 int64_t ncg_dataset_dim_size(const ncg_dataset *ds, size_t dim)
 {
-    return dim < ds->model->ndims ? ds->model->dims[dim].size : -1;
+    const nci_model *m = model_of(ds, __func__);
+    return dim < m->ndims ? m->dims[dim].size : -1;
 }
 
 size_t ncg_dataset_nvars(const ncg_dataset *ds)
 {
-    return ds->model->nvars;
+    return model_of(ds, __func__)->nvars;
 }
 
 const char *ncg_dataset_var_name(const ncg_dataset *ds, size_t var)
 {
-    return var < ds->model->nvars ? ds->model->vars[var].name : NULL;
+    const nci_model *m = model_of(ds, __func__);
+    return var < m->nvars ? m->vars[var].name : NULL;
 }
 
 bool ncg_dataset_var_is_data(const ncg_dataset *ds, size_t var)
 {
-    return var < ds->model->nvars && ds->model->vars[var].kind == NCI_KIND_DATA;
+    const nci_model *m = model_of(ds, __func__);
+    return var < m->nvars && m->vars[var].kind == NCI_KIND_DATA;
 }
 
 int ncg_dataset_var_rank(const ncg_dataset *ds, size_t var)
 {
-    return var < ds->model->nvars ? ds->model->vars[var].rank : -1;
+    const nci_model *m = model_of(ds, __func__);
+    return var < m->nvars ? m->vars[var].rank : -1;
 }
 
 int ncg_dataset_var_dim(const ncg_dataset *ds, size_t var, int axis)
 {
-    if (var >= ds->model->nvars || axis < 0 ||
-        axis >= ds->model->vars[var].rank)
+    const nci_model *m = model_of(ds, __func__);
+    if (var >= m->nvars || axis < 0 || axis >= m->vars[var].rank)
         return -1;
-    return ds->model->vars[var].dims[axis];
+    return m->vars[var].dims[axis];
 }
 
 int ncg_dataset_find(const ncg_dataset *ds, const char *name)
 {
-    return nci_model_find_var(ds->model, name);
+    return name ? nci_model_find_var(model_of(ds, __func__), name) : -1;
 }
 
 static void add_number(nci_text *text, const nci_attr *attr, int64_t i)
@@ -82,10 +97,10 @@ static const char *numbers_as_text(const nci_attr *attr)
 const char *ncg_dataset_attr_text(const ncg_dataset *ds, int var,
                                   const char *name)
 {
-    if (var >= (int)ds->model->nvars)
+    const nci_model *m = model_of(ds, __func__);
+    if (var >= (int)m->nvars || !name)
         return NULL;
-    const nci_attrs *attrs =
-        var < 0 ? &ds->model->attrs : &ds->model->vars[var].attrs;
+    const nci_attrs *attrs = var < 0 ? &m->attrs : &m->vars[var].attrs;
     const nci_attr *attr = nci_attrs_find(attrs, name);
     if (!attr || !attr->values)
         return NULL;

@@ -307,8 +307,9 @@ const void *ncg_array_data(const ncg_array *array)
 
 void ncg_array_token(const ncg_array *array, char out[33])
 {
-    out[0] = '\0';
-    if (!array)
+    if (out)
+        out[0] = '\0';
+    if (!array || !out)
         return;
     nci_handle_assert(&array->handle, NCI_HANDLE_ARRAY, __func__);
     nci_token_text(array->node->token, out);

@@ -141,6 +141,8 @@ static ncg_status run_plan(ncg_context *ctx, const nci_plan *plan,
     }
     if (!st && progress.tell)
         report(&progress, run.tasks, 0);
+    if (st && st != NCG_ECANCELED && run.failed >= 0 && sink->is_plain)
+        nci_failed_tell(plan, run.failed, err);
     if (control)
         control->failed = st ? run.failed : -1;
     return st;

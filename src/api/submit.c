@@ -124,57 +124,15 @@ static ncg_status create(ncg_context *ctx, const ncg_collection *collections,
 /* ---- what failed
  * -------------------------------------------------------------------- */
 
-static char *key_of_task(const nci_plan *plan, int64_t task)
-{
-    const nci_layer *layer = nci_plan_layer(plan, task);
-    ncg_key key = {.rank = layer->grid.rank};
-    char text[NCG_KEY_TEXT_SIZE];
-    nci_token_text(layer->token, key.layer);
-    if (layer->kind == NCI_LAYER_TASKS) {
-        nci_token_text(nci_tasks_token(layer->tasks.tasks), key.layer);
-        key.rank = 1;
-        key.index[0] = task - layer->base;
-    } else {
-        nci_grid_index(&layer->grid, task - layer->base, key.index);
-    }
-    return nci_strdup(nci_key_text(&key, text, sizeof text));
-}
-
-/* The first layer, other than itself, that uses this one; -1: it is one that
- * somebody asked for. */
-static int user_of(const nci_plan *plan, int number)
-{
-    const nci_layer *layer = &plan->layers[number];
-    for (int i = 0; i < layer->nusers; i++)
-        if (layer->users[i] != number)
-            return layer->users[i];
-    return -1;
-}
-
-static char *path_of_task(const nci_plan *plan, int64_t task)
-{
-    int number = (int)(nci_plan_layer(plan, task) - plan->layers), depth = 1;
-    int *path = nci_alloc((size_t)plan->nlayers * sizeof *path);
-    nci_text text = {0};
-    if (!path)
-        return NULL;
-    path[0] = number;
-    while ((number = user_of(plan, number)) >= 0)
-        path[depth++] = number; /* users come later: no circle */
-    while (depth-- > 0)
-        nci_text_add(&text, "%s%s", plan->layers[path[depth]].name,
-                     depth ? " <- " : "");
-    nci_free(path);
-    return nci_text_take(&text);
-}
-
 static void describe_failure(ncg_run *run)
 {
     const nci_run_control *control = &run->control;
     if (!control->plan || control->failed < 0)
         return;
-    run->error_key = key_of_task(control->plan, control->failed);
-    run->error_path = path_of_task(control->plan, control->failed);
+    char text[NCG_KEY_TEXT_SIZE];
+    run->error_key =
+        nci_strdup(nci_failed_key(control->plan, control->failed, text));
+    run->error_path = nci_failed_path(control->plan, control->failed);
 }
 
 /* ---- the thread

@@ -22,7 +22,7 @@ const char *ncg_dtype_name(ncg_dtype dtype)
 
 ncg_dtype ncg_dtype_parse(const char *name)
 {
-    for (size_t i = 1; i < DTYPE_COUNT; i++)
+    for (size_t i = 1; name && i < DTYPE_COUNT; i++)
         if (!strcmp(name, names[i]))
             return (ncg_dtype)i;
     return NCG_DTYPE_NONE;

@@ -4,6 +4,8 @@
  * generator. A tile is what was asked for of one chunk, in the thread's
  * scratch; generated ones are cut into pieces that stay in the cache.
  */
+#include <string.h>
+
 #include "base/mem.h"
 #include "engine/source_internal.h"
 
@@ -43,11 +45,14 @@ static ncg_status fill_box(const nci_source *source, int64_t chunk,
         nci_error_clear(err);
     ncg_status st =
         source->fill(source->payload, box->start, box->count, out, err);
-    if (st && (!err || !err->message[0]))
-        return nci_fail(err, st, "%s: the function that fills chunk %lld: %s",
-                        source->spec->name, (long long)chunk,
-                        ncg_status_text(st));
-    return st;
+    if (!st)
+        return NCG_OK;
+    char own[sizeof err->message] = "";
+    if (err)
+        memcpy(own, err->message, sizeof own);
+    return nci_fail(err, st, "%s: the function that fills chunk %lld: %s",
+                    source->spec->name, (long long)chunk,
+                    own[0] ? own : ncg_status_text(st));
 }
 
 static ncg_status visit_callback(void *arg, const nci_source *source,

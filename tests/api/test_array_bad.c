@@ -111,6 +111,35 @@ static void bad_nulls(void **state)
     assert_int_equal(ncg_array_rank(NULL), -1);
 }
 
+/* What cannot fail has an answer for nothing, too. */
+static void getters_of_nothing(void **state)
+{
+    ncg_stats stats = {.struct_size = sizeof stats, .tasks = 7};
+    char token[33] = "x";
+    size_t which = 0;
+    (void)state;
+    assert_int_equal(ncg_dataset_ndims(NULL), 0);
+    assert_null(ncg_dataset_dim_name(NULL, 0));
+    assert_int_equal(ncg_dataset_dim_size(NULL, 0), -1);
+    assert_int_equal(ncg_dataset_nvars(NULL), 0);
+    assert_null(ncg_dataset_var_name(NULL, 0));
+    assert_false(ncg_dataset_var_is_data(NULL, 0));
+    assert_int_equal(ncg_dataset_var_rank(NULL, 0), -1);
+    assert_int_equal(ncg_dataset_var_dim(NULL, 0, 0), -1);
+    assert_int_equal(ncg_dataset_find(NULL, "tas"), -1);
+    assert_null(ncg_dataset_attr_text(NULL, -1, "title"));
+    assert_int_equal(ncg_dtype_parse(NULL), NCG_DTYPE_NONE);
+    ncg_array_token(NULL, token);
+    assert_string_equal(token, "");
+    ncg_context_stats(NULL, &stats);
+    assert_int_equal(stats.tasks, 7);
+    assert_int_equal(ncg_run_poll(NULL), NCG_RUN_FAILED);
+    assert_int_equal(ncg_future_poll(NULL), NCG_RUN_FAILED);
+    assert_int_equal(ncg_future_wait(NULL, -1), NCG_RUN_FAILED);
+    assert_false(ncg_future_wait_any(NULL, 0, -1, &which));
+    ncg_future_cancel(NULL);
+}
+
 static void bad_shapes(void **state)
 {
     bed *b = *state;
@@ -262,6 +291,35 @@ static ncg_status stop_at_two(const ncg_chunk *chunk, void *payload,
     return ++*n == 2 ? NCG_ECANCELED : NCG_OK;
 }
 
+static ncg_status torn(void *payload, const int64_t *start,
+                       const int64_t *count, void *out, ncg_error *err)
+{
+    (void)payload, (void)start, (void)count, (void)out;
+    snprintf(err->message, sizeof err->message, "the tape is torn");
+    return NCG_EIO;
+}
+
+/* Who failed, what it says, its key, and the layers that led to it. */
+static void failing_functions_are_named(void **state)
+{
+    bed *b = *state;
+    ncg_error err;
+    ncg_array *tape, *mean = NULL;
+    const int64_t shape[] = {4, 6}, chunk[] = {2, 6};
+    ncg_reduce_options how = NCG_REDUCE_OPTIONS_INIT;
+    double value;
+    CHECK_OK(ncg_array_from_callback(b->ctx, "tape", NCG_DTYPE_F64, 2, shape,
+                                     chunk, NULL, torn, NULL, NULL, &tape,
+                                     &err));
+    CHECK_OK(ncg_array_reduce(tape, NULL, 0, &how, &mean, &err));
+    CHECK_STATUS(NCG_EIO, ncg_array_compute(mean, &value, sizeof value, &err));
+    CHECK_MESSAGE("tape: the function that fills chunk ");
+    CHECK_MESSAGE(": the tape is torn; task ('");
+    CHECK_MESSAGE(" <- ");
+    ncg_array_release(&mean);
+    ncg_array_release(&tape);
+}
+
 static void bad_callbacks(void **state)
 {
     bed *b = *state;
@@ -305,6 +363,8 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         NCG_TEST(bad_nulls),
+        NCG_TEST(getters_of_nothing),
+        NCG_TEST(failing_functions_are_named),
         NCG_TEST(bad_shapes),
         NCG_TEST(bad_axes),
         NCG_TEST(bad_dtypes_and_options),

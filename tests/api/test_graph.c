@@ -302,6 +302,9 @@ static void collections_are_drawn(void **state)
     CHECK_MESSAGE(".svg");
     CHECK_STATUS(NCG_EOUTPUT,
                  ncg_visualize(&c, 1, "/nowhere/graph.dot", true, &err));
+    CHECK_STATUS(NCG_EOUTPUT,
+                 ncg_visualize(&c, 1, "/nowhere/graph.svg", true, &err));
+    CHECK_MESSAGE("/nowhere/graph.svg: cannot write");
     ncg_array_release(&x);
     ncg_context_destroy(&ctx);
 }

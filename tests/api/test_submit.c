@@ -177,6 +177,8 @@ static void failures_tell_key_and_path(void **state)
     assert_int_equal(ncg_run_wait(a, -1), NCG_RUN_FAILED);
     CHECK_STATUS(NCG_EIO, ncg_run_results(a, &result, &err));
     CHECK_MESSAGE("task \"first\" failed: the disk hums");
+    CHECK_MESSAGE(ncg_run_error_key(a));
+    CHECK_MESSAGE(ncg_run_error_path(a));
     CHECK_OK(ncg_key_parse(ncg_run_error_key(a), &key, &err));
     assert_int_equal(key.index[0], 0);
     assert_non_null(strstr(ncg_run_error_path(a), " <- explicit tasks"));
