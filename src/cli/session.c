@@ -112,17 +112,47 @@ static char *wanted_variables(const nci_options *o, const nci_pipeline *p)
     return list;
 }
 
+static bool is_weights(const nci_pipeline *p, const char *name, size_t length)
+{
+    for (size_t i = 0; i < p->nsteps; i++) {
+        const char *weights = p->steps[i].reduce.weights;
+        if (weights && strlen(weights) == length &&
+            !strncmp(weights, name, length))
+            return true;
+    }
+    return false;
+}
+
+/* "var=" with what -V names, but for weights: the step that takes them leaves
+ * them out. */
+static char *word_of_rest(const nci_pipeline *p, const char *variables)
+{
+    char *word = nci_xstrdup("var=");
+    size_t length;
+    for (const char *at = variables; *at; at += length + (at[length] != '\0')) {
+        length = strcspn(at, ", \t\n");
+        if (!length || is_weights(p, at, length))
+            continue;
+        char *longer = nci_xformat("%s%s%.*s", word, word[4] ? "," : "",
+                                   (int)length, at);
+        free(word);
+        word = longer;
+    }
+    return word;
+}
+
 /* Takes the weights away again that were read beside -V. */
-static ncg_status drop_weights(nci_session *s, const char *wanted,
-                               ncg_error *err)
+static ncg_status drop_weights(nci_session *s, const nci_pipeline *p,
+                               const char *wanted, ncg_error *err)
 {
     const char *variables = s->options->variables;
     ncg_dataset *rest = NULL;
     if (!wanted || !strcmp(wanted, variables))
         return NCG_OK;
-    char *word = nci_xformat("var=%s", variables);
+    char *word = word_of_rest(p, variables);
     const char *words[] = {word};
-    ncg_status st = ncg_dataset_sel(s->result, words, 1, &rest, err);
+    ncg_status st = ncg_dataset_sel(s->result, words, word[4] != '\0', &rest,
+                                    err);
     free(word);
     if (st)
         return st;
@@ -161,7 +191,7 @@ ncg_status nci_session_open(nci_session *s, const nci_pipeline *p,
         st = nci_pipeline_apply(p, options, in, &s->result, err);
     ncg_dataset_release(&in);
     if (!st)
-        st = drop_weights(s, variables, err);
+        st = drop_weights(s, p, variables, err);
     free(variables);
     return st ? st : nci_console_strict(err);
 }

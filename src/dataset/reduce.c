@@ -427,6 +427,13 @@ static void note_left_out(const nci_reducing *r)
                           verb_of(r), r->enums.data);
 }
 
+static bool has_only_weights(const nci_reducing *r)
+{
+    const char *weights = r->options->weights;
+    int var = weights ? nci_model_find_var(r->in, weights) : -1;
+    return var >= 0 && nci_reducing_has(r, &r->in->vars[var]);
+}
+
 static void resize_dims(nci_reducing *r)
 {
     for (size_t d = 0; d < r->in->ndims; d++)
@@ -448,6 +455,11 @@ static ncg_status run(nci_reducing *r, ncg_error *err)
         NCI_TRY(handle_var(r, (int)i, err));
     if (!r->nreduced && r->enums.length)
         return fail_enum(r, r->enums.data, err);
+    if (!r->nreduced && has_only_weights(r))
+        return nci_fail(err, NCG_EINVAL,
+                        "%s: of the data variables only the weights %s lie "
+                        "along the dimensions that are reduced",
+                        verb_of(r), r->options->weights);
     note_left_out(r);
     bool *lost = nci_calloc(r->in->ndims + 1, sizeof *lost);
     if (!lost)

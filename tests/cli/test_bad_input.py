@@ -201,6 +201,10 @@ class Names(clitest.TestCase):
 
     def test_weights(self):
         self.usage(":", "mean", "space", "weights=aera", says="aera")
+        self.usage(":", "mean", "space", "weights=tas",
+                   says="only the weights tas")
+        self.usage("-V", "tas", ":", "sum", "lat", "weights=tas",
+                   says="only the weights tas")
 
     def test_empty_selection(self):
         self.usage(":", "sel", "lat=80..85", says="lat")
