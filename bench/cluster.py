@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Several processes on this machine: cluster.py mpi|leave|death [options].
+"""Several processes on this machine: cluster.py mpi|leave|death|restart
+[options].
 
 mpi: a mean over at least 12 GB by `mpirun -n 4` beside the same in one process,
 on the same cores. The files of DIR are repeated under later dates in --work.
@@ -10,6 +11,10 @@ be lost.
 
 death: how long until the scheduler knows that a worker was killed, and that one
 says nothing any more (it is stopped). The figures are of the scheduler's log.
+
+restart: the scheduler is killed and another one started with the same file; how
+long until a client has added up what was published before, from the workers'
+memory.
 """
 import argparse
 import glob
@@ -244,17 +249,58 @@ def death(args):
     return rows
 
 
+def restart_once(args, folder):
+    cluster = Cluster(args.ncgraph, folder)
+    for name in ("a", "b"):
+        cluster.worker(name, "-j", "1", "--mem", "4G")
+    client = subprocess.Popen(
+        [args.persisted, os.path.join(folder, "s.json"),
+         str(args.values * args.mib)], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE)
+    if client.stdout.readline() != b"ready\n":
+        common.fail("nothing was published")
+    scheduler = cluster.processes.pop(0)
+    begin = time.perf_counter()
+    for pid in (scheduler.pid, child_of(scheduler)):
+        os.kill(pid, signal.SIGKILL)
+    scheduler.wait()
+    cluster.start("cluster", "--exclusive", "-v")
+    cluster.processes.insert(0, cluster.processes.pop())
+    client.stdin.write(b"\n")
+    client.stdin.flush()
+    said = client.stdout.readline()
+    seconds = time.perf_counter() - begin
+    client.communicate()
+    if said != b"usable\n" or client.returncode:
+        common.fail("what was published is lost; see " + cluster.log)
+    cluster.close()
+    return seconds
+
+
+def restart(args):
+    seconds = []
+    for _ in range(args.rounds):
+        with tempfile.TemporaryDirectory(dir=args.work) as folder:
+            seconds.append(restart_once(args, folder))
+    print("%d MiB usable %.3f s (median), %.3f s at most after the scheduler was "
+          "killed" % (args.values * args.mib, statistics.median(seconds),
+                      max(seconds)))
+    return {"bytes": args.values * args.mib << 20, "seconds": seconds}
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("mpi", "leave", "death"))
+    parser.add_argument("what", choices=("mpi", "leave", "death", "restart"))
     parser.add_argument("--ncgraph", default=common.default_command("ncgraph"))
     parser.add_argument("--data", help="mpi: a folder of make_data.py")
     parser.add_argument("--work", default=tempfile.gettempdir(),
                         help="mpi keeps the repeated files here")
     parser.add_argument("--copies", type=int, default=6)
     parser.add_argument("--held", default=common.default_command("held"))
+    parser.add_argument("--persisted",
+                        default=common.default_command("persisted"))
     parser.add_argument("--values", type=int, default=64)
     parser.add_argument("--mib", type=int, default=16)
     parser.add_argument("--ranks", type=int, default=4)
@@ -264,7 +310,8 @@ def main():
     if args.what == "mpi" and not args.data:
         parser.error("--data is missing")
     args.ncgraph = os.path.abspath(args.ncgraph)
-    result = {"mpi": mpi, "leave": leave, "death": death}[args.what](args)
+    result = {"mpi": mpi, "leave": leave, "death": death,
+              "restart": restart}[args.what](args)
     common.write_json(args.json, result)
 
 

@@ -15,7 +15,8 @@ ROOT = os.path.dirname(HERE)
 def default_command(name):
     """The release build's program, else the one on PATH."""
     built = {"ncgraph": "build/release/src/cli/ncgraph", "limit": "build/release/bench/limit",
-             "open_files": "build/release/bench/open_files", "held": "build/release/bench/held"}[name]
+             "open_files": "build/release/bench/open_files", "held": "build/release/bench/held",
+             "persisted": "build/release/bench/persisted"}[name]
     path = os.path.join(ROOT, built)
     return path if os.path.exists(path) else (shutil.which(name) or name)
 

@@ -205,6 +205,22 @@ ncg_status ncg_launch(const ncg_launch_options *options, ncg_context **out,
 
 /* ---- standing clusters --------------------------------------------------- */
 
+typedef struct found_file {
+    const char *path;
+    const uint8_t *cluster;
+} found_file;
+
+/* The file may be that of a scheduler that is dead, until the next one of this
+ * cluster has begun. */
+static void look_again(void *ctx, char addresses[NCI_NET_ADDRESSES])
+{
+    const found_file *found = ctx;
+    nci_scheduler_file now;
+    if (!nci_scheduler_file_read(found->path, &now, NULL) &&
+        !memcmp(now.cluster, found->cluster, sizeof now.cluster))
+        snprintf(addresses, NCI_NET_ADDRESSES, "%s", now.addresses);
+}
+
 ncg_status ncg_context_connect(const char *scheduler_file, double timeout,
                                const ncg_context_options *options,
                                ncg_context **out, ncg_error *err)
@@ -215,11 +231,12 @@ ncg_status ncg_context_connect(const char *scheduler_file, double timeout,
         return nci_fail(err, NCG_EINVAL, "an argument is NULL");
     timeout = timeout > 0 ? timeout : 10;
     NCI_TRY(nci_scheduler_file_wait(scheduler_file, timeout, &file, err));
+    found_file found = {scheduler_file, file.cluster};
     NCI_TRY(ncg_context_create(options, &ctx, err));
     ncg_status st = follow_tls(ctx, file.tls, file.secret, file.cluster, err);
     if (!st)
         st = nci_link_join(ctx, file.addresses, file.secret, file.cluster,
-                           timeout, err);
+                           timeout, &(nci_look){look_again, &found}, err);
     if (st) {
         nci_error_wrap(err, "%s", scheduler_file);
         ncg_context_destroy(&ctx);

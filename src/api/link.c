@@ -118,7 +118,8 @@ static ncg_status make_link(ncg_context *ctx, ncg_error *err)
 
 static ncg_status connect_client(ncg_context *ctx, const char *addresses,
                                  const uint8_t *secret, const uint8_t *cluster,
-                                 double timeout, ncg_error *err)
+                                 double timeout, const nci_look *look,
+                                 ncg_error *err)
 {
     nci_client_options how = {.addresses = addresses,
                               .secret = secret,
@@ -128,7 +129,9 @@ static ncg_status connect_client(ncg_context *ctx, const char *addresses,
                               .memory = ctx->options.memory_limit,
                               .note = note,
                               .note_ctx = ctx,
-                              .cancel = &ctx->cancel};
+                              .cancel = &ctx->cancel,
+                              .look = look ? look->look : NULL,
+                              .look_ctx = look ? look->ctx : NULL};
     NCI_TRY(nci_client_connect(&how, &ctx->link->client, err));
     const nci_source_holder holder = nci_client_holder(ctx->link->client);
     nci_source_table_set_holder(ctx->sources, &holder);
@@ -137,11 +140,11 @@ static ncg_status connect_client(ncg_context *ctx, const char *addresses,
 
 ncg_status nci_link_join(ncg_context *ctx, const char *addresses,
                          const uint8_t *secret, const uint8_t *cluster,
-                         double timeout, ncg_error *err)
+                         double timeout, const nci_look *look, ncg_error *err)
 {
     NCI_TRY(make_link(ctx, err));
     ncg_status st =
-        connect_client(ctx, addresses, secret, cluster, timeout, err);
+        connect_client(ctx, addresses, secret, cluster, timeout, look, err);
     if (st)
         nci_link_drop(ctx);
     return st;
@@ -162,7 +165,7 @@ ncg_status nci_link_found(ncg_context *ctx, const nci_handover *who,
         nci_scheduler_create(&how, &link->host, &link->scheduler, err);
     if (!st)
         st = connect_client(ctx, nci_scheduler_addresses(link->scheduler),
-                            who->secret, who->cluster, 10, err);
+                            who->secret, who->cluster, 10, NULL, err);
     if (st)
         nci_link_drop(ctx);
     return st;

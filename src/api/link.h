@@ -15,13 +15,19 @@ typedef struct nci_link {
     nci_client *client;
 } nci_link;
 
+/* Where a scheduler that does not answer may be now (client.h). */
+typedef struct nci_look {
+    void (*look)(void *ctx, char addresses[NCI_NET_ADDRESSES]);
+    void *ctx;
+} nci_look;
+
 /* nci_link_host says how plans are opened in this context's process. */
 nci_plan_host nci_link_host(ncg_context *ctx);
-/* nci_link_join links a context to the scheduler at these addresses;
- * nci_link_found starts a scheduler in this process first, at `interface`. */
+/* nci_link_join links a context to the scheduler at these addresses, or those
+ * that `look` (may be NULL) gives while it does not answer; nci_link_found starts a scheduler in this process first, at `interface`. */
 ncg_status nci_link_join(ncg_context *ctx, const char *addresses,
                          const uint8_t *secret, const uint8_t *cluster,
-                         double timeout, ncg_error *err);
+                         double timeout, const nci_look *look, ncg_error *err);
 ncg_status nci_link_found(ncg_context *ctx, const nci_handover *who,
                           const char *interface, ncg_error *err);
 /* nci_link_client: EUNSUPPORTED: the context is not linked; EINVAL. */

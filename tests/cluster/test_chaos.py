@@ -111,7 +111,9 @@ class Chaos(clustertest.TestCase):
 
     def restart_scheduler(self, chance):
         """The process that schedules dies, its nanny ends with it; another is
-        started at once with the same file."""
+        started at once with the same file. One that was started a moment ago
+        may have no such process yet."""
+        self.wait_until(lambda: clustertest.children(self.scheduler.pid))
         kill_all(clustertest.children(self.scheduler.pid), signal.SIGKILL)
         self.scheduler.wait()
         self.scheduler = self.start("cluster", "--scheduler-file", "s.json",

@@ -249,12 +249,17 @@ static void a_scheduler_dies_under_two(void **state)
     assert_non_null(strstr(one.error.message, "compute again once the"));
     ncg_context_destroy(&one.ctx);
     ncg_context_destroy(&two.ctx);
+    client early = {.seed = 51}; /* it finds the file of the dead one */
+    assert_int_equal(
+        pthread_create(&early.thread, NULL, client_main, &early), 0);
     processes_start(&cluster, "cluster", NULL);
     cluster.pids[0] = cluster.pids[--cluster.n];
     processes_await(&cluster, "\"name\": \"a\"", 1);
     processes_await(&cluster, "\"name\": \"b\"", 1);
     ncg_context *ctx = processes_connect(&cluster);
     assert_same(mean_in(ctx, 50), mean_here(50));
+    pthread_join(early.thread, NULL);
+    assert_same(early.value, mean_here(51));
     ncg_context_destroy(&ctx);
 }
 

@@ -114,8 +114,8 @@ void nci_client_wait_locked(nci_client *c)
 static ncg_status try_locked(nci_client *c, double until, ncg_error *err)
 {
     c->is_ready = c->is_closed = false;
-    NCI_TRY(nci_net_connect(c->net, c->options.addresses, NCI_PEER_CLIENT, 0,
-                            &c->conn, err));
+    NCI_TRY(nci_net_connect(c->net, c->addresses, NCI_PEER_CLIENT, 0, &c->conn,
+                            err));
     while (!c->is_ready && !c->is_closed && nci_futures_now() < until)
         nci_client_wait_locked(c);
     if (c->is_ready)
@@ -125,7 +125,20 @@ static ncg_status try_locked(nci_client *c, double until, ncg_error *err)
         return err->status;
     }
     return nci_fail(err, NCG_ENET, "no answer from the scheduler at %.100s",
-                    c->options.addresses);
+                    c->addresses);
+}
+
+/* A scheduler that was started again listens elsewhere. */
+static void look_again_locked(nci_client *c)
+{
+    char now[NCI_NET_ADDRESSES] = "";
+    if (!c->options.look)
+        return;
+    pthread_mutex_unlock(&c->lock);
+    c->options.look(c->options.look_ctx, now);
+    pthread_mutex_lock(&c->lock);
+    if (*now)
+        memcpy(c->addresses, now, sizeof now);
 }
 
 static ncg_status connect_locked(nci_client *c, ncg_error *err)
@@ -134,6 +147,7 @@ static ncg_status connect_locked(nci_client *c, ncg_error *err)
     ncg_status st = try_locked(c, until, err);
     while (st && st != NCG_EAUTH && nci_futures_now() < until) {
         nci_client_wait_locked(c);
+        look_again_locked(c);
         st = try_locked(c, until, err);
     }
     return st;
@@ -170,6 +184,7 @@ ncg_status nci_client_connect(const nci_client_options *options,
     if (!c)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     c->options = *options;
+    snprintf(c->addresses, sizeof c->addresses, "%s", options->addresses);
     c->last = &c->first;
     c->lost = -1;
     pthread_mutex_init(&c->lock, NULL);
@@ -177,6 +192,7 @@ ncg_status nci_client_connect(const nci_client_options *options,
     ncg_status st = start(c, err);
     c->options.secret = c->options.cluster = NULL; /* the caller's */
     c->options.addresses = NULL;
+    c->options.look = NULL;
     if (st)
         nci_client_close(&c);
     else

@@ -7,6 +7,7 @@
  * work that others do.
  */
 #include "engine/executor.h"
+#include "engine/net/net.h"
 #include "graph/plan.h"
 #include "io/io.h"
 #include "io/write/encode.h"
@@ -22,6 +23,9 @@ typedef struct nci_client_options {
     void (*note)(void *ctx, const char *sentence); /* any thread; NULL */
     void *note_ctx;
     const _Atomic bool *cancel; /* ends waiting for chunks; NULL */
+    /* Where the scheduler is now, while it does not answer; NULL. */
+    void (*look)(void *ctx, char addresses[NCI_NET_ADDRESSES]);
+    void *look_ctx;
 } nci_client_options;
 
 /* nci_client_connect: EAUTH, ENET within the timeout. */

@@ -23,6 +23,7 @@ typedef struct nci_arrival {
 struct nci_client {
     nci_client_options options;
     nci_keys keys;
+    char addresses[NCI_NET_ADDRESSES]; /* of the scheduler */
     nci_net *net;
     nci_futures *futures; /* has a lock of its own */
 
