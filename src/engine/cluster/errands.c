@@ -17,7 +17,7 @@ struct nci_errands {
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t wake;
     errand *first, *last;
-    bool stopping;
+    bool stopping, has_ended;
 };
 
 static errand *take(nci_errands *e)
@@ -72,6 +72,11 @@ ncg_status nci_errands_add(nci_errands *e, void (*fn)(void *ctx), void *ctx,
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     *mine = (errand){fn, ctx, NULL};
     pthread_mutex_lock(&e->lock);
+    if (e->stopping) {
+        pthread_mutex_unlock(&e->lock);
+        nci_free(mine);
+        return nci_fail(err, NCG_ECANCELED, "this process is about to end");
+    }
     if (e->first)
         e->last->next = mine;
     else
@@ -82,17 +87,25 @@ ncg_status nci_errands_add(nci_errands *e, void (*fn)(void *ctx), void *ctx,
     return NCG_OK;
 }
 
-void nci_errands_free(nci_errands **slot)
+void nci_errands_end(nci_errands *e)
 {
-    nci_errands *e = *slot;
-    *slot = NULL;
-    if (!e)
+    if (!e || e->has_ended)
         return;
     pthread_mutex_lock(&e->lock);
     e->stopping = true;
     pthread_cond_signal(&e->wake);
     pthread_mutex_unlock(&e->lock);
     pthread_join(e->thread, NULL);
+    e->has_ended = true;
+}
+
+void nci_errands_free(nci_errands **slot)
+{
+    nci_errands *e = *slot;
+    *slot = NULL;
+    if (!e)
+        return;
+    nci_errands_end(e);
     pthread_cond_destroy(&e->wake);
     pthread_mutex_destroy(&e->lock);
     nci_free(e);

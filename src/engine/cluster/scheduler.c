@@ -347,14 +347,16 @@ void nci_scheduler_destroy(nci_scheduler **slot)
         nci_run_sweep(r);
     stop_all(s);
     pthread_mutex_unlock(&s->lock);
-    nci_errands_free(&s->plans);
-    nci_errands_free(&s->services);
+    nci_errands_end(s->plans);
+    nci_errands_end(s->services);
     if (s->tick)
         nci_net_timer_stop(&s->tick);
     if (s->news)
         nci_net_timer_stop(&s->news);
     if (s->net)
         nci_net_destroy(&s->net);
+    nci_errands_free(&s->plans);
+    nci_errands_free(&s->services);
     while (s->runs) {
         nci_plan_run *next = s->runs->next;
         nci_run_free(s->runs);

@@ -384,8 +384,8 @@ static void stop(nci_hand *hand)
         wait_locked(hand);
     wait_for_calls_locked(hand);
     pthread_mutex_unlock(&hand->lock);
-    nci_errands_free(&hand->plans);
-    nci_errands_free(&hand->disk);
+    nci_errands_end(hand->plans);
+    nci_errands_end(hand->disk);
     if (hand->tick)
         nci_net_timer_stop(&hand->tick);
     pthread_mutex_lock(&hand->lock); /* it may be about to stop itself */
@@ -394,6 +394,8 @@ static void stop(nci_hand *hand)
     pthread_mutex_unlock(&hand->lock);
     if (hand->net)
         nci_net_destroy(&hand->net);
+    nci_errands_free(&hand->plans); /* messages came until now */
+    nci_errands_free(&hand->disk);
     nci_keys_wipe(&hand->keys);
     nci_hand_let_go_all_locked(hand);
     nci_hand_forget_memos(hand);

@@ -234,8 +234,10 @@ void nci_hand_open(nci_hand *hand, nci_conn_id conn,
     }
     if (r && !st)
         return;
-    nci_fail(&err, NCG_ENOMEM, "out of memory");
-    nci_hand_failure(hand, message->request, -1, &err);
+    if (!r)
+        st = nci_fail(&err, NCG_ENOMEM, "out of memory");
+    if (st != NCG_ECANCELED) /* else this process is about to end */
+        nci_hand_failure(hand, message->request, -1, &err);
     pthread_mutex_lock(&hand->lock);
     hand->errands -= r != NULL;
     if (r)
