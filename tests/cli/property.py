@@ -12,7 +12,7 @@ clitest.need_netcdf()
 import reference
 from differential import close
 
-RUNS = int(os.environ.get("NCG_PROPERTY_RUNS", "25"))
+RUNS = int(os.environ.get("NCG_PROPERTY_RUNS", "40"))
 SEED = int(os.environ.get("NCG_PROPERTY_SEED", "0"))
 
 
@@ -32,11 +32,23 @@ class Random(clitest.TestCase):
             x = x.astype(dtype).astype("f8")
         else:
             x = np.round(x % 3000)
+        self.packed = dtype == "i2" and pick.choice([None, (0.25, 100.)])
+        self.times(pick, sizes[0])
+        self.w = rng.uniform(0, 2, sizes[1]) if rank > 1 else None
         at = 0
         for k, n in enumerate(parts):
             self.write(pick, self.path("in_%d.nc" % k), x[at:at + n], at, dtype)
             at += n
         return x, dtype
+
+    def times(self, pick, n):
+        """Steps of one calendar: units, calendar, values."""
+        unit, step = pick.choice([("days", 1), ("hours", 6), ("days", 9),
+                                  ("seconds", 86400 * 20)])
+        self.units = unit + " since 2001-11-20"
+        self.calendar = pick.choice(["standard", "noleap", "360_day", "julian",
+                                     "all_leap", "proleptic_gregorian"])
+        self.t = np.arange(n) * float(step)
 
     def write(self, pick, path, x, start, dtype):
         with netCDF4.Dataset(path, "w", format=pick.choice(
@@ -46,8 +58,11 @@ class Random(clitest.TestCase):
                 d.createDimension(name, x.shape[i] if i or pick.random() < .3
                                   else None)
             t = d.createVariable("time", "f8", ("time",))
-            t.units, t.standard_name = "days since 2001-01-01", "time"
-            t[:] = np.arange(x.shape[0]) + start
+            t.units, t.standard_name = self.units, "time"
+            t.calendar = self.calendar
+            t[:] = self.t[start:start + x.shape[0]]
+            if x.ndim > 1:
+                d.createVariable("w", "f8", names[1:2])[:] = self.w
             how = {}
             if d.data_model == "NETCDF4" and pick.random() < .9:
                 how = dict(zlib=pick.random() < .8,
@@ -58,6 +73,8 @@ class Random(clitest.TestCase):
             fill = {"f4": np.float32(1e20), "f8": -1e30, "i2": np.int16(-1),
                     "i4": np.int32(2 ** 31 - 1)}[dtype]
             v = d.createVariable("v", dtype, names, fill_value=fill, **how)
+            if self.packed:
+                v.scale_factor, v.add_offset = self.packed
             v[:] = np.ma.masked_invalid(x)
 
     def one(self, seed):
@@ -78,12 +95,15 @@ class Random(clitest.TestCase):
         if op in ("std", "var"):
             how["ddof"] = pick.randint(0, 2)
             words.append("ddof=%d" % how["ddof"])
-        by = pick.choice([None, "month", "yearmonth", "date"]) \
-            if 0 in axes else None
+        elif op in ("mean", "sum") and 1 in axes and pick.random() < .5:
+            words.append("weights=w")
+            how["weights"] = np.broadcast_to(
+                self.w.reshape([-1 if a == 1 else 1 for a in range(x.ndim)]),
+                x.shape)
+        by = pick.choice([None, *reference.BY]) if 0 in axes else None
         if by:
             words.append("by=" + by)
-            labels = reference.keys(by, np.arange(x.shape[0]),
-                                    "days since 2001-01-01", "standard")
+            labels = reference.keys(by, self.t, self.units, self.calendar)
             want = reference.reduce_by(op, x, axes, 0, labels, **how)
         else:
             want = reference.reduce(op, x, axes, **how)
@@ -91,8 +111,8 @@ class Random(clitest.TestCase):
         for k, run in enumerate((["-j", "1"], ["-j", "2"],
                                  ["-j", "4", "--mem", "12M"])):
             outs.append(self.path("out_%d" % k))
-            self.ok("in_*.nc", ":", *words, "-q", "--no-history", "-o",
-                    outs[-1], *run)
+            self.ok("in_*.nc", "-V", "v", ":", *words, "-q", "--no-history",
+                    "-o", outs[-1], *run)
             self.assertTrue(clitest.same_bytes(outs[0], outs[-1]), run)
         with netCDF4.Dataset(outs[0]) as d:
             kind = d["v"].dtype
@@ -100,7 +120,8 @@ class Random(clitest.TestCase):
         scale = {"var": scale ** 2, "sum": scale * x.size,
                  "mean": scale, "std": scale, "range": scale}.get(op, 0)
         self.assertIsNone(close(read(outs[0], "v"), want, kind, scale),
-                          "%s on %s %s" % (" ".join(words), dtype, x.shape))
+                          "%s on %s %s, %s" % (" ".join(words), dtype,
+                                               x.shape, self.calendar))
 
     def test_random(self):
         for seed in range(SEED, SEED + RUNS) if not SEED else [SEED]:
