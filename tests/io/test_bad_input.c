@@ -293,7 +293,7 @@ static void unknown_filter_is_named(void **state)
     if (H5Zfilter_avail(32013) <= 0) {
         CHECK_STATUS(NCG_EUNSUPPORTED, read_v(path, false, &err));
         CHECK_MESSAGE("zfp.h5: v: chunk (0,0): zfp (32013) filter not built "
-                      "in; install its HDF5 plugin or repack");
+                      "in; install its HDF5 plugin (hdf5-filter-plugin-zfp");
     }
     unlink(path);
 }
