@@ -2,7 +2,8 @@
 /*
  * Anomalies: each step minus the mean of its group (of all steps, without
  * by=). The mean is laid back along time by a selection with the labels as
- * positions, so that one graph computes both.
+ * positions, so that one graph computes both. Where a data set has several
+ * times, each variable counts along its own.
  */
 #include <string.h>
 
@@ -11,6 +12,7 @@
 
 typedef struct anomaly {
     const nci_model *in;
+    nci_by by;
     int dim;
     bool grouped;
     nci_groups groups;
@@ -18,27 +20,64 @@ typedef struct anomaly {
     nci_text enums; /* names of variables that stay */
 } anomaly;
 
-static ncg_status find_time(const nci_model *model, int *dim, ncg_error *err)
+/* Whether anomalies are taken along `dim`: every time, and for by=file the
+ * dimension where the files join. */
+static bool is_along(const anomaly *a, int dim)
 {
-    for (size_t d = 0; d < model->ndims; d++)
-        if (model->dims[d].role == NCI_ROLE_TIME &&
-            nci_model_is_data_dim(model, (int)d)) {
-            *dim = (int)d;
-            return NCG_OK;
-        }
-    return nci_fail(err, NCG_EINVAL,
-                    "anom needs a time dimension, and there is none");
+    const nci_model *in = a->in;
+    if (a->by == NCI_BY_FILE && in->file_of && in->join_dim >= 0)
+        return dim == in->join_dim;
+    return in->dims[dim].role == NCI_ROLE_TIME &&
+           nci_model_is_data_dim(in, dim);
 }
 
-static ncg_status anomaly_init(anomaly *a, const char *by, ncg_error *err)
+static ncg_status check_var(const anomaly *a, const nci_variable *var,
+                            ncg_error *err)
 {
-    nci_by which;
-    NCI_TRY(nci_by_parse(by, &which, err));
-    if (which == NCI_BY_FILE && a->in->file_of && a->in->join_dim >= 0)
-        a->dim = a->in->join_dim;
-    else
-        NCI_TRY(find_time(a->in, &a->dim, err));
-    a->grouped = which != NCI_BY_NONE;
+    const nci_model *in = a->in;
+    int found = -1;
+    for (int axis = 0; axis < var->rank; axis++) {
+        int dim = var->dims[axis];
+        if (!is_along(a, dim))
+            continue;
+        if (found >= 0)
+            return nci_fail(err, NCG_EINVAL,
+                            "%s%s%s lies along two times, %s and %s, and anom "
+                            "works along one: leave it out with -V",
+                            in->nfiles ? in->file_names[0] : "",
+                            in->nfiles ? ": " : "", var->name,
+                            in->dims[found].name, in->dims[dim].name);
+        found = dim;
+    }
+    return NCG_OK;
+}
+
+static ncg_status check_times(const anomaly *a, ncg_error *err)
+{
+    bool any = false;
+    for (size_t d = 0; d < a->in->ndims; d++)
+        any = any || is_along(a, (int)d);
+    if (!any)
+        return nci_fail(err, NCG_EINVAL,
+                        "anom needs a time dimension, and there is none");
+    for (size_t i = 0; i < a->in->nvars; i++)
+        if (a->in->vars[i].kind == NCI_KIND_DATA)
+            NCI_TRY(check_var(a, &a->in->vars[i], err));
+    return NCG_OK;
+}
+
+static void anomaly_fini(anomaly *a)
+{
+    nci_groups_fini(&a->groups);
+    nci_free(a->index);
+    a->index = NULL;
+}
+
+static ncg_status anomaly_init(anomaly *a, int dim, const char *by,
+                               ncg_error *err)
+{
+    a->dim = dim;
+    a->grouped = a->by != NCI_BY_NONE;
     if (!a->grouped)
         return NCG_OK;
     NCI_TRY(nci_groups_make(a->in, a->dim, by, &a->groups, err));
@@ -152,22 +191,33 @@ static ncg_status change(anomaly *a, nci_variable *var, ncg_error *err)
                : nci_fail(err, NCG_ENOMEM, "%s: out of memory", var->name);
 }
 
+static ncg_status change_along(anomaly *a, int dim, const char *by,
+                               nci_model *fresh, ncg_error *err)
+{
+    ncg_status st = anomaly_init(a, dim, by, err);
+    for (size_t i = 0; !st && i < fresh->nvars; i++)
+        st = change(a, &fresh->vars[i], err);
+    anomaly_fini(a);
+    return st;
+}
+
 ncg_status nci_model_anomaly(const nci_model *model, const char *by,
                              nci_note_fn note, void *note_payload,
                              nci_model **out, ncg_error *err)
 {
     anomaly a = {.in = model};
     nci_model *fresh = NULL;
-    ncg_status st = anomaly_init(&a, by, err);
+    ncg_status st = nci_by_parse(by, &a.by, err);
+    if (!st)
+        st = check_times(&a, err);
     if (!st)
         st = nci_model_copy(model, &fresh, err);
-    for (size_t i = 0; !st && i < fresh->nvars; i++)
-        st = change(&a, &fresh->vars[i], err);
+    for (size_t d = 0; !st && d < model->ndims; d++)
+        if (is_along(&a, (int)d))
+            st = change_along(&a, (int)d, by, fresh, err);
     if (!st && note && a.enums.length)
         note(a.enums.data, note_payload);
-    nci_groups_fini(&a.groups);
     nci_text_fini(&a.enums);
-    nci_free(a.index);
     if (st) {
         nci_model_release(&fresh);
         return st;

@@ -245,10 +245,9 @@ double nci_time_from_absolute(const nci_time_units *units, nci_us us)
     return (double)whole + (double)rest / (double)units->unit_us;
 }
 
-nci_date nci_time_decode(const nci_time_units *units, double value)
+static nci_date decode_us(const nci_time_units *units, nci_us us)
 {
     nci_date date;
-    nci_us us = nci_time_absolute_us(units, value);
     nci_us day = us / DAY_US - (us % DAY_US < 0);
     int64_t rest = (int64_t)(us - day * DAY_US);
     if (day > DAY_LIMIT || day < -DAY_LIMIT)
@@ -260,6 +259,20 @@ nci_date nci_time_decode(const nci_time_units *units, double value)
     date.minute = (int)(rest / 60 % 60);
     date.hour = (int)(rest / 3600);
     return date;
+}
+
+nci_date nci_time_decode(const nci_time_units *units, double value)
+{
+    return decode_us(units, nci_time_absolute_us(units, value));
+}
+
+nci_date nci_time_label(const nci_time_units *units, double value)
+{
+    nci_us us = nci_time_absolute_us(units, value);
+    nci_us rest = us % 1000000 + (us % 1000000 < 0 ? 1000000 : 0);
+    if (rest >= 1000000 - NCI_TIME_ROUNDING_US)
+        us += 1000000 - rest;
+    return decode_us(units, us);
 }
 
 double nci_time_encode(const nci_time_units *units, const nci_date *date)

@@ -55,6 +55,11 @@ bool nci_calendar_is_valid(nci_calendar calendar, int64_t year, int month,
                            int day);
 int nci_calendar_month_days(nci_calendar calendar, int64_t year, int month);
 nci_date nci_time_decode(const nci_time_units *units, double value);
+/* nci_time_label decodes the date that a time is meant as: one less than a
+ * millisecond before a full second is that second, because hours as fractions
+ * of days are good to some microseconds only. */
+enum { NCI_TIME_ROUNDING_US = 1000 };
+nci_date nci_time_label(const nci_time_units *units, double value);
 double nci_time_encode(const nci_time_units *units, const nci_date *date);
 /* nci_time_absolute_us gives day number and microseconds as one count that
  * orders times of different units in one calendar. */

@@ -242,6 +242,16 @@ static ncg_status add_values(nci_reducing *r, interval *v, bool scalar,
                          err);
 }
 
+/* The name behind the path of a group, and the length of that path. */
+static const char *base_name(const char *path, int *length)
+{
+    const char *slash = strrchr(path, '/');
+    const char *base = slash ? slash + 1 : path;
+    *length = (int)(base - path);
+    return base;
+}
+
+/* Bounds lie in the group of their coordinate, where its dimension is. */
 static const char *bounds_name(const nci_reducing *r, const interval *v,
                                char *buffer, size_t size)
 {
@@ -249,8 +259,10 @@ static const char *bounds_name(const nci_reducing *r, const interval *v,
     bool climatological = nci_attrs_find(&v->var->attrs, "climatology") != NULL;
     if (old >= 0 && (climatological || !v->is_climatology))
         return r->in->vars[old].name;
+    int path = 0;
+    base_name(v->var->name, &path);
     if (v->is_climatology)
-        snprintf(buffer, size, "climatology_bnds");
+        snprintf(buffer, size, "%.*sclimatology_bnds", path, v->var->name);
     else
         snprintf(buffer, size, "%s_bnds", v->var->name);
     for (int i = 0; i < 8 && (nci_model_find_var(r->in, buffer) >= 0 ||
@@ -315,8 +327,14 @@ static bool name_bounds(nci_reducing *r, const interval *v, const char *name)
         nci_attrs_remove(attrs, "bounds");
     if (!name)
         nci_attrs_remove(attrs, "climatology");
-    return !name || nci_attrs_put_text(
-                        attrs, climatological ? "climatology" : "bounds", name);
+    if (!name)
+        return true;
+    int path = 0, own = 0;
+    const char *base = base_name(name, &path);
+    base_name(v->var->name, &own);
+    bool together = path == own && !strncmp(name, v->var->name, (size_t)path);
+    return nci_attrs_put_text(attrs, climatological ? "climatology" : "bounds",
+                              together ? base : name);
 }
 
 ncg_status nci_cf_interval(nci_reducing *r, int var, ncg_error *err)

@@ -79,13 +79,13 @@ static void fill_yearly(const nci_groups *groups, const nci_windows *w,
     nci_calendar calendar = w->units->calendar;
     int64_t shared = INT64_MIN;
     for (int32_t g = 0; g < groups->count; g++) {
-        nci_date date = nci_time_decode(w->units, w->times[m->first[g]]);
+        nci_date date = nci_time_label(w->units, w->times[m->first[g]]);
         int64_t year = cycle_year(groups->by, &date);
         shared = year > shared ? year : shared;
     }
     for (int32_t g = 0; g < groups->count; g++) {
-        nci_date first = nci_time_decode(w->units, w->times[m->first[g]]);
-        nci_date last = nci_time_decode(w->units, w->times[m->last[g]]);
+        nci_date first = nci_time_label(w->units, w->times[m->first[g]]);
+        nci_date last = nci_time_label(w->units, w->times[m->last[g]]);
         int64_t key = groups->keys[g];
         span a = window_of(groups->by, calendar, cycle_year(groups->by, &first),
                            key);
@@ -107,7 +107,7 @@ static span step_span(const nci_windows *w, int64_t step)
 
 static nci_us day_begin(const nci_windows *w, int64_t step)
 {
-    nci_date date = nci_time_decode(w->units, w->times[step]);
+    nci_date date = nci_time_label(w->units, w->times[step]);
     return day_us(w->units->calendar, date.year, date.month, date.day);
 }
 

@@ -100,6 +100,20 @@ static ncg_status fail_no_dates(const nci_model *model, int dim, int coord,
                     file, colon, word, name, var->name, units ? units : "");
 }
 
+/* CF 2.5.1: a coordinate has no missing values. */
+static ncg_status fail_missing(const nci_model *model, int coord, int64_t at,
+                               const char *word, ncg_error *err)
+{
+    const nci_variable *var = &model->vars[coord];
+    bool joined = model->file_of && model->join_dim == var->dims[0];
+    size_t file = joined ? (size_t)model->file_of[at] : 0;
+    return nci_fail(err, NCG_ECORRUPT,
+                    "%s%s%s: position %lld holds no time, so that by=%s cannot "
+                    "group it; leave it out with isel",
+                    file < model->nfiles ? model->file_names[file] : "",
+                    model->nfiles ? ": " : "", var->name, (long long)at, word);
+}
+
 static ncg_status time_keys(const nci_model *model, int dim, nci_by by,
                             int64_t *keys, ncg_error *err)
 {
@@ -116,12 +130,14 @@ static ncg_status time_keys(const nci_model *model, int dim, nci_by by,
     if (st)
         return st;
     NCI_TRY(nci_variable_values(&model->vars[coord], &values, &n, err));
-    for (int64_t i = 0; i < n; i++) {
-        nci_date date = nci_time_decode(&units, values[i]);
+    for (int64_t i = 0; !st && i < n; i++) {
+        nci_date date = nci_time_label(&units, values[i]);
         keys[i] = key_of(by, units.calendar, &date);
+        if (!nci_time_is_number(values[i]))
+            st = fail_missing(model, coord, i, word, err);
     }
     nci_free(values);
-    return NCG_OK;
+    return st;
 }
 
 static ncg_status file_keys(const nci_model *model, int dim, int64_t *keys,

@@ -132,22 +132,71 @@ static void reducing_fini(nci_reducing *r)
     nci_free(r->keeps);
 }
 
+static ncg_status fail_two_times(const nci_reducing *r, int a, int b,
+                                 ncg_error *err)
+{
+    return nci_fail(err, NCG_EINVAL,
+                    "%s%sby=%s groups along one dimension, and both %s and %s "
+                    "are times: name one of them, or choose the variables of "
+                    "one with -V",
+                    r->in->nfiles ? r->in->file_names[0] : "",
+                    r->in->nfiles ? ": " : "", r->options->by,
+                    r->in->dims[a].name, r->in->dims[b].name);
+}
+
+/* A variable along another time would be reduced as if by= were not there. */
+static ncg_status check_one_time(const nci_reducing *r, ncg_error *err)
+{
+    const nci_model *in = r->in;
+    for (size_t i = 0; i < in->nvars; i++) {
+        const nci_variable *var = &in->vars[i];
+        if (var->kind != NCI_KIND_DATA || !nci_variable_is_numeric(var) ||
+            nci_variable_axis(var, r->label_dim) >= 0)
+            continue;
+        for (int a = 0; a < var->rank; a++)
+            if (r->mask[var->dims[a]] &&
+                in->dims[var->dims[a]].role == NCI_ROLE_TIME)
+                return fail_two_times(r, r->label_dim, var->dims[a], err);
+    }
+    return NCG_OK;
+}
+
+/* The time among the reduced dimensions: of several the one with dates. */
+static ncg_status find_time(nci_reducing *r, ncg_error *err)
+{
+    const nci_model *in = r->in;
+    bool found_dates = false;
+    for (size_t d = 0; d < in->ndims; d++) {
+        if (!r->mask[d] || in->dims[d].role != NCI_ROLE_TIME)
+            continue;
+        int coord = nci_model_coord(in, (int)d);
+        bool dates = coord >= 0 && nci_variable_is_dates(&in->vars[coord]);
+        if (dates && found_dates)
+            return fail_two_times(r, r->label_dim, (int)d, err);
+        if (r->label_dim < 0 || dates)
+            r->label_dim = (int)d;
+        found_dates = found_dates || dates;
+    }
+    return NCG_OK;
+}
+
 /* by= groups along time; by=file along the dimension where files join. */
 static ncg_status find_label_dim(nci_reducing *r, nci_by by, ncg_error *err)
 {
     const nci_model *in = r->in;
     r->label_dim = -1;
-    for (size_t d = 0; d < in->ndims; d++)
-        if (r->mask[d] && r->label_dim < 0 && in->dims[d].role == NCI_ROLE_TIME)
-            r->label_dim = (int)d;
     if (by == NCI_BY_FILE && in->file_of && in->join_dim >= 0)
         r->label_dim = r->mask[in->join_dim] ? in->join_dim : -1;
+    else
+        NCI_TRY(find_time(r, err));
     if (r->label_dim < 0)
         return nci_fail(err, NCG_EINVAL, "by=%s needs %s among the dimensions",
                         r->options->by,
                         by == NCI_BY_FILE && in->join_dim >= 0
                             ? in->dims[in->join_dim].name
                             : "time");
+    if (in->dims[r->label_dim].role == NCI_ROLE_TIME)
+        NCI_TRY(check_one_time(r, err));
     return nci_groups_make(in, r->label_dim, r->options->by, &r->groups, err);
 }
 

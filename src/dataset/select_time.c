@@ -13,9 +13,6 @@
 
 #define DAY_US 86400000000LL
 
-/* Times in days as double are good to some microseconds. */
-enum { ROUNDING_US = 1000 };
-
 bool nci_variable_is_dates(const nci_variable *coord)
 {
     const char *units = nci_attrs_text(&coord->attrs, "units");
@@ -147,6 +144,10 @@ ncg_status nci_date_range(nci_calendar calendar, const char *text,
 /* ---- positions -------------------------------------------------------------
  */
 
+/* Of a step whose time is missing: later than any date, so that no span holds
+ * it. */
+static const nci_us NO_TIME = (nci_us)1 << 110;
+
 typedef struct clock_look {
     const nci_variable *coord;
     nci_choice *choice;
@@ -165,12 +166,14 @@ static void print_date(const clock_look *l, nci_us us, char out[40])
 static ncg_status fail_nothing(const clock_look *l, ncg_error *err)
 {
     char low[40] = "?", high[40] = "?";
-    nci_us first = l->n ? l->times[0] : 0, last = first;
+    nci_us first = NO_TIME, last = -NO_TIME;
     for (int64_t i = 0; i < l->n; i++) {
+        if (l->times[i] == NO_TIME)
+            continue;
         first = l->times[i] < first ? l->times[i] : first;
         last = l->times[i] > last ? l->times[i] : last;
     }
-    if (l->n) {
+    if (first <= last) {
         print_date(l, first, low);
         print_date(l, last, high);
     }
@@ -186,7 +189,7 @@ static ncg_status add_span(clock_look *l, nci_us begin, nci_us end,
 {
     size_t before = l->choice->found.count;
     for (int64_t i = 0; i < l->n; i++) {
-        nci_us t = l->times[i] + ROUNDING_US;
+        nci_us t = l->times[i] + NCI_TIME_ROUNDING_US;
         if (t >= begin && t < end && !nci_positions_add(&l->choice->found, i))
             return nci_fail(err, NCG_ENOMEM, "out of memory");
     }
@@ -198,6 +201,8 @@ static ncg_status add_nearest(clock_look *l, nci_us begin, ncg_error *err)
     int64_t best = -1;
     nci_us least = 0;
     for (int64_t i = 0; i < l->n; i++) {
+        if (l->times[i] == NO_TIME)
+            continue;
         nci_us d =
             l->times[i] > begin ? l->times[i] - begin : begin - l->times[i];
         if (best < 0 || d < least) {
@@ -261,7 +266,9 @@ static ncg_status load_times(clock_look *l, ncg_error *err)
     NCI_TRY(nci_variable_values(l->coord, &values, &l->n, err));
     l->times = nci_alloc(((size_t)l->n + 1) * sizeof *l->times);
     for (int64_t i = 0; l->times && i < l->n; i++)
-        l->times[i] = nci_time_absolute_us(&l->units, values[i]);
+        l->times[i] = nci_time_is_number(values[i])
+                          ? nci_time_absolute_us(&l->units, values[i])
+                          : NO_TIME;
     nci_free(values);
     return l->times ? NCG_OK : nci_fail(err, NCG_ENOMEM, "out of memory");
 }

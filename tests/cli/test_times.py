@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Times that are grouped or selected: several times in one file, hours as
+fractions of days, missing stamps, groups."""
+import clitest
+from clitest import netCDF4, np, read
+
+clitest.need_netcdf()
+
+
+def add_time(group, name, values, units="days since 2000-01-01", **how):
+    group.createDimension(name, len(values))
+    t = group.createVariable(name, "f8", (name,), **how)
+    t.units = units
+    t[:] = values
+
+
+def add(group, name, dims, values):
+    group.createVariable(name, "f8", dims)[:] = values
+
+
+class SeveralTimes(clitest.TestCase):
+    def write(self, path):
+        with netCDF4.Dataset(self.path(path), "w") as d:
+            add_time(d, "t1", [0, 31])
+            add_time(d, "t2", [0, 31, 60, 366])
+            add(d, "v", ("t1",), [1, 2])
+            add(d, "w", ("t2",), [10, 20, 60, 30])
+
+    def test_by_groups_along_the_time_that_is_named(self):
+        self.write("a.nc")
+        self.fails(2, "a.nc", ":", "mean", "time", "by=month", "-o", "o.nc",
+                   says=("a.nc", "t1", "t2", "-V"))
+        self.fails(2, "a.nc", ":", "mean", "t1", "t2", "by=month", "-o",
+                   "o.nc", says=("t1", "t2"))
+        self.leaves("a.nc")
+        self.ok("a.nc", ":", "mean", "t2", "by=month", "-o", "o.nc")
+        np.testing.assert_array_equal(read(self.path("o.nc"), "w"),
+                                      [20, 20, 60])
+        np.testing.assert_array_equal(read(self.path("o.nc"), "v"), [1, 2])
+        self.ok("a.nc", "-V", "w", ":", "sum", "time", "by=month", "-o",
+                "o.nc", "-O")
+        np.testing.assert_array_equal(read(self.path("o.nc"), "w"),
+                                      [40, 20, 60])
+
+    def test_anomalies_along_each_time(self):
+        self.write("a.nc")
+        self.ok("a.nc", ":", "anom", "-o", "o.nc")
+        np.testing.assert_array_equal(read(self.path("o.nc"), "v"), [-.5, .5])
+        np.testing.assert_array_equal(read(self.path("o.nc"), "w"),
+                                      [-20, -10, 30, 0])
+        self.ok("a.nc", ":", "anom", "by=month", "-o", "o.nc", "-O")
+        np.testing.assert_array_equal(read(self.path("o.nc"), "v"), [0, 0])
+        np.testing.assert_array_equal(read(self.path("o.nc"), "w"),
+                                      [-10, 0, 0, 10])
+
+    def test_a_variable_along_two_times(self):
+        with netCDF4.Dataset(self.path("a.nc"), "w") as d:
+            add_time(d, "t1", [0, 31])
+            add_time(d, "t2", [0, 31])
+            add(d, "v", ("t1", "t2"), [[1, 2], [3, 4]])
+        self.fails(2, "a.nc", ":", "anom", "-o", "o.nc",
+                   says=("a.nc", "v", "t1", "t2"))
+
+
+class Stamps(clitest.TestCase):
+    def test_hours_as_fractions_of_days(self):
+        """Hours since a distant date are off by microseconds."""
+        hours = np.arange(96)
+        with netCDF4.Dataset(self.path("a.nc"), "w") as d:
+            add_time(d, "time", hours / 24 + 155000, "days since 1601-01-01")
+            add(d, "v", ("time",), hours % 24)
+        self.ok("a.nc", ":", "mean", "time", "by=hour", "-o", "o.nc")
+        np.testing.assert_array_equal(read(self.path("o.nc"), "v"),
+                                      np.arange(24))
+        self.ok("a.nc", ":", "count", "time", "by=date", "-o", "o.nc", "-O")
+        np.testing.assert_array_equal(read(self.path("o.nc"), "v"), [24] * 4)
+
+    def test_missing_stamps(self):
+        for i, (name, values) in enumerate((("a.nc", [0., -1., 400.]),
+                                            ("b.nc", [0., np.nan, 400.]))):
+            with netCDF4.Dataset(self.path(name), "w") as d:
+                add_time(d, "time", values, fill_value=-1. if not i else None)
+                add(d, "v", ("time",), [1, 2, 3])
+            for verb in (["mean", "time"], ["anom"]):
+                self.fails(3, name, ":", *verb, "by=year", "-o", "p.nc",
+                           says=(name, "time", "position 1", "isel"))
+            self.ok(name, ":", "isel", "time=0,2", ":", "mean", "time",
+                    "by=year", "-o", "o.nc", "-O")
+            np.testing.assert_array_equal(read(self.path("o.nc"), "v"), [1, 3])
+            self.ok(name, ":", "sel", "time=..2010", "-o", "o.nc", "-O")
+            np.testing.assert_array_equal(read(self.path("o.nc"), "v"), [1, 3])
+            self.fails(2, name, ":", "sel", "time=1850", "-o", "p.nc",
+                       says="from 2000-01-01 to 2001-02-04")
+
+
+class Groups(clitest.TestCase):
+    def test_climatology_inside_a_group(self):
+        with netCDF4.Dataset(self.path("a.nc"), "w") as d:
+            g = d.createGroup("a")
+            add_time(g, "time", [0, 31, 366])
+            add(g, "v", ("time",), [1, 2, 5])
+        self.ok("a.nc", ":", "mean", "time", "by=month", "-o", "o.nc")
+        with netCDF4.Dataset(self.path("o.nc")) as d:
+            g = d["a"]
+            np.testing.assert_array_equal(g["v"][:], [3, 2])
+            self.assertEqual(g["time"].climatology, "climatology_bnds")
+            np.testing.assert_array_equal(g["climatology_bnds"][:],
+                                          [[0, 397], [31, 60]])
+        self.ok("a.nc", ":", "mean", "time", "-o", "o.nc", "-O")
+        with netCDF4.Dataset(self.path("o.nc")) as d:
+            g = d["a"]
+            np.testing.assert_array_equal(g[g["time"].bounds][:], [[0, 366]])
+
+
+if __name__ == "__main__":
+    clitest.main()
