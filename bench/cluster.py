@@ -261,8 +261,7 @@ def restart_once(args, folder):
         common.fail("nothing was published")
     scheduler = cluster.processes.pop(0)
     begin = time.perf_counter()
-    for pid in (scheduler.pid, child_of(scheduler)):
-        os.kill(pid, signal.SIGKILL)
+    os.kill(child_of(scheduler), signal.SIGKILL)
     scheduler.wait()
     cluster.start("cluster", "--exclusive", "-v")
     cluster.processes.insert(0, cluster.processes.pop())
