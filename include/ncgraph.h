@@ -376,10 +376,14 @@ typedef struct ncg_open_options {
     ncg_join join;         /* exact or inner */
     bool missing_fill;     /* a variable absent in a file is missing there */
     bool no_default_fill;  /* NetCDF's default fill values are data */
+    const char *weights;   /* comma-separated names or NULL: variables that
+                              operations to come take as weights; they are
+                              selected from as others are, and no anomaly or
+                              reduction is made of them */
 } ncg_open_options;
 #define NCG_OPEN_OPTIONS_INIT                                                  \
     {sizeof(ncg_open_options), NULL, NULL, NCG_OVERLAP_ERROR, NCG_JOIN_EXACT,  \
-     false, false}
+     false, false, NULL}
 
 /* ncg_dataset_open opens files as one data set: inspects them in parallel,
  * joins them along the dimension that differs, sorted by decoded time.

@@ -106,6 +106,8 @@ static ncg_status open_files(opening *o, const ncg_open_options *options,
     if (!st)
         st = join(o, options, out, err);
     if (!st)
+        st = nci_model_mark_weights(*out, options->weights, err);
+    if (!st)
         nci_model_find_roles(*out);
     for (size_t i = 0; o->files && i < n; i++)
         nci_file_release(&o->files[i]);

@@ -349,6 +349,30 @@ char *nci_pipeline_text(const nci_pipeline *p)
     return text;
 }
 
+const char *nci_step_weights(const nci_step *step)
+{
+    const char *w = step->reduce.weights;
+    bool is_rule =
+        w && (!strcmp(w, "area") || !strcmp(w, "coslat") || !strcmp(w, "days"));
+    return is_rule ? NULL : w;
+}
+
+/* Weights are not reduced themselves: those along a dimension that an earlier
+ * step reduced are no longer there. */
+static ncg_status check_weights(const nci_step *step, const ncg_dataset *first,
+                                const ncg_dataset *now, ncg_error *err)
+{
+    const char *weights = nci_step_weights(step);
+    if (!weights || ncg_dataset_find(now, weights) >= 0 ||
+        ncg_dataset_find(first, weights) < 0)
+        return NCG_OK;
+    return nci_usage(err,
+                     "%s: weights=%s: an earlier step took away a dimension of "
+                     "%s; give the weights there, or reduce both dimensions in "
+                     "one step",
+                     step->verb->name, weights, weights);
+}
+
 static ncg_status apply_step(const nci_step *step, const nci_options *options,
                              ncg_dataset *in, ncg_dataset **out, ncg_error *err)
 {
@@ -380,7 +404,9 @@ ncg_status nci_pipeline_apply(const nci_pipeline *p, const nci_options *options,
     ncg_dataset *now = ncg_dataset_retain(in);
     for (size_t i = 0; i < p->nsteps; i++) {
         ncg_dataset *next = NULL;
-        ncg_status st = apply_step(&p->steps[i], options, now, &next, err);
+        ncg_status st = check_weights(&p->steps[i], in, now, err);
+        if (!st)
+            st = apply_step(&p->steps[i], options, now, &next, err);
         ncg_dataset_release(&now);
         if (st)
             return st;

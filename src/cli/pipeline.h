@@ -36,6 +36,9 @@ void nci_pipeline_fini(nci_pipeline *p);
 /* nci_pipeline_text returns the steps with aliases expanded, ": mean time :
  * ..."; the caller frees it. */
 char *nci_pipeline_text(const nci_pipeline *p);
+/* nci_step_weights returns the variable that a step takes as weights; NULL
+ * where it takes none, or a rule such as "area". */
+const char *nci_step_weights(const nci_step *step);
 /* nci_pipeline_apply derives *out from `in`, which it does not release.
  * `options` gives keepdims and the time stamp. */
 ncg_status nci_pipeline_apply(const nci_pipeline *p, const nci_options *options,

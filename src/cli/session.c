@@ -91,25 +91,27 @@ static ncg_status check_inputs(const nci_pipeline *p, ncg_error *err)
     return NCG_OK;
 }
 
-static bool is_rule(const char *weights)
+/* The variables that steps take as weights, with commas between them. */
+static char *weights_of(const nci_pipeline *p)
 {
-    return !strcmp(weights, "area") || !strcmp(weights, "coslat") ||
-           !strcmp(weights, "days");
-}
-
-/* -V and the variables that steps take as weights; NULL without -V. */
-static char *wanted_variables(const nci_options *o, const nci_pipeline *p)
-{
-    char *list = o->variables ? nci_xstrdup(o->variables) : NULL;
-    for (size_t i = 0; list && i < p->nsteps; i++) {
-        const char *weights = p->steps[i].reduce.weights;
-        if (!weights || is_rule(weights))
+    char *list = nci_xstrdup("");
+    for (size_t i = 0; i < p->nsteps; i++) {
+        const char *weights = nci_step_weights(&p->steps[i]);
+        if (!weights)
             continue;
-        char *longer = nci_xformat("%s,%s", list, weights);
+        char *longer = nci_xformat("%s%s%s", list, *list ? "," : "", weights);
         free(list);
         list = longer;
     }
     return list;
+}
+
+/* -V and the weights; NULL without -V. */
+static char *wanted_variables(const nci_options *o, const char *weights)
+{
+    if (!o->variables)
+        return NULL;
+    return nci_xformat("%s%s%s", o->variables, *weights ? "," : "", weights);
 }
 
 static bool is_weights(const nci_pipeline *p, const char *name, size_t length)
@@ -162,11 +164,12 @@ static ncg_status drop_weights(nci_session *s, const nci_pipeline *p,
 }
 
 static ncg_status open_inputs(nci_session *s, const nci_pipeline *p,
-                              const char *variables, ncg_dataset **out,
-                              ncg_error *err)
+                              const char *variables, const char *weights,
+                              ncg_dataset **out, ncg_error *err)
 {
     ncg_open_options how = NCG_OPEN_OPTIONS_INIT;
     how.variables = variables;
+    how.weights = weights;
     how.glob = s->options->glob;
     how.overlap = s->options->overlap;
     how.join = s->options->join;
@@ -181,10 +184,11 @@ ncg_status nci_session_open(nci_session *s, const nci_pipeline *p,
 {
     ncg_dataset *in = NULL;
     const nci_options *options = s->options;
-    char *variables = wanted_variables(options, p);
+    char *weights = weights_of(p);
+    char *variables = wanted_variables(options, weights);
     ncg_status st = check_inputs(p, err);
     if (!st)
-        st = open_inputs(s, p, variables, &in, err);
+        st = open_inputs(s, p, variables, weights, &in, err);
     if (!st)
         nci_console_say("opened the inputs in %.2f s", nci_session_elapsed(s));
     if (!st)
@@ -193,6 +197,7 @@ ncg_status nci_session_open(nci_session *s, const nci_pipeline *p,
     if (!st)
         st = drop_weights(s, p, variables, err);
     free(variables);
+    free(weights);
     return st ? st : nci_console_strict(err);
 }
 

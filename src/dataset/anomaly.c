@@ -61,7 +61,7 @@ static ncg_status check_times(const anomaly *a, ncg_error *err)
         return nci_fail(err, NCG_EINVAL,
                         "anom needs a time dimension, and there is none");
     for (size_t i = 0; i < a->in->nvars; i++)
-        if (a->in->vars[i].kind == NCI_KIND_DATA)
+        if (a->in->vars[i].kind == NCI_KIND_DATA && !a->in->vars[i].is_weights)
             NCI_TRY(check_var(a, &a->in->vars[i], err));
     return NCG_OK;
 }
@@ -170,7 +170,8 @@ static ncg_status change(anomaly *a, nci_variable *var, ncg_error *err)
 {
     int axis = nci_variable_axis(var, a->dim);
     nci_node *result = NULL;
-    if (axis < 0 || var->kind != NCI_KIND_DATA || !nci_variable_is_numeric(var))
+    if (axis < 0 || var->kind != NCI_KIND_DATA || var->is_weights ||
+        !nci_variable_is_numeric(var))
         return NCG_OK;
     if (var->is_enum && var->is_asked)
         return nci_fail(err, NCG_EUNSUPPORTED,

@@ -12,6 +12,7 @@
 
 #include "base/dtype.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "dataset/calendar.h"
 #include "dataset/refs.h"
 
@@ -181,6 +182,21 @@ int nci_model_find_var(const nci_model *model, const char *name)
         if (!strcmp(model->vars[i].name, name))
             return (int)i;
     return -1;
+}
+
+ncg_status nci_model_mark_weights(nci_model *model, const char *names,
+                                  ncg_error *err)
+{
+    nci_strings words = {0};
+    if (names && !nci_strings_split(&words, names, ","))
+        return nci_fail(err, NCG_ENOMEM, "names of weights");
+    for (size_t i = 0; i < words.count; i++) {
+        int var = nci_model_find_var(model, words.items[i]);
+        if (var >= 0)
+            model->vars[var].is_weights = true;
+    }
+    nci_strings_fini(&words);
+    return NCG_OK;
 }
 
 static bool is_values_of_dim(const nci_variable *var, int dim)

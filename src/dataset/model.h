@@ -51,6 +51,7 @@ typedef struct nci_variable {
     ncg_dtype stored;
     bool is_enum;  /* values are names, not amounts: never in arithmetic */
     bool is_asked; /* named by the user: not left out in silence */
+    bool is_weights; /* for an operation to come: selected from, not reduced */
     const char *note; /* interned: why it was skipped or what was assumed */
     const char *missing_rule; /* interned, in words, for listings; or NULL */
 } nci_variable;
@@ -83,6 +84,10 @@ nci_variable *nci_model_add_var(nci_model *model, const char *name);
 void nci_model_remove_var(nci_model *model, size_t var);
 int nci_model_find_dim(const nci_model *model, const char *name);
 int nci_model_find_var(const nci_model *model, const char *name);
+/* nci_model_mark_weights marks the variables in a comma-separated list (NULL:
+ * none) as weights; names that are not there are passed over. */
+ncg_status nci_model_mark_weights(nci_model *model, const char *names,
+                                  ncg_error *err);
 /* nci_model_coord returns the coordinate variable of a dimension: 1-D of the
  * same name; else, or where that has no units, an auxiliary one that holds
  * times; else the only auxiliary one; or -1. */

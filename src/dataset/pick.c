@@ -94,6 +94,7 @@ nci_variable *nci_model_add_like(nci_model *model, const nci_variable *var,
     fresh->stored = var->stored;
     fresh->is_enum = var->is_enum;
     fresh->is_asked = var->is_asked;
+    fresh->is_weights = var->is_weights;
     fresh->note = var->note;
     return fresh;
 }

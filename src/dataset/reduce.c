@@ -132,6 +132,13 @@ static void reducing_fini(nci_reducing *r)
     nci_free(r->keeps);
 }
 
+/* Of this operation or of one to come: never reduced themselves. */
+static bool is_weights(const nci_reducing *r, const nci_variable *var)
+{
+    return var->is_weights ||
+           (r->options->weights && !strcmp(r->options->weights, var->name));
+}
+
 static ncg_status fail_two_times(const nci_reducing *r, int a, int b,
                                  ncg_error *err)
 {
@@ -151,7 +158,7 @@ static ncg_status check_one_time(const nci_reducing *r, ncg_error *err)
     for (size_t i = 0; i < in->nvars; i++) {
         const nci_variable *var = &in->vars[i];
         if (var->kind != NCI_KIND_DATA || !nci_variable_is_numeric(var) ||
-            nci_variable_axis(var, r->label_dim) >= 0)
+            is_weights(r, var) || nci_variable_axis(var, r->label_dim) >= 0)
             continue;
         for (int a = 0; a < var->rank; a++)
             if (r->mask[var->dims[a]] &&
@@ -405,11 +412,6 @@ static ncg_status pass_var(nci_reducing *r, const nci_variable *var,
     nci_variable_set_dims(to, var, NULL);
     to->array = var->array ? nci_node_retain(var->array) : NULL;
     return NCG_OK;
-}
-
-static bool is_weights(const nci_reducing *r, const nci_variable *var)
-{
-    return r->options->weights && !strcmp(r->options->weights, var->name);
 }
 
 /* A surface pressure that formula_terms names is data, whatever it is for. */

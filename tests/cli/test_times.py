@@ -112,5 +112,43 @@ class Groups(clitest.TestCase):
             np.testing.assert_array_equal(g[g["time"].bounds][:], [[0, 366]])
 
 
+class Weights(clitest.TestCase):
+    def setUp(self):
+        super().setUp()
+        self.v = np.array([[1., 3, 8], [2, 2, 5], [6, 4, 2]])
+        self.w = np.array([1., 2, 3])
+        with netCDF4.Dataset(self.path("a.nc"), "w") as d:
+            add_time(d, "t", [0, 20, 40])
+            d.createDimension("x", 3)
+            add(d, "v", ("t", "x"), self.v)
+            add(d, "w", ("t",), self.w)
+            add(d, "wx", ("t", "x"), self.v + 1)
+
+    def check(self, want, *words, variables=(["-V", "v"], [])):
+        for which in variables:
+            self.ok("a.nc", *which, *words, "-o", "o.nc", "-O")
+            np.testing.assert_allclose(np.ravel(read(self.path("o.nc"), "v")),
+                                       np.ravel(want), rtol=1e-14)
+
+    def test_steps_before_leave_the_weights_alone(self):
+        v, w = self.v, self.w
+        self.check(np.average(v - v.mean(0), axis=0, weights=w),
+                   ":", "anom", ":", "mean", "t", "weights=w")
+        self.check(np.average(v.std(1), weights=w),
+                   ":", "std", "x", ":", "mean", "t", "weights=w")
+        self.check(np.average(v[1:].max(1), weights=w[1:]),
+                   ":", "isel", "t=1:", ":", "max", "x", ":", "mean", "t",
+                   "weights=w")
+        self.check(np.average((v - v.mean(0)), weights=v + 1),
+                   ":", "anom", ":", "mean", "t", "x", "weights=wx",
+                   variables=[["-V", "v"]])
+
+    def test_weights_that_lost_a_dimension(self):
+        for which in (["-V", "v"], []):
+            self.fails(2, "a.nc", *which, ":", "std", "x", ":", "mean", "t",
+                       "weights=wx", "-o", "o.nc", says=("weights=wx", "step"))
+        self.leaves("a.nc")
+
+
 if __name__ == "__main__":
     clitest.main()
