@@ -80,10 +80,14 @@ static void feed_quietly(int fd, const char *text)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-/* What dot would say on its standard error is said here. */
-static ncg_status check_place(const char *path, ncg_error *err)
+/* What dot would say on its standard error is said here. *is_new: the file was
+ * not there, and is now. */
+static ncg_status check_place(const char *path, bool *is_new, ncg_error *err)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    *is_new = fd >= 0;
+    if (fd < 0 && errno == EEXIST)
+        fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0)
         return nci_fail_sys(err, NCG_EOUTPUT, errno,
                             "%s: cannot write the drawing: %s", path,
@@ -97,7 +101,6 @@ static ncg_status run_dot(const char *format, const char *path,
 {
     int ends[2], status = 0;
     pid_t pid;
-    NCI_TRY(check_place(path, err));
     if (pipe2(ends, O_CLOEXEC))
         return nci_fail_sys(err, NCG_EIO, errno, "pipe: %s", strerror(errno));
     int failed = start_dot(format, path, ends[0], ends[1], &pid);
@@ -116,10 +119,23 @@ static ncg_status run_dot(const char *format, const char *path,
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     if (!WIFEXITED(status) || WEXITSTATUS(status))
-        return nci_fail(err, NCG_EOUTPUT, "%s: dot (Graphviz) failed; write the graph to a name "
+        return nci_fail(err, NCG_EOUTPUT,
+                        "%s: dot (Graphviz) failed; write the graph to a name "
                         "that ends in .dot and see what dot says of it",
                         path);
     return NCG_OK;
+}
+
+/* A drawing that cannot be made leaves no empty file. */
+static ncg_status draw(const char *format, const char *path, const char *text,
+                       ncg_error *err)
+{
+    bool is_new;
+    NCI_TRY(check_place(path, &is_new, err));
+    ncg_status st = run_dot(format, path, text, err);
+    if (st && is_new)
+        unlink(path);
+    return st;
 }
 
 static bool ends_in(const char *path, const char *const *endings)
@@ -140,7 +156,7 @@ ncg_status ncg_dot_write(const char *dot, const char *path, ncg_error *err)
     if (ends_in(path, plain))
         return write_text(path, dot, err);
     if (ends_in(path, drawn))
-        return run_dot(strrchr(path, '.') + 1, path, dot, err);
+        return draw(strrchr(path, '.') + 1, path, dot, err);
     return nci_fail(err, NCG_EINVAL,
                     "a drawing's name ends in .svg, .png, .pdf or .dot, not "
                     "like '%s'",
