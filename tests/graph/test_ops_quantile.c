@@ -309,6 +309,50 @@ static void parts(void **state)
     t_free(&t);
 }
 
+static nci_node *widened(nci_node *narrow)
+{
+    ncg_error err;
+    nci_node *wide = NULL;
+    CHECK_OK(nci_ops_map(NCI_MAP_CAST, NCG_DTYPE_F64, &narrow, 1, &wide, &err));
+    return wide;
+}
+
+/* Quantiles in double of single values, without a copy of these in double:
+ * the same bits as with one. */
+static void single_values_in_double(void **state)
+{
+    int64_t shape[3] = {60, 9, 4};
+    ncg_error err;
+    (void)state;
+    tensor t = t_random(NCG_DTYPE_F32, 3, shape);
+    tensor wide = t_make(NCG_DTYPE_F64, 3, shape);
+    for (int64_t i = 0; i < t.n; i++)
+        nci_dtype_put(NCG_DTYPE_F64, t_at(&wide, i), t_get(&t, i));
+    request r = {.over = {true, false, true},
+                 .q = {0.9, 0.123, 0},
+                 .nq = 3,
+                 .skipna = true,
+                 .label_axis = -1,
+                 .method = NCI_QUANTILE_LINEAR};
+    for (int is_wide = 0; is_wide < 2; is_wide++) {
+        nci_node *narrow = t_const(&t), *full = t_const(&wide);
+        nci_node *cast = widened(narrow), *made = NULL, *same = NULL;
+        tensor wanted;
+        CHECK_OK(build(is_wide ? cast : narrow, &r, 0, &made, &err));
+        CHECK_OK(build(is_wide ? full : narrow, &r, 0, &same, &err));
+        CHECK_OK(t_run(same, 1, &wanted, &err));
+        assert_int_equal(made->dtype, is_wide ? NCG_DTYPE_F64 : NCG_DTYPE_F32);
+        assert_ptr_equal(made->inputs[0].node, narrow);
+        t_check(made, &wanted);
+        nci_node_release(&same);
+        nci_node_release(&cast);
+        nci_node_release(&full);
+        nci_node_release(&narrow);
+    }
+    t_free(&wide);
+    t_free(&t);
+}
+
 static int64_t results_of(const tensor *t, const request *r)
 {
     int64_t n = r->nq;
@@ -401,6 +445,7 @@ int main(void)
         cmocka_unit_test(long_lines),       cmocka_unit_test(extremes),
         cmocka_unit_test(parts),            cmocka_unit_test(counted),
         cmocka_unit_test(bad_calls),
+        cmocka_unit_test(single_values_in_double),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

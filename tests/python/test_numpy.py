@@ -427,6 +427,19 @@ REFUSED = {
 }
 
 
+def test_negative_powers_that_nobody_has_seen():
+    values = np.arange(1, 9).reshape(4, 2)
+    a = ncg.from_array(values, chunks=(2, 1))
+    with pytest.raises(ValueError, match="negative integer powers"):
+        (a ** (a - 3)).compute()
+    made = a ** (a - 1)
+    assert made.dtype == values.dtype
+    np.testing.assert_array_equal(made, values ** (values - 1))
+    unsigned = a ** a.astype("u2")
+    np.testing.assert_array_equal(unsigned, values ** values)
+    assert "python" not in str(ncg.explain(unsigned))
+
+
 @pytest.mark.parametrize("what", REFUSED)
 def test_what_numpy_refuses(what):
     v = np.arange(8).reshape(4, 2)

@@ -118,23 +118,26 @@ def apply(ufunc: np.ufunc, inputs: Sequence[Any], dtype: Any = None,
                              **_with(kwargs, dtype))
                      for i, out in enumerate(resolved[ufunc.nin:]))
     wanted, out = resolved[:ufunc.nin], resolved[-1]
-    if ufunc is np.power and out.kind in "iu" and not is_masked:
-        _refuse_negative(inputs[1], operands)
-    made = _native(ufunc, operands, wanted, out, kwargs)
+    if ufunc is np.power and out.kind in "iu" and not is_masked and \
+            not _are_powers(inputs[1], operands):
+        made = None  # NumPy's function looks at the values
+    else:
+        made = _native(ufunc, operands, wanted, out, kwargs)
     if made is not None:
         return made
     return _python(ufunc, operands, out, **_with(kwargs, dtype))
 
 
-def _refuse_negative(powers: Any, operands: list[Any]) -> None:
-    """Refuse what NumPy does, where it can be seen before values are computed:
-    negative integer powers of integers."""
+def _are_powers(powers: Any, operands: list[Any]) -> bool:
+    """Whether it is known that no power of integers is negative, which NumPy
+    refuses; powers that are seen to be are refused now."""
+    if isinstance(powers, Array) or hasattr(powers, "__dask_graph__"):
+        return operands[1].dtype.kind in "bu"
     shape = np.broadcast_shapes(*(o.shape for o in operands
                                   if isinstance(o, Array)))
-    if 0 not in shape and not isinstance(powers, Array) and \
-            not hasattr(powers, "__dask_graph__") and \
-            np.any(np.asarray(powers) < 0):
+    if 0 not in shape and np.any(np.asarray(powers) < 0):
         raise ValueError("Integers to negative integer powers are not allowed.")
+    return True
 
 
 def _with(kwargs: dict[str, Any], dtype: Any) -> dict[str, Any]:

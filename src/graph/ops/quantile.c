@@ -304,7 +304,7 @@ static ncg_status make_node(nci_node *const *inputs, int n,
                            .reach = reach};
     NCI_TRY(nci_quantile_params(whole, s, 0, 0, &params, &spec.nparams, err));
     spec.params = params;
-    spec.dtype = whole->dtype == NCG_DTYPE_F32 ? NCG_DTYPE_F32 : NCG_DTYPE_F64;
+    spec.dtype = nci_quantile_dtype(whole, s);
     ncg_status st = nci_node_block(&spec, out, err);
     nci_free(params);
     return st;
@@ -351,8 +351,7 @@ static bool is_of_nothing(const nci_node *input, const nci_quantiles *s)
 static ncg_status of_nothing(const nci_node *input, const nci_quantiles *s,
                              nci_node **out, ncg_error *err)
 {
-    nci_node like = {.dtype = input->dtype == NCG_DTYPE_F32 ? NCG_DTYPE_F32
-                                                            : NCG_DTYPE_F64,
+    nci_node like = {.dtype = nci_quantile_dtype(input, s),
                      .name = input->name};
     uint8_t value[8];
     if (!s->scalar)
@@ -374,10 +373,28 @@ static ncg_status of_nothing(const nci_node *input, const nci_quantiles *s,
     return nci_node_everywhere(&like, value, out, err);
 }
 
-static ncg_status make_quantile(nci_node *input, const nci_quantiles *s,
+/* Values that were single before: order statistics are the same ones, the
+ * arithmetic is in double anyway, and they take half of the memory. */
+static nci_node *before_widening(nci_node *input)
+{
+    if (input->kind != NCI_NODE_MAP || input->map != NCI_MAP_CAST ||
+        input->dtype != NCG_DTYPE_F64)
+        return input;
+    nci_node *narrow = input->inputs[0].node;
+    bool is_same =
+        narrow->dtype == NCG_DTYPE_F32 && narrow->rank == input->rank;
+    for (int d = 0; is_same && d < input->rank; d++)
+        is_same = input->inputs[0].axis[d] == d &&
+                  narrow->shape[d] == input->shape[d];
+    return is_same ? narrow : input;
+}
+
+static ncg_status make_quantile(nci_node *input, nci_quantiles *s,
                                 int64_t limit, nci_node **out, ncg_error *err)
 {
     nci_grid tiles = {0};
+    s->is_double = input->dtype != NCG_DTYPE_F32;
+    input = before_widening(input);
     NCI_TRY(check_numbers(s->q, s->nq, s->scalar, s->method, err));
     NCI_TRY(check_axes(input, s, err));
     if (is_of_nothing(input, s))

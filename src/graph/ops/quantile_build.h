@@ -14,7 +14,16 @@ typedef struct nci_quantiles {
     int label_axis;
     const int32_t *labels; /* NULL: no groups */
     int32_t nlabels;
+    bool is_double; /* the result, also of single values */
 } nci_quantiles;
+
+/* nci_quantile_dtype: of the result. */
+static inline ncg_dtype nci_quantile_dtype(const nci_node *input,
+                                           const nci_quantiles *s)
+{
+    return input->dtype == NCG_DTYPE_F32 && !s->is_double ? NCG_DTYPE_F32
+                                                          : NCG_DTYPE_F64;
+}
 
 /* nci_quantile_params makes the bytes of quantile.h; *out belongs to the
  * caller. */

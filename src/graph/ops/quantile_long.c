@@ -215,8 +215,7 @@ static ncg_status take_value(const counting *c, nci_node *state,
     if (st)
         return st;
     nci_reach *reach = nci_reach_array(1, err);
-    ncg_dtype dtype =
-        input->dtype == NCG_DTYPE_F32 ? NCG_DTYPE_F32 : NCG_DTYPE_F64;
+    ncg_dtype dtype = nci_quantile_dtype(input, c->s);
     st = reach ? make(c, "ncg.quantile_value/1", c->levels, dtype, &state, 1,
                       &grid, reach, out, err)
                : NCG_ENOMEM;
