@@ -194,6 +194,34 @@ class Print(clitest.TestCase):
         r = self.ok("info", "a.nc", ":", "mean", "lat")
         self.assertIn("tas", r.out)
 
+    def test_fields_of_stats(self):
+        """Each counter of the structure in the header is in the file, and
+        those that the input tells have its numbers."""
+        header = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                              "../../include/ncgraph.h")
+        with open(header, encoding="utf-8") as f:
+            text = f.read()
+        body = text[:text.index("} ncg_stats;")].rsplit("typedef struct", 1)[1]
+        names = re.findall(r"(?m)^    \w+ ([^;]+);", body)
+        fields = {n.strip() for line in names for n in line.split(",")}
+        self.ok("a.nc", ":", "mean", "time", "-o", "o.nc", "--stats", "s.json")
+        with open(self.path("s.json")) as f:
+            stats = json.load(f)
+        of_programs = {"struct_size", "memory_managed", "memory_held",
+                       "held_on_disk"}
+        self.assertEqual(set(stats), fields - of_programs |
+                         {"version", "elapsed"})
+        self.assertEqual((stats["files"], stats["headers_direct"]), (1, 1))
+        self.assertGreaterEqual(stats["bytes_decoded"], 3 * 2 * 2 * 4)
+        self.assertGreater(stats["bytes_disk"], 0)
+        self.assertGreater(stats["bytes_written"], 0)
+        self.assertGreater(stats["tasks"], 0)
+        self.assertGreater(stats["peak_memory"], 0)
+        self.assertGreaterEqual(stats["elapsed"], stats["seconds"])
+        for name in ("bytes_spilled", "bytes_fetched", "tasks_recomputed",
+                     "default_fills"):
+            self.assertEqual(stats[name], 0, name)
+
     def test_stats(self):
         self.ok("a.nc", ":", "mean", "time", "-o", "o.nc", "--stats", "s.json")
         with open(self.path("s.json")) as f:
