@@ -345,7 +345,8 @@ typedef struct ncg_stats {
                               fill, which nothing in the file says; where a
                               computation reads a variable several times, or
                               parts of it apart, the most of these counts.
-                              What workers of a cluster read is not counted */
+                              Workers of a cluster count, too, but for what is
+                              persisted without waiting */
 } ncg_stats;
 /* ncg_context_stats copies the counters since the context was created. */
 NCG_API void ncg_context_stats(const ncg_context *ctx, ncg_stats *out);
