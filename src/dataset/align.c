@@ -438,6 +438,8 @@ static ncg_status put_target(aligning *a, size_t k, ncg_error *err)
     nci_variable *var = &a->models[k]->vars[index->var];
     nci_node_release(&var->array);
     var->array = nci_node_retain(a->target);
+    if (!a->joined.is_same)
+        nci_node_release(&var->sizes);
     return take_units(a, k, &var->attrs, err);
 }
 

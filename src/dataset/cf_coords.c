@@ -97,8 +97,8 @@ typedef struct interval {
     const nci_variable *var;
     int index, dim;
     int64_t n; /* positions before */
-    double *times, *bounds;
-    int32_t count; /* groups */
+    double *times, *bounds, *sizes; /* sizes: NULL where not known */
+    int32_t count;                  /* groups */
     const int32_t *labels;
     double *low, *high, *value;
     int64_t *members;
@@ -109,6 +109,7 @@ static void interval_fini(interval *v)
 {
     nci_free(v->times);
     nci_free(v->bounds);
+    nci_free(v->sizes);
     nci_free(v->low);
     nci_free(v->high);
     nci_free(v->value);
@@ -135,6 +136,8 @@ static ncg_status interval_init(const nci_reducing *r, int index, interval *v,
     if (!v->low || !v->high || !v->value || !v->members)
         return nci_fail(err, NCG_ENOMEM, "%s: out of memory", var->name);
     NCI_TRY(nci_variable_values(var, &v->times, &v->n, err));
+    if (nci_cell_sizes(r->in, index, nci_cell_kind_of(var), &v->sizes, NULL))
+        v->sizes = NULL;
     return nci_bounds_values(r->in, index, &v->bounds, err);
 }
 
@@ -229,6 +232,27 @@ static ncg_dtype value_dtype(const interval *v)
     return dtype;
 }
 
+/* A group is as large as its members together, whatever lies between them: by
+ * season, bounds of the result reach over all of the years (CF 7.4). */
+static ncg_status hand_on_sizes(const nci_reducing *r, const interval *v,
+                                nci_variable *to, ncg_error *err)
+{
+    ncg_op op = r->options->op;
+    double *sizes = NULL;
+    if (v->sizes &&
+        !(sizes = nci_calloc((size_t)v->count + 1, sizeof *sizes)))
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    for (int64_t k = 0; sizes && k < v->n; k++) {
+        int64_t i = op == NCG_OP_FIRST ? v->n - 1 - k : k;
+        int32_t g = v->labels ? v->labels[i] : 0;
+        bool is_point = op == NCG_OP_FIRST || op == NCG_OP_LAST;
+        sizes[g] = is_point ? v->sizes[i] : sizes[g] + v->sizes[i];
+    }
+    nci_variable_set_sizes(to, sizes);
+    nci_free(sizes);
+    return NCG_OK;
+}
+
 static ncg_status add_values(nci_reducing *r, interval *v, bool scalar,
                              ncg_error *err)
 {
@@ -238,8 +262,9 @@ static ncg_status add_values(nci_reducing *r, interval *v, bool scalar,
     const int64_t shape[] = {v->count};
     to->rank = scalar ? 0 : 1;
     to->dims[0] = v->dim;
-    return nci_array_f64(value_dtype(v), to->rank, shape, v->value, &to->array,
-                         err);
+    NCI_TRY(nci_array_f64(value_dtype(v), to->rank, shape, v->value, &to->array,
+                          err));
+    return hand_on_sizes(r, v, to, err);
 }
 
 /* The name behind the path of a group, and the length of that path. */
@@ -281,6 +306,19 @@ static int vertex_dim(nci_reducing *r, int old)
     return nci_model_vertex_dim(r->out);
 }
 
+/* Bounds are written in the units of the coordinate. */
+static bool take_units(const nci_attrs *from, nci_attrs *to)
+{
+    static const char *const names[] = {"units", "calendar"};
+    for (int i = 0; i < 2; i++) {
+        const char *text = nci_attrs_text(from, names[i]);
+        if (nci_attrs_find(to, names[i]) && text &&
+            !nci_attrs_put_like(to, names[i], text))
+            return false;
+    }
+    return true;
+}
+
 static ncg_status add_bounds(nci_reducing *r, interval *v, bool scalar,
                              const char *name, ncg_error *err)
 {
@@ -298,7 +336,8 @@ static ncg_status add_bounds(nci_reducing *r, interval *v, bool scalar,
         nci_dtype_is_float(r->in->vars[old].array->dtype))
         dtype = r->in->vars[old].array->dtype;
     if (old >= 0 && !v->is_climatology &&
-        !nci_attrs_copy(&r->in->vars[old].attrs, &to->attrs)) {
+        !(nci_attrs_copy(&r->in->vars[old].attrs, &to->attrs) &&
+          take_units(&v->var->attrs, &to->attrs))) {
         st = nci_fail(err, NCG_ENOMEM, "%s: out of memory", name);
         goto done;
     }

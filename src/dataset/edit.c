@@ -135,6 +135,7 @@ ncg_status nci_variable_set_array(nci_variable *var, nci_node *array,
     nci_node *old = var->array;
     var->array = nci_node_retain(array);
     nci_node_release(&old);
+    nci_node_release(&var->sizes);
     var->stored = array->dtype;
     return NCG_OK;
 }

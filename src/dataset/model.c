@@ -37,6 +37,7 @@ static void variable_fini(nci_variable *var)
     nci_free(var->name);
     nci_attrs_fini(&var->attrs);
     nci_node_release(&var->array);
+    nci_node_release(&var->sizes);
 }
 
 static void model_free(nci_model *model)
@@ -113,6 +114,8 @@ static bool copy_vars(const nci_model *from, nci_model *to)
         var->attrs = (nci_attrs){0};
         if (var->array)
             nci_node_retain(var->array);
+        if (var->sizes)
+            nci_node_retain(var->sizes);
         if (!nci_attrs_copy(&old->attrs, &var->attrs))
             return false;
     }

@@ -46,6 +46,10 @@ typedef struct nci_variable {
     int rank;
     int dims[NCG_MAX_RANK];
     nci_node *array; /* NULL only for a container without data */
+    /* Of a 1-D or scalar coordinate, sizes of its cells where the points no
+       longer tell them (cells.c); of the shape of `array`, else stale. NULL:
+       to be found from bounds or points. */
+    nci_node *sizes;
     /* As stored in the first file, for listings and for copies: */
     nci_storage storage;
     ncg_dtype stored;

@@ -134,6 +134,37 @@ void nci_groups_fini(nci_groups *groups);
  * computed again without rounding to float. */
 ncg_status nci_widen(nci_node *node, nci_node **out, ncg_error *err);
 
+/* ---- cells.c, step_days.c ------------------------------------------------ */
+
+typedef enum nci_cell_kind {
+    NCI_CELL_NONE,
+    NCI_CELL_LAT,  /* sizes are differences of sin(lat) */
+    NCI_CELL_LON,  /* radians */
+    NCI_CELL_TIME, /* days */
+} nci_cell_kind;
+
+/* nci_cell_kind_of tells from attributes and name; latitudes and longitudes of
+ * rotated grids count. */
+nci_cell_kind nci_cell_kind_of(const nci_variable *coord);
+/* nci_cell_scale makes radians of the values of a latitude or longitude. */
+double nci_cell_scale(const nci_variable *coord);
+/* nci_cell_sizes returns the size of each cell of a 1-D or scalar coordinate;
+ * *out is NULL where one point without bounds does not tell it. */
+ncg_status nci_cell_sizes(const nci_model *model, int coord, nci_cell_kind kind,
+                          double **out, ncg_error *err);
+/* nci_cell_sizes_before returns the sizes that must be handed on before
+ * positions of a 1-D coordinate are taken away, or NULL. */
+ncg_status nci_cell_sizes_before(const nci_model *model, int var,
+                                 nci_node **out, ncg_error *err);
+/* nci_variable_set_sizes hands sizes on, one a value of `coord`; none where
+ * `sizes` is NULL or holds something that is not finite. */
+void nci_variable_set_sizes(nci_variable *coord, const double *sizes);
+/* nci_step_days returns the length in days of each step of a time coordinate:
+ * from bounds, else months, years or the distance to the neighbours; *out is
+ * NULL for one step without bounds. EINVAL: bounds that tell no length. */
+ncg_status nci_step_days(const nci_model *model, int coord, double **out,
+                         ncg_error *err);
+
 /* ---- weights.c ----------------------------------------------------------- */
 
 typedef struct nci_weights {
@@ -143,6 +174,8 @@ typedef struct nci_weights {
     const char *method;     /* interned, for cell_methods: "area-weighted" */
     const char *units;      /* interned; "1" where they have none */
     bool is_area;
+    const char *unsure; /* interned: coordinate whose cells are not known, so
+                           that weights are right but for a factor; or NULL */
 } nci_weights;
 
 /* nci_weights_make makes the weights of one variable: `what` is area, coslat,
@@ -156,10 +189,6 @@ ncg_status nci_weights_operand(const nci_model *model,
                                const nci_weights *weights, int var,
                                nci_operand *out, ncg_error *err);
 void nci_weights_fini(nci_weights *weights);
-/* nci_step_days returns the length in days of each step of a time coordinate:
- * from bounds, else months, years or the distance to the neighbours. */
-ncg_status nci_step_days(const nci_model *model, int coord, double **out,
-                         ncg_error *err);
 
 /* ---- cf_*.c -------------------------------------------------------------- */
 
@@ -227,8 +256,9 @@ ncg_status nci_cf_windows(const nci_groups *groups, const nci_windows *w,
 /* nci_model_vertex_dim returns a dimension of size 2 for bounds, adding one
  * where there is none; -1: memory is out. */
 int nci_model_vertex_dim(nci_model *model);
-/* nci_bounds_values reads the bounds of a 1-D coordinate, two values a
- * position; *out is NULL where there are none of that form. */
+/* nci_bounds_values reads the bounds of a 1-D or scalar coordinate, two values
+ * a position, in its units, longitudes around their points; *out is NULL where
+ * there are none of that form. EMISMATCH: units that do not go together. */
 ncg_status nci_bounds_values(const nci_model *model, int coord, double **out,
                              ncg_error *err);
 /* nci_cf_attrs changes units, names and cell_methods of a reduced variable. */

@@ -96,6 +96,7 @@ nci_variable *nci_model_add_like(nci_model *model, const nci_variable *var,
     fresh->is_asked = var->is_asked;
     fresh->is_weights = var->is_weights;
     fresh->note = var->note;
+    fresh->sizes = var->sizes ? nci_node_retain(var->sizes) : NULL;
     return fresh;
 }
 
@@ -159,8 +160,8 @@ static int64_t pick_at(const nci_pick *pick, int64_t i)
 }
 
 static ncg_status select_array(const nci_model *model, const nci_variable *var,
-                               const nci_pick *const *picks, nci_node **out,
-                               ncg_error *err)
+                               nci_node *array, const nci_pick *const *picks,
+                               nci_node **out, ncg_error *err)
 {
     nci_pick axes[NCG_MAX_RANK];
     bool whole = true;
@@ -172,10 +173,10 @@ static ncg_status select_array(const nci_model *model, const nci_variable *var,
             picks[dim] ? *picks[dim] : (nci_pick){.count = size, .step = 1};
     }
     if (whole) {
-        *out = nci_node_retain(var->array);
+        *out = nci_node_retain(array);
         return NCG_OK;
     }
-    return nci_node_select(var->array, axes, out, err);
+    return nci_node_select(array, axes, out, err);
 }
 
 /* Text that is not in memory keeps a dropped dimension, with size 1: nothing
@@ -196,10 +197,33 @@ static ncg_status pick_array(const nci_model *model, const nci_variable *var,
     nci_variable_set_dims(to, var, axes);
     if (!var->array)
         return NCG_OK;
-    NCI_TRY(select_array(model, var, picks, &selected, err));
+    NCI_TRY(select_array(model, var, var->array, picks, &selected, err));
     ncg_status st = nci_array_squeeze(selected, axes, &to->array, err);
     nci_node_release(&selected);
     return st ? nci_error_wrap(err, "%s", var->name) : NCG_OK;
+}
+
+/* The points that are left do not tell how far apart they were. */
+static ncg_status pick_sizes(const nci_model *model, int index,
+                             const nci_pick *const *picks, const bool *drop,
+                             nci_variable *to, ncg_error *err)
+{
+    const nci_variable *var = &model->vars[index];
+    nci_node *sizes = NULL, *selected = NULL;
+    if (var->rank != 1 || !picks[var->dims[0]] ||
+        nci_model_coord(model, var->dims[0]) != index)
+        return NCG_OK;
+    nci_node_release(&to->sizes);
+    NCI_TRY(nci_cell_sizes_before(model, index, &sizes, err));
+    if (!sizes)
+        return NCG_OK;
+    bool axis = drop && drop[var->dims[0]];
+    ncg_status st = select_array(model, var, sizes, picks, &selected, err);
+    if (!st)
+        st = nci_array_squeeze(selected, &axis, &to->sizes, err);
+    nci_node_release(&selected);
+    nci_node_release(&sizes);
+    return st;
 }
 
 static ncg_status pick_files(const nci_pick *pick, nci_model *out,
@@ -243,6 +267,8 @@ ncg_status nci_model_pick(const nci_model *model, const nci_pick *const *picks,
         const nci_variable *var = &model->vars[i];
         nci_variable *to = nci_model_add_like(fresh, var, err);
         st = to ? pick_array(model, var, picks, drop, to, err) : NCG_ENOMEM;
+        if (!st)
+            st = pick_sizes(model, (int)i, picks, drop, to, err);
     }
     if (!st)
         st = nci_cf_references(model, drop, fresh, err);

@@ -367,6 +367,19 @@ static nci_reduce describe_axes(const nci_reducing *r, const nci_variable *var)
     return reduce;
 }
 
+/* A factor that is not known is lost in a mean, not in a sum. */
+static ncg_status check_sum(const nci_reducing *r, const nci_weights *weights,
+                            ncg_error *err)
+{
+    if (r->options->op != NCG_OP_SUM || !weights->unsure)
+        return NCG_OK;
+    return nci_fail(err, NCG_EINVAL,
+                    "sum: weights=%s: the width of %s is not known, as there "
+                    "is one position without bounds; take the sum before "
+                    "that, or give weights=VARIABLE",
+                    r->options->weights, weights->unsure);
+}
+
 static ncg_status reduce_var(nci_reducing *r, int index, ncg_error *err)
 {
     const nci_variable *var = &r->in->vars[index];
@@ -384,6 +397,8 @@ static ncg_status reduce_var(nci_reducing *r, int index, ncg_error *err)
     if (weighted) {
         st = nci_weights_make(r->in, r->options->weights, r->mask, index,
                               &weights, err);
+        if (!st)
+            st = check_sum(r, &weights, err);
         if (!st)
             st = nci_weights_operand(r->in, &weights, index, &operand, err);
     }

@@ -332,9 +332,11 @@ static ncg_status select_variables(const nci_model *model, const char *value,
  */
 
 /* Longitudes are given back as they were asked for: -10..40 on a grid of
- * 0..360 must not leave a coordinate that jumps. */
+ * 0..360 must not leave a coordinate that jumps. `instead` (or NULL) are values
+ * to shift in place of those that are there: bounds around their points. */
 static ncg_status shift_coordinate(nci_model *model, int var,
-                                   const double *delta, ncg_error *err)
+                                   const double *instead, const double *delta,
+                                   ncg_error *err)
 {
     nci_variable *coord = &model->vars[var];
     double *values = NULL;
@@ -343,7 +345,7 @@ static ncg_status shift_coordinate(nci_model *model, int var,
     nci_node *node = coord->array, *shifted = NULL;
     int64_t each = node->rank && node->shape[0] ? n / node->shape[0] : 1;
     for (int64_t i = 0; i < n; i++)
-        values[i] += delta[i / each];
+        values[i] = (instead ? instead[i] : values[i]) + delta[i / each];
     ncg_status st = nci_array_f64(node->dtype, node->rank, node->shape, values,
                                   &shifted, err);
     nci_free(values);
@@ -365,10 +367,14 @@ static ncg_status shift_longitudes(const nci_model *before, nci_model *model,
         shifted[i] -= values[i];
     nci_free(values);
     int bounds = nci_model_bounds(model, var);
-    NCI_TRY(shift_coordinate(model, var, shifted, err));
-    if (bounds < 0 || model->vars[bounds].array->kind != NCI_NODE_CONST)
-        return NCG_OK;
-    return shift_coordinate(model, bounds, shifted, err);
+    double *pairs = NULL;
+    NCI_TRY(nci_bounds_values(model, var, &pairs, err));
+    ncg_status st = shift_coordinate(model, var, NULL, shifted, err);
+    if (!st && bounds >= 0 &&
+        model->vars[bounds].array->kind == NCI_NODE_CONST)
+        st = shift_coordinate(model, bounds, pairs, shifted, err);
+    nci_free(pairs);
+    return st;
 }
 
 static ncg_status choose(const nci_model *model, int dim, int coord,

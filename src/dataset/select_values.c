@@ -207,6 +207,27 @@ static ncg_status find_value(const look *l, const char *text,
     return add(&choice->found, best, err);
 }
 
+/* Longitudes of a list are given back within half a turn of what was asked. */
+static ncg_status turn_list(const look *l, const nci_strings *items,
+                            nci_choice *choice, ncg_error *err)
+{
+    bool any = false;
+    double *shifted = nci_alloc((items->count + 1) * sizeof *shifted);
+    if (!shifted)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    for (size_t i = 0; i < items->count; i++) {
+        double x = l->values[choice->found.items[i]];
+        double turns = round((strtod(items->items[i], NULL) - x) / 360);
+        shifted[i] = x + 360 * turns;
+        any = any || turns != 0;
+    }
+    if (any)
+        choice->shifted = shifted;
+    else
+        nci_free(shifted);
+    return NCG_OK;
+}
+
 static ncg_status find_list(const look *l, nci_choice *choice, ncg_error *err)
 {
     nci_strings items = {0};
@@ -218,6 +239,8 @@ static ncg_status find_list(const look *l, nci_choice *choice, ncg_error *err)
                       choice->value);
     for (size_t i = 0; !st && i < items.count; i++)
         st = find_value(l, items.items[i], choice, err);
+    if (!st && l->is_angle && items.count > 1)
+        st = turn_list(l, &items, choice, err);
     choice->is_single = items.count == 1 && !strchr(choice->value, ',');
     nci_strings_fini(&items);
     return st;

@@ -3,6 +3,7 @@ list(APPEND dataset_sources
   align.c
   anomaly.c
   arith.c
+  cells.c
   cf_attrs.c
   cf_coords.c
   cf_methods.c
@@ -23,5 +24,6 @@ list(APPEND dataset_sources
   select_number.c
   select_time.c
   select_values.c
+  step_days.c
   weights.c
   widen.c)

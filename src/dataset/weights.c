@@ -3,12 +3,11 @@
  * Weights of a reduction: cell areas, cosine of latitude, lengths of time
  * steps, or any variable. Areas come from cell_measures, else from the bounds
  * (width * difference of sin(lat), CF 7.2), else from bounds half-way between
- * the points, cut off at the poles. Areas are in m2 on a sphere, so that a
- * weighted sum has a meaning.
+ * the points, cut off at the poles (cells.c). Areas are in m2 on a sphere, so
+ * that a weighted sum has a meaning.
  */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/dtype.h"
@@ -16,7 +15,6 @@
 #include "dataset/ops.h"
 
 #define EARTH_RADIUS 6371000.0
-#define RADIANS (3.14159265358979323846 / 180)
 
 void nci_weights_fini(nci_weights *weights)
 {
@@ -24,100 +22,33 @@ void nci_weights_fini(nci_weights *weights)
     *weights = (nci_weights){0};
 }
 
-/* ---- edges of cells --------------------------------------------------------
- */
-
-ncg_status nci_bounds_values(const nci_model *model, int coord, double **out,
-                             ncg_error *err)
+/* One number a cell of `coord`; a cell that cannot be measured counts 1, which
+ * only a sum depends on. */
+static ncg_status sizes_of(const nci_model *model, int coord,
+                           nci_cell_kind kind, double **out, int64_t *n,
+                           nci_weights *weights, ncg_error *err)
 {
-    int at = nci_model_bounds(model, coord);
-    *out = NULL;
-    if (at < 0 || !model->vars[at].array ||
-        model->vars[at].array->kind != NCI_NODE_CONST ||
-        !nci_variable_is_numeric(&model->vars[at]))
-        return NCG_OK;
-    const nci_node *node = model->vars[at].array;
     const nci_node *points = model->vars[coord].array;
-    if (node->rank != 2 || points->rank != 1 || node->shape[1] != 2 ||
-        node->shape[0] != points->shape[0])
+    *n = points->rank ? points->shape[0] : 1;
+    NCI_TRY(nci_cell_sizes(model, coord, kind, out, err));
+    if (*out)
         return NCG_OK;
-    int64_t count;
-    return nci_variable_values(&model->vars[at], out, &count, err);
-}
-
-/* Cells that meet half-way between the points; the outer ones are as wide on
- * both sides. */
-static void halve(const double *x, int64_t n, double *bounds)
-{
-    for (int64_t i = 0; i < n; i++) {
-        double before = i ? x[i] - x[i - 1] : n > 1 ? x[1] - x[0] : 0;
-        double after = i + 1 < n ? x[i + 1] - x[i] : before;
-        bounds[2 * i] = x[i] - before / 2;
-        bounds[2 * i + 1] = x[i] + after / 2;
-    }
-}
-
-static ncg_status cell_bounds(const nci_model *model, int coord, double **out,
-                              int64_t *count, ncg_error *err)
-{
-    double *x = NULL, *bounds = NULL;
-    NCI_TRY(nci_variable_values(&model->vars[coord], &x, count, err));
-    ncg_status st = nci_bounds_values(model, coord, &bounds, err);
-    if (!st && !bounds) {
-        bounds = nci_alloc(((size_t)*count + 1) * 2 * sizeof *bounds);
-        if (bounds)
-            halve(x, *count, bounds);
-        else
-            st = nci_fail(err, NCG_ENOMEM, "out of memory");
-    }
-    nci_free(x);
-    *out = bounds;
-    return st;
-}
-
-static double scale_of_units(const nci_variable *coord)
-{
-    const char *units = nci_attrs_text(&coord->attrs, "units");
-    return units && !strncmp(units, "rad", 3) ? 1 : RADIANS;
-}
-
-static double clip(double x)
-{
-    const double pole = 90 * RADIANS;
-    return fmin(fmax(x, -pole), pole);
-}
-
-/* One weight a latitude: difference of sin(lat), or the cosine. */
-static ncg_status lat_factors(const nci_model *model, int coord, bool cosine,
-                              double **out, int64_t *n, ncg_error *err)
-{
-    double *bounds = NULL, scale = scale_of_units(&model->vars[coord]);
-    if (cosine) {
-        NCI_TRY(nci_variable_values(&model->vars[coord], out, n, err));
-        for (int64_t i = 0; i < *n; i++)
-            (*out)[i] = fmax(cos(clip((*out)[i] * scale)), 0);
-        return NCG_OK;
-    }
-    NCI_TRY(cell_bounds(model, coord, &bounds, n, err));
+    weights->unsure = nci_intern(model->vars[coord].name);
+    *out = nci_alloc(((size_t)*n + 1) * sizeof **out);
+    if (!*out || !weights->unsure)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
     for (int64_t i = 0; i < *n; i++)
-        bounds[i] = fabs(sin(clip(bounds[2 * i + 1] * scale)) -
-                         sin(clip(bounds[2 * i] * scale)));
-    if (*n == 1 && bounds[0] == 0)
-        bounds[0] = 1;
-    *out = bounds;
+        (*out)[i] = 1;
     return NCG_OK;
 }
 
-static ncg_status lon_factors(const nci_model *model, int coord, double **out,
-                              int64_t *n, ncg_error *err)
+static ncg_status cosines(const nci_variable *coord, double **out, int64_t *n,
+                          ncg_error *err)
 {
-    double *bounds = NULL, scale = scale_of_units(&model->vars[coord]);
-    NCI_TRY(cell_bounds(model, coord, &bounds, n, err));
+    double scale = nci_cell_scale(coord);
+    NCI_TRY(nci_variable_values(coord, out, n, err));
     for (int64_t i = 0; i < *n; i++)
-        bounds[i] = fabs(bounds[2 * i + 1] - bounds[2 * i]) * scale;
-    if (*n == 1 && bounds[0] == 0)
-        bounds[0] = 1;
-    *out = bounds;
+        (*out)[i] = fmax(cos((*out)[i] * scale), 0);
     return NCG_OK;
 }
 
@@ -128,7 +59,7 @@ static bool is_even(const nci_variable *coord, const double *x, int64_t n,
 {
     bool is_float = coord->array->dtype == NCG_DTYPE_F32;
     double sum = 0, slack = 360 * (is_float ? 2.4e-7 : 1e-12);
-    slack *= scale_of_units(coord);
+    slack *= nci_cell_scale(coord);
     for (int64_t i = 0; i < n; i++) {
         if (fabs(x[i] - x[0]) > slack + 1e-6 * fabs(x[0]))
             return false;
@@ -154,6 +85,25 @@ static bool has_standard_name(const nci_variable *var, const char *name)
     return standard && !strcmp(standard, name);
 }
 
+/* A longitude that was taken or averaged is left as a scalar coordinate, which
+ * says how wide the strips are. */
+static int find_scalar_lon(const nci_model *model)
+{
+    int found = -1;
+    for (size_t i = 0; i < model->nvars; i++) {
+        const nci_variable *var = &model->vars[i];
+        if (var->rank || var->kind != NCI_KIND_COORD || !var->array ||
+            var->array->kind != NCI_NODE_CONST ||
+            !nci_variable_is_numeric(var) ||
+            nci_cell_kind_of(var) != NCI_CELL_LON)
+            continue;
+        if (found >= 0)
+            return -1;
+        found = (int)i;
+    }
+    return found;
+}
+
 static sphere_axes find_sphere(const nci_model *model, int var)
 {
     sphere_axes axes = {-1, -1, -1, -1};
@@ -174,6 +124,8 @@ static sphere_axes find_sphere(const nci_model *model, int var)
             axes.lon_coord = coord;
         }
     }
+    if (axes.lon < 0)
+        axes.lon_coord = find_scalar_lon(model);
     return axes;
 }
 
@@ -235,9 +187,14 @@ static ncg_status make_areas(const nci_model *model, const sphere_axes *axes,
     int64_t nlat = 0, nlon = 1;
     double factor = cosine ? 1 : EARTH_RADIUS * EARTH_RADIUS;
     ncg_status st =
-        lat_factors(model, axes->lat_coord, cosine, &lat, &nlat, err);
+        cosine ? cosines(&model->vars[axes->lat_coord], &lat, &nlat, err)
+               : sizes_of(model, axes->lat_coord, NCI_CELL_LAT, &lat, &nlat,
+                          out, err);
     if (!st && !cosine && axes->lon_coord >= 0)
-        st = lon_factors(model, axes->lon_coord, &lon, &nlon, err);
+        st = sizes_of(model, axes->lon_coord, NCI_CELL_LON, &lon, &nlon, out,
+                      err);
+    else if (!cosine && !(out->unsure = nci_intern("the longitude")))
+        st = nci_fail(err, NCG_ENOMEM, "out of memory");
     if (st)
         goto done;
     out->dims[0] = axes->lat;
@@ -305,74 +262,8 @@ static ncg_status make_area(const nci_model *model, const char *what, int var,
     return make_areas(model, &axes, cosine, out, err);
 }
 
-/* ---- lengths of time steps
- * --------------------------------------------------- */
-
-/* Whether every step is about one month (a year) after the one before. */
-static bool is_spaced(const double *days, int64_t n, double low, double high)
-{
-    for (int64_t i = 1; i < n; i++)
-        if (!(days[i] - days[i - 1] >= low && days[i] - days[i - 1] <= high))
-            return false;
-    return n > 1;
-}
-
-static double year_days(nci_calendar calendar, int64_t year)
-{
-    return (double)(nci_calendar_day_number(calendar, year + 1, 1, 1) -
-                    nci_calendar_day_number(calendar, year, 1, 1));
-}
-
-/* In place: times become lengths, both in days. */
-static ncg_status guess_lengths(const nci_time_units *units, double *times,
-                                int64_t n, ncg_error *err)
-{
-    double day = 86400e6 / (double)units->unit_us;
-    double *days = nci_alloc(((size_t)n + 1) * 3 * sizeof *days);
-    if (!days)
-        return nci_fail(err, NCG_ENOMEM, "out of memory");
-    for (int64_t i = 0; i < n; i++)
-        days[i] = times[i] / day;
-    bool months = is_spaced(days, n, 27, 32),
-         years = is_spaced(days, n, 354, 367);
-    halve(days, n, days + n);
-    for (int64_t i = 0; i < n; i++) {
-        nci_date date = nci_time_decode(units, times[i]);
-        const double *cell = days + n + 2 * i;
-        times[i] = months  ? nci_calendar_month_days(units->calendar, date.year,
-                                                     date.month)
-                   : years ? year_days(units->calendar, date.year)
-                           : fabs(cell[1] - cell[0]);
-    }
-    if (n == 1)
-        times[0] = 1;
-    nci_free(days);
-    return NCG_OK;
-}
-
-ncg_status nci_step_days(const nci_model *model, int coord, double **out,
-                         ncg_error *err)
-{
-    nci_time_units units;
-    double *times = NULL, *bounds = NULL;
-    int64_t n = 0;
-    NCI_TRY(nci_variable_time_units(&model->vars[coord], &units, err));
-    NCI_TRY(nci_variable_values(&model->vars[coord], &times, &n, err));
-    ncg_status st = nci_bounds_values(model, coord, &bounds, err);
-    double day = 86400e6 / (double)units.unit_us;
-    if (!st && bounds)
-        for (int64_t i = 0; i < n; i++)
-            times[i] = fabs(bounds[2 * i + 1] - bounds[2 * i]) / day;
-    else if (!st)
-        st = guess_lengths(&units, times, n, err);
-    nci_free(bounds);
-    if (st) {
-        nci_free(times);
-        return st;
-    }
-    *out = times;
-    return NCG_OK;
-}
+/* ---- days -------------------------------------------------------------------
+ */
 
 static ncg_status make_days(const nci_model *model, int var, nci_weights *out,
                             ncg_error *err)
@@ -384,9 +275,11 @@ static ncg_status make_days(const nci_model *model, int var, nci_weights *out,
             !nci_variable_is_dates(&model->vars[coord]))
             continue;
         double *days = NULL;
-        NCI_TRY(nci_step_days(model, coord, &days, err));
-        ncg_status st = nci_array_f64(NCG_DTYPE_F64, 1, &model->dims[dim].size,
-                                      days, &out->node, err);
+        int64_t n = 0;
+        ncg_status st =
+            sizes_of(model, coord, NCI_CELL_TIME, &days, &n, out, err);
+        if (!st)
+            st = nci_array_f64(NCG_DTYPE_F64, 1, &n, days, &out->node, err);
         nci_free(days);
         out->dims[0] = dim;
         out->method = "weighted by days";
