@@ -977,7 +977,10 @@ NCG_API ncg_status ncg_array_rechunk_to(ncg_array *array,
  * and keepdims. With skipna, the default, missing values and NaN are left out,
  * as NumPy's nan* functions do; without, a result with one of them is missing.
  * argmin and argmax over several axes give the position in row-major order.
- * Of no positions at all sum and count are 0, prod 1, any false, all true, mean,
+ * min, max, first and last keep the dtype; only where integers of at most four
+ * bytes have no missing value and a result may be missing (too few values for
+ * min_count, a group without positions) they become the next wider signed one:
+ * none of the values is then taken for what is missing. Of no positions at all sum and count are 0, prod 1, any false, all true, mean,
  * std and var NaN, whatever min_count is up to 1; EINVAL: min, max, range, first,
  * last, argmin or argmax of no positions. */
 NCG_API ncg_status ncg_array_reduce(ncg_array *array, const int *axes,
@@ -994,7 +997,7 @@ NCG_API ncg_status ncg_array_weighted(ncg_array *array, ncg_array *weights,
  * the group of position i, 0..ngroups-1, or -1 for none; the axis then has
  * ngroups positions. `weights` may be NULL. A group without positions is
  * missing where min_count is not 0 (its count is 0), also where the axis has
- * none at all; with 0 sum is 0, prod 1.
+ * none at all; with 0 sum is 0, prod 1. The dtype as of ncg_array_reduce.
  * Errors: EINVAL: a label out of range. */
 NCG_API ncg_status ncg_array_groupby(ncg_array *array, ncg_array *weights,
                                      int axis, const int32_t *labels,

@@ -247,6 +247,20 @@ int nci_join_compare(const double *a, const double *b, int64_t n, int64_t *at)
     return answer;
 }
 
+/* Data that do not lie along the join dimension can have one file's values. */
+static void note_data(nci_join_group *group, nci_join_var *var, size_t member,
+                      int64_t at, double a, double b)
+{
+    if (!var->is_noted)
+        nci_join_note(group->work,
+                      "%s, %s: %s differs at position %lld: %.9g and %.9g; it "
+                      "has no dimension %s: the first file's values are used",
+                      nci_join_path(group, (size_t)var->member),
+                      nci_join_path(group, member), var->name, (long long)at, a,
+                      b, group->join_name);
+    var->is_noted = true;
+}
+
 static ncg_status judge(nci_join_group *group, nci_join_var *var, size_t member,
                         const double *a, const double *b, int64_t n,
                         ncg_error *err)
@@ -264,6 +278,10 @@ static ncg_status judge(nci_join_group *group, nci_join_var *var, size_t member,
     }
     if (answer < 2)
         return NCG_OK;
+    if (var->kind == NCI_KIND_DATA) {
+        note_data(group, var, member, at, a[at], b[at]);
+        return NCG_OK;
+    }
     if (var->desc->rank == 0) {
         var->is_promoted = true;
         return NCG_OK;
@@ -328,8 +346,7 @@ ncg_status nci_join_check_values(nci_join_group *group, ncg_error *err)
 {
     for (size_t v = 0; v < group->nvars && group->nfiles > 1; v++) {
         nci_join_var *var = &group->vars[v];
-        if (var->is_dropped || var->axis >= 0 || var->how != NCI_JOIN_NUMBER ||
-            var->kind != NCI_KIND_COORD)
+        if (var->axis >= 0 || !nci_join_is_compared(group, var))
             continue;
         NCI_TRY(check_var(group, (int)v, err));
         if (var->is_promoted)

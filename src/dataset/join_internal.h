@@ -163,6 +163,10 @@ bool nci_join_unlist(nci_attrs *attrs, const char *name);
  * differs between members. */
 ncg_status nci_join_read(nci_join_group *group, ncg_error *err);
 void nci_join_free_parts(nci_join_group *group);
+/* nci_join_is_compared tells whether members' values are held against the first
+ * one's: coordinates that are read, and small data without the join dimension,
+ * which stay lazy. */
+bool nci_join_is_compared(const nci_join_group *group, const nci_join_var *var);
 /* nci_join_count is the number of values of a variable in a member's file. */
 int64_t nci_join_count(const nci_join_group *group, const nci_join_var *var,
                        size_t member);

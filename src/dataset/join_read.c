@@ -2,7 +2,8 @@
 /*
  * Reading the small variables of all files, in parallel over files. What lies
  * along the join dimension is kept for each file; of other coordinates a file's
- * values are kept only where their bytes differ from the first file's.
+ * values are kept only where their bytes differ from the first file's; so of
+ * small data that do not lie along it, which are compared here and stay lazy.
  */
 #include <string.h>
 
@@ -10,7 +11,7 @@
 #include "base/mem.h"
 #include "dataset/join_internal.h"
 
-/* Coordinates above this size are not compared between files. */
+/* What is larger is not compared between files. */
 static const int64_t COMPARE_VALUES = INT64_C(1) << 16;
 
 static int find_axis(const nci_join_group *group, const nci_join_var *var)
@@ -60,10 +61,20 @@ static bool is_kept(const nci_join_var *var)
             var->how == NCI_JOIN_NUMBER);
 }
 
-static bool is_compared(const nci_join_group *group, const nci_join_var *var)
+bool nci_join_is_compared(const nci_join_group *group, const nci_join_var *var)
 {
-    return var->kind == NCI_KIND_COORD && var->how == NCI_JOIN_NUMBER &&
+    bool is_read = var->kind == NCI_KIND_COORD && var->how == NCI_JOIN_NUMBER;
+    bool is_data = var->kind == NCI_KIND_DATA && var->axis < 0 &&
+                   group->join_name && group->nfiles > 1 &&
+                   nci_dtype_is_numeric(var->desc->dtype);
+    return (is_read || is_data) && !var->is_dropped &&
            nci_join_count(group, var, (size_t)var->member) <= COMPARE_VALUES;
+}
+
+static bool is_wanted(const nci_join_group *group, const nci_join_var *var)
+{
+    return !var->is_dropped && (var->how != NCI_JOIN_LAZY ||
+                                nci_join_is_compared(group, var));
 }
 
 /* Frees a part whose bytes are those of the file that describes it. */
@@ -88,11 +99,11 @@ static ncg_status read_member(void *arg, size_t member, ncg_error *err)
     nci_join_group *group = arg;
     for (size_t v = 0; v < group->nvars; v++) {
         nci_join_var *var = &group->vars[v];
-        if (var->is_dropped || var->how == NCI_JOIN_LAZY ||
-            var->parts[member] || !nci_join_header_var(group, var, member))
+        if (!is_wanted(group, var) || var->parts[member] ||
+            !nci_join_header_var(group, var, member))
             continue;
         bool keep = is_kept(var);
-        if (!keep && !is_compared(group, var))
+        if (!keep && !nci_join_is_compared(group, var))
             continue;
         NCI_TRY(read_part(group, var, member, &var->parts[member], err));
         if (!keep)
@@ -108,7 +119,7 @@ ncg_status nci_join_read(nci_join_group *group, ncg_error *err)
         nci_join_var *var = &group->vars[v];
         size_t own = (size_t)var->member;
         var->axis = find_axis(group, var);
-        if (!var->is_dropped && var->how != NCI_JOIN_LAZY)
+        if (is_wanted(group, var))
             NCI_TRY(read_part(group, var, own, &var->parts[own], err));
     }
     if (group->nfiles == 1)

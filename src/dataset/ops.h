@@ -133,6 +133,10 @@ void nci_groups_fini(nci_groups *groups);
 /* nci_widen makes the same array in double: what was computed from floats is
  * computed again without rounding to float. */
 ncg_status nci_widen(nci_node *node, nci_node **out, ncg_error *err);
+/* nci_narrow makes integers of floats; what `dtype` cannot hold is missing.
+ * Integers of one byte become two: they have no value for what is missing. */
+ncg_status nci_narrow(nci_node *node, ncg_dtype dtype, nci_node **out,
+                      ncg_error *err);
 
 /* ---- cells.c, step_days.c ------------------------------------------------ */
 

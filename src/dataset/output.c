@@ -199,10 +199,14 @@ static ncg_status make_array(const nci_variable *var, const char *dtype,
 {
     if (!var->array)
         return make_container(var->stored, out, err);
-    ncg_dtype to = choose_dtype(var, dtype);
-    ncg_status st = to == NCG_DTYPE_F64 && var->array->dtype == NCG_DTYPE_F32
-                        ? nci_widen(var->array, out, err)
-                        : cast_array(var->array, to, out, err);
+    ncg_dtype to = choose_dtype(var, dtype), from = var->array->dtype;
+    ncg_status st;
+    if (to == NCG_DTYPE_F64 && from == NCG_DTYPE_F32)
+        st = nci_widen(var->array, out, err);
+    else if (nci_dtype_is_integer(to) && nci_dtype_is_float(from))
+        st = nci_narrow(var->array, to, out, err);
+    else
+        st = cast_array(var->array, to, out, err);
     return st ? nci_error_wrap(err, "%s", var->name) : NCG_OK;
 }
 
@@ -238,6 +242,18 @@ static bool needs_fill(const nci_variable *var, const nci_node *node)
     return false;
 }
 
+/* Whether all values are among those of the file, where its fill value is none
+ * of them. */
+static bool are_picked(const nci_node *node)
+{
+    bool picks = node->kind == NCI_NODE_SELECT ||
+                 (node->kind == NCI_NODE_MAP && node->map == NCI_MAP_VIEW) ||
+                 (node->kind == NCI_NODE_REDUCE &&
+                  nci_op_picks_a_value(node->reduce.op));
+    return node->kind == NCI_NODE_SOURCE ||
+           (picks && are_picked(node->inputs[0].node));
+}
+
 /* The file's own fill value is kept where results cannot meet it by chance. */
 static void choose_fill(const nci_variable *var, const nci_node *node,
                         uint8_t fill[16])
@@ -250,7 +266,8 @@ static void choose_fill(const nci_variable *var, const nci_node *node,
     double own = 0;
     if (var->storage.has_fill && var->stored == node->dtype)
         own = nci_dtype_get(node->dtype, var->storage.fill);
-    if (isfinite(own) && fabs(own) >= 999)
+    if (isfinite(own) && (fabs(own) >= 1e15 ||
+                          (fabs(own) >= 999 && are_picked(node))))
         memcpy(fill, var->storage.fill, ncg_dtype_size(node->dtype));
     else
         nci_dtype_put(node->dtype, fill, nci_dtype_default_fill(node->dtype));

@@ -105,16 +105,29 @@ static int compare_turned(const void *a, const void *b)
     return (p->x > q->x) - (p->x < q->x);
 }
 
-/* Collects what lies eastward between a and b; *seam tells whether that goes
- * across the end of the grid. */
+static bool is_there(const look *l, double x)
+{
+    for (int64_t i = 0; i < l->n; i++)
+        if (fabs(l->values[i] - x) <= tolerance(l, x))
+            return true;
+    return false;
+}
+
+/* Collects what lies eastward between a and b, each point as far west as it
+ * can; of a column that the grid has at both ends each stays at its own. *seam
+ * tells whether that goes across the end of the grid. */
 static size_t turn(const look *l, double a, double b, turned *out, bool *seam)
 {
     size_t n = 0;
     double first = 0;
     *seam = false;
     for (int64_t i = 0; i < l->n; i++) {
-        double turns = ceil((a - tolerance(l, a) - l->values[i]) / 360);
-        double x = l->values[i] + 360 * turns;
+        double x = l->values[i];
+        double turns = ceil((a - tolerance(l, a) - x) / 360);
+        if (turns < 0 && x <= b + tolerance(l, b) &&
+            is_there(l, x + 360 * turns))
+            turns = 0;
+        x += 360 * turns;
         if (!(x <= b + tolerance(l, b)))
             continue;
         if (n == 0)

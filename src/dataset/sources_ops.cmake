@@ -14,6 +14,7 @@ list(APPEND dataset_sources
   groups.c
   index.c
   merge.c
+  narrow.c
   output.c
   pick.c
   quantile.c

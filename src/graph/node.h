@@ -138,8 +138,9 @@ ncg_status nci_node_map(nci_map_op op, ncg_dtype dtype, int rank,
  * axes. Labels are copied. Result shape: reduced axes dropped unless kept, the
  * label axis has nlabels positions. Result dtype: mean, std, var, range: F32
  * for F32 input, else F64; sum, prod: I64 or U64 for integers (F64 with
- * weights), F32 for F32; min, max, first, last: the input's; count, argmin, argmax: I64;
- * any, all: BOOL (I8 in files). EINVAL: weights with an operation other than
+ * weights), F32 for F32; min, max, first, last: the input's, or where integers
+ * without a missing value may get one, the next wider signed one; count, argmin,
+ * argmax: I64; any, all: BOOL (I8 in files). EINVAL: weights with an operation other than
  * mean, sum, std, var. */
 ncg_status nci_node_reduce(nci_node *input, const nci_reduce *reduce,
                            const nci_operand *weights, nci_node **out,
@@ -180,5 +181,7 @@ ncg_status nci_node_grid(const nci_node *node, nci_grid *out, ncg_error *err);
 int nci_reduce_axes(const nci_reduce *reduce, int rank, int *axis_of);
 /* nci_op_takes_weights tells whether weights have a meaning for `op`. */
 bool nci_op_takes_weights(ncg_op op);
+/* nci_op_picks_a_value: results are among the input's values. */
+bool nci_op_picks_a_value(ncg_op op);
 
 #endif

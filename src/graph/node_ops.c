@@ -311,9 +311,9 @@ static ncg_status check_reduce(const nci_node *input, const nci_reduce *reduce,
     return NCG_OK;
 }
 
-/* Whether results are among the input's values, none of which is what marks
- * missing ones: a sum or a position may well be equal to it. */
-static bool picks_a_value(ncg_op op)
+/* None of these is what marks missing ones: a sum or a position may well be
+ * equal to it. */
+bool nci_op_picks_a_value(ncg_op op)
 {
     return op == NCG_OP_MIN || op == NCG_OP_MAX || op == NCG_OP_FIRST ||
            op == NCG_OP_LAST;
@@ -347,6 +347,21 @@ static ncg_status fewest_values(const nci_reduce *r, const nci_node *input,
     return NCG_OK;
 }
 
+/* Whether a result may have fewer than min_count valid values. */
+static ncg_status may_be_missing(const nci_reduce *r, const nci_node *input,
+                                 bool *out, ncg_error *err)
+{
+    int64_t least = r->min_count > 1 ? r->min_count : 1, fewest = 0;
+    *out = true;
+    if (r->op == NCG_OP_ANY || r->op == NCG_OP_ALL ||
+        input->dtype == NCG_DTYPE_BOOL || nci_dtype_is_float(input->dtype) ||
+        input->has_missing)
+        return NCG_OK;
+    NCI_TRY(fewest_values(r, input, &fewest, err));
+    *out = fewest < least; /* else all values are there, and enough of them */
+    return NCG_OK;
+}
+
 /* Results of integer dtype need a value that says "missing": the input's own
  * for those that are among its values, NetCDF's default fill for the others. */
 static ncg_status set_reduced_missing(nci_node *node, const nci_node *input,
@@ -356,19 +371,12 @@ static ncg_status set_reduced_missing(nci_node *node, const nci_node *input,
     if (!nci_dtype_is_integer(node->dtype) ||
         (counts && node->reduce.min_count <= 1))
         return NCG_OK; /* no count is missing unless fewer than min_count are */
-    int64_t least = node->reduce.min_count > 1 ? node->reduce.min_count : 1;
-    int64_t fewest = 0;
-    if (node->dtype != NCG_DTYPE_BOOL && !nci_dtype_is_float(input->dtype) &&
-        !input->has_missing)
-        NCI_TRY(fewest_values(&node->reduce, input, &fewest, err));
-    if (fewest >= least)
-        return NCG_OK; /* all values are there, and enough of them */
-    if (picks_a_value(node->reduce.op) && input->has_missing) {
-        nci_node_set_missing(node, input);
+    NCI_TRY(may_be_missing(&node->reduce, input, &node->has_missing, err));
+    if (!node->has_missing)
         return NCG_OK;
-    }
-    node->has_missing = true;
-    if (node->dtype == NCG_DTYPE_I64)
+    if (nci_op_picks_a_value(node->reduce.op) && input->has_missing)
+        nci_node_set_missing(node, input);
+    else if (node->dtype == NCG_DTYPE_I64)
         nci_dtype_put_i64(NCG_DTYPE_I64, node->missing, -9223372036854775806);
     else if (node->dtype == NCG_DTYPE_U64)
         memcpy(node->missing, &(uint64_t){18446744073709551614u}, 8);
@@ -422,11 +430,29 @@ static int empty_axis(const nci_node *input, const nci_reduce *reduce)
     return -1;
 }
 
-ncg_status nci_node_reduce(nci_node *input, const nci_reduce *reduce,
-                           const nci_operand *weights, nci_node **out,
-                           ncg_error *err)
+/* Picked values may be any of the input's: where one may be missing and no
+ * value says so, they are picked in the next wider dtype. */
+static ncg_status find_room(const nci_node *input, const nci_reduce *reduce,
+                            ncg_dtype *out, ncg_error *err)
 {
-    NCI_TRY(check_reduce(input, reduce, weights, err));
+    static const ncg_dtype wider[] = {0, NCG_DTYPE_I16, NCG_DTYPE_I32, 0,
+                                      NCG_DTYPE_I64};
+    size_t size = ncg_dtype_size(input->dtype);
+    bool may_be;
+    *out = input->dtype;
+    if (!nci_op_picks_a_value(reduce->op) || input->has_missing || size > 4 ||
+        !nci_dtype_is_integer(input->dtype) || input->dtype == NCG_DTYPE_BOOL)
+        return NCG_OK;
+    NCI_TRY(may_be_missing(reduce, input, &may_be, err));
+    if (may_be)
+        *out = wider[size];
+    return NCG_OK;
+}
+
+static ncg_status make_reduce(nci_node *input, const nci_reduce *reduce,
+                              const nci_operand *weights, nci_node **out,
+                              ncg_error *err)
+{
     int axis_of[NCG_MAX_RANK];
     int rank = nci_reduce_axes(reduce, input->rank, axis_of);
     nci_node *node = nci_node_alloc(
@@ -474,5 +500,25 @@ ncg_status nci_node_reduce(nci_node *input, const nci_reduce *reduce,
     return NCG_OK;
 done:
     nci_node_release(&node);
+    return st;
+}
+
+ncg_status nci_node_reduce(nci_node *input, const nci_reduce *reduce,
+                           const nci_operand *weights, nci_node **out,
+                           ncg_error *err)
+{
+    ncg_dtype dtype;
+    NCI_TRY(check_reduce(input, reduce, weights, err));
+    NCI_TRY(find_room(input, reduce, &dtype, err));
+    if (dtype == input->dtype)
+        return make_reduce(input, reduce, weights, out, err);
+    nci_operand operand = {.node = input};
+    nci_node *wide = NULL;
+    for (int d = 0; d < input->rank; d++)
+        operand.axis[d] = d;
+    NCI_TRY(nci_node_map(NCI_MAP_CAST, dtype, input->rank, input->shape,
+                         &operand, 1, &wide, err));
+    ncg_status st = make_reduce(wide, reduce, NULL, out, err);
+    nci_node_release(&wide);
     return st;
 }

@@ -7,7 +7,7 @@ import numpy as np
 
 from cases import (Case, FLOATS, INTEGERS, Input, axes, check, input_, main,
                    shape, values)
-from rows import collect, result_dtype, rows_of
+from rows import collect, picked_dtype, rows_of
 
 warnings.simplefilter("ignore")
 EXACT = ["min", "max", "range", "count", "any", "all", "first", "last",
@@ -74,8 +74,8 @@ def reduce(rng):
            "min_count": int(rng.integers(0, 4)),
            "ddof": int(rng.integers(0, 2)) if op in ("std", "var") else 0}
     keep = bool(rng.random() < 0.3)
-    dtype = result_dtype(op, one.values.dtype)
     table, holes, kept, full = rows_of(one, over)
+    dtype = picked_dtype(op, one, table.shape[1], how["min_count"])
     rows = [reduce_row(op, r, h, how["skipna"], how["min_count"], how["ddof"])
             for r, h in zip(table, holes)]
     want = collect(rows, dtype, full if keep else kept)
@@ -96,12 +96,13 @@ def groupby(rng):
     labels = rng.integers(-1, ngroups, n)
     if rng.random() < 0.5:
         labels = np.sort(labels)
-    dtype = result_dtype(op, one.values.dtype)
     data = np.moveaxis(one.values, axis, -1)
     masks = np.moveaxis(one.mask(), axis, -1)
     outer = data.shape[:-1]
     least, skipna = int(rng.integers(0, 3)), bool(rng.random() < 0.7)
     ddof = int(rng.integers(0, 2)) if op in ("std", "var") else 0
+    fewest = min((labels == g).sum() for g in range(ngroups))
+    dtype = picked_dtype(op, one, fewest, least)
     rows = [reduce_row(op, r[labels == g], h[labels == g], skipna, least, ddof)
             for r, h in zip(data.reshape(-1, n), masks.reshape(-1, n))
             for g in range(ngroups)]

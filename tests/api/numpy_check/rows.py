@@ -16,6 +16,16 @@ def result_dtype(op, dtype):
     return dtype
 
 
+def picked_dtype(op, one, fewest, min_count):
+    """Values that are picked need room for what is missing."""
+    dtype = one.values.dtype
+    if (op in ("min", "max", "first", "last") and dtype.kind in "iu"
+            and dtype.itemsize <= 4 and one.missing is None
+            and fewest < max(min_count, 1)):
+        return np.dtype(f"i{2 * dtype.itemsize}")
+    return result_dtype(op, dtype)
+
+
 def collect(rows, dtype, shape_):
     """Results as an array, missing ones as the dtype says."""
     holes = np.array([r is None for r in rows], bool).reshape(shape_)
