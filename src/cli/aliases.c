@@ -170,7 +170,24 @@ static const statistic *find_statistic(const char *name, size_t length)
     return NULL;
 }
 
-static char *expand_statistic(const char *name, size_t length)
+/* CDO's fldstd1 weights by area and divides by n - 1 of unlike values. */
+static bool is_both(const prefix *p, const statistic *s)
+{
+    return p->weighted && s->weights && strstr(s->keys, "ddof");
+}
+
+static ncg_status refuse_both(const prefix *p, const statistic *s,
+                              ncg_error *err)
+{
+    return nci_refuse(err, NCG_EUNSUPPORTED,
+                      "CDO's %s%s takes weights and n - 1 together; `%s %s "
+                      "weights=area` divides by the weights, `%s %s ddof=1` "
+                      "weights all alike",
+                      p->name, s->name, s->verb, p->dims, s->verb, p->dims);
+}
+
+static ncg_status expand_statistic(const char *name, size_t length, char **out,
+                                   ncg_error *err)
 {
     for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
         const prefix *p = &prefixes[i];
@@ -178,12 +195,16 @@ static char *expand_statistic(const char *name, size_t length)
         if (length <= n || strncmp(p->name, name, n))
             continue;
         const statistic *s = find_statistic(name + n, length - n);
-        if (s)
-            return nci_xformat("%s %s%s%s", s->verb, p->dims,
-                               p->weighted && s->weights ? " weights=area" : "",
-                               s->keys);
+        if (!s)
+            continue;
+        if (is_both(p, s))
+            return refuse_both(p, s, err);
+        *out = nci_xformat("%s %s%s%s", s->verb, p->dims,
+                           p->weighted && s->weights ? " weights=area" : "",
+                           s->keys);
+        return NCG_OK;
     }
-    return NULL;
+    return NCG_OK;
 }
 
 static ncg_status refuse_unlike(const char *name, size_t length, ncg_error *err)
@@ -252,7 +273,10 @@ ncg_status nci_alias_expand(const char *word, char **out, ncg_error *err)
         if (strlen(selectors[i].name) == length &&
             !strncmp(selectors[i].name, word, length))
             return expand_selector(i, given, out, err);
-    char *step = expand_statistic(word, length);
+    char *step = NULL;
+    ncg_status st = expand_statistic(word, length, &step, err);
+    if (st)
+        return st;
     if (!step)
         return refuse_unlike(word, length, err);
     if (given) {
@@ -280,8 +304,9 @@ void nci_alias_list(FILE *to)
                         "q=PERCENT/100 method=inverted_cdf\n",
                     prefixes[i].name, prefixes[i].dims);
     fputs("  STATISTIC: mean sum min max range std var; avg is mean with "
-          "skipna=no,\n  std1 and var1 are std and var with ddof=1. "
-          "Example: timmean, ymonstd1.\n",
+          "skipna=no,\n  std1 and var1 are std and var with ddof=1 (not "
+          "with fld and mer, which weight).\n  Example: timmean, "
+          "ymonstd1.\n",
           to);
 }
 
@@ -300,6 +325,8 @@ const char *const *nci_alias_names(void)
             bool is_last = j == COUNT_OF(statistics);
             if (is_last && !has_percentiles(&prefixes[i]))
                 break;
+            if (!is_last && is_both(&prefixes[i], &statistics[j]))
+                continue;
             snprintf(text[n], sizeof text[n], "%s%s", prefixes[i].name,
                      is_last ? "pctl" : statistics[j].name);
             names[n] = text[n];

@@ -60,6 +60,21 @@ const char *nci_calendar_name(nci_calendar calendar)
     return "standard";
 }
 
+static bool counts_bc(nci_calendar calendar)
+{
+    return calendar == NCI_CAL_STANDARD || calendar == NCI_CAL_JULIAN;
+}
+
+int64_t nci_calendar_year(nci_calendar calendar, int64_t written)
+{
+    return written + (written < 0 && counts_bc(calendar));
+}
+
+int64_t nci_calendar_written_year(nci_calendar calendar, int64_t year)
+{
+    return year - (year < 0 && counts_bc(calendar));
+}
+
 static int64_t floor_div(int64_t a, int64_t b)
 {
     return a / b - (a % b < 0);
@@ -285,10 +300,12 @@ double nci_time_encode(const nci_time_units *units, const nci_date *date)
     return nci_time_from_absolute(units, us);
 }
 
-char *nci_date_format(const nci_date *date, char out[NCI_DATE_TEXT])
+char *nci_date_format(nci_calendar calendar, const nci_date *date,
+                      char out[NCI_DATE_TEXT])
 {
-    int n = snprintf(out, NCI_DATE_TEXT, "%04lld-%02d-%02d",
-                     (long long)date->year, date->month, date->day);
+    int64_t year = nci_calendar_written_year(calendar, date->year);
+    int n = snprintf(out, NCI_DATE_TEXT, "%04lld-%02d-%02d", (long long)year,
+                     date->month, date->day);
     if (date->hour || date->minute || date->second || date->microsecond)
         snprintf(out + n, (size_t)(NCI_DATE_TEXT - n), "T%02d:%02d:%02d",
                  date->hour, date->minute, date->second);

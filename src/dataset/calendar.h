@@ -5,8 +5,8 @@
  * Dates in the calendars of CF 4.4.1. Arithmetic on dates is integer days plus
  * microseconds of the day; "standard" is Julian before 1582-10-15.
  *
- * Years are astronomical: 0 is the year before 1. In units of the standard and
- * the Julian calendar a negative year is one BC (-1 is 1 BC, astronomical 0),
+ * Years are astronomical: 0 is the year before 1. As written, in units and by
+ * users, a negative year of the standard and the Julian calendar is one BC (-1 is 1 BC, astronomical 0),
  * as UDUNITS and cftime take it; year 0, met in climatologies, is year 0.
  * utc and tai count days as proleptic_gregorian, without leap seconds.
  */
@@ -49,6 +49,11 @@ ncg_status nci_time_units_parse(const char *units, const char *calendar,
 /* nci_time_is_units tells whether text has the form "UNIT since DATE"; NULL
  * does not. */
 bool nci_time_is_units(const char *units);
+/* nci_calendar_year gives the astronomical year of one that is written,
+ * nci_calendar_written_year the other way round: they differ where a negative
+ * year counts years BC. */
+int64_t nci_calendar_year(nci_calendar calendar, int64_t written);
+int64_t nci_calendar_written_year(nci_calendar calendar, int64_t year);
 int64_t nci_calendar_day_number(nci_calendar calendar, int64_t year, int month,
                                 int day);
 bool nci_calendar_is_valid(nci_calendar calendar, int64_t year, int month,
@@ -72,6 +77,7 @@ const char *nci_calendar_name(nci_calendar calendar);
 /* nci_date_format writes "1990-01-31", or "1990-01-31T06:00:00" where the time
  * of day is not midnight, to `out` of 40 bytes and returns it. */
 enum { NCI_DATE_TEXT = 40 };
-char *nci_date_format(const nci_date *date, char out[NCI_DATE_TEXT]);
+char *nci_date_format(nci_calendar calendar, const nci_date *date,
+                      char out[NCI_DATE_TEXT]);
 
 #endif

@@ -150,9 +150,10 @@ static void add_times(nci_text *text, const nci_time_units *units,
         us[i] = (double)(nci_time_absolute_us(units, values[i]) - zero);
     nci_date from = nci_time_decode(units, values[0]);
     nci_date to = nci_time_decode(units, values[n - 1]);
-    nci_text_add(text, "  %s", nci_date_format(&from, first));
+    nci_text_add(text, "  %s", nci_date_format(units->calendar, &from, first));
     if (n > 1)
-        nci_text_add(text, " .. %s", nci_date_format(&to, last));
+        nci_text_add(text, " .. %s",
+                     nci_date_format(units->calendar, &to, last));
     if (!find_steps(us, n, &found)) {
         text->failed = true;
     } else if (n > 1) {

@@ -140,6 +140,7 @@ static ncg_status time_keys(const nci_model *model, int dim, nci_by by,
     return st;
 }
 
+/* Files count as they follow along the dimension, however they were named. */
 static ncg_status file_keys(const nci_model *model, int dim, int64_t *keys,
                             ncg_error *err)
 {
@@ -147,8 +148,23 @@ static ncg_status file_keys(const nci_model *model, int dim, int64_t *keys,
         return nci_fail(err, NCG_EINVAL,
                         "by=file groups along %s, where the files join",
                         model->dims[model->join_dim].name);
-    for (int64_t i = 0; i < model->dims[dim].size; i++)
-        keys[i] = model->file_of ? model->file_of[i] : 0;
+    int64_t n = model->dims[dim].size, *first = NULL, found = 0;
+    int32_t last = 0;
+    memset(keys, 0, (size_t)n * sizeof *keys);
+    if (!model->file_of)
+        return NCG_OK;
+    for (int64_t i = 0; i < n; i++)
+        last = model->file_of[i] > last ? model->file_of[i] : last;
+    first = nci_calloc((size_t)last + 1, sizeof *first);
+    if (!first)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    for (int64_t i = 0; i < n; i++) {
+        int32_t file = model->file_of[i];
+        if (!first[file])
+            first[file] = ++found;
+        keys[i] = first[file];
+    }
+    nci_free(first);
     return NCG_OK;
 }
 

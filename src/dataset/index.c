@@ -115,7 +115,8 @@ char *nci_index_text(const nci_index *index, int64_t i,
         snprintf(out, NCI_LABEL_TEXT, "\"%.60s\"", text_of(index->labels[i]));
     } else if (index->is_time && nci_time_is_number(index->values[i])) {
         nci_date d = nci_time_decode(&index->units, index->values[i]);
-        snprintf(out, NCI_LABEL_TEXT, "%s", nci_date_format(&d, date));
+        snprintf(out, NCI_LABEL_TEXT, "%s",
+                 nci_date_format(index->units.calendar, &d, date));
     } else {
         snprintf(out, NCI_LABEL_TEXT, "%.10g", index->values[i]);
     }

@@ -131,7 +131,7 @@ static void format_key(const nci_join_group *group, nci_us key,
     double value = nci_time_from_absolute(&group->key_units,
                                           group->is_falling ? -key : key);
     nci_date date = nci_time_decode(&group->key_units, value);
-    nci_date_format(&date, out);
+    nci_date_format(group->key_units.calendar, &date, out);
 }
 
 /* The value of a step in words: a date, or the number. */

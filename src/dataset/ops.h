@@ -107,7 +107,7 @@ typedef enum nci_by {
 
 /* One label a position; groups are numbered by rising key (month 1..12, season
  * 0..3 from DJF, year, year * 12 + month - 1, year * 4 + season, day of the
- * year, day number, hour, file). */
+ * year, day number, hour, files as they follow). */
 typedef struct nci_groups {
     nci_by by;
     int64_t n;

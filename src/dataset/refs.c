@@ -14,6 +14,7 @@
 #include "base/dtype.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "dataset/calendar.h"
 
 typedef enum ref_form {
     FORM_WORDS,  /* "lat lon" */
@@ -184,6 +185,17 @@ static bool is_position(const nci_var *var)
            (!strcmp(name, "latitude") || !strcmp(name, "longitude"));
 }
 
+/* A time of the whole file that no `coordinates` names: without a dimension it
+ * is nobody's data. */
+static bool is_scalar_time(const nci_var *var)
+{
+    const char *name = nci_attrs_text(&var->attrs, "standard_name");
+    const char *slash = strrchr(var->name, '/');
+    return var->rank == 0 &&
+           !strcmp(name ? name : slash ? slash + 1 : var->name, "time") &&
+           nci_time_is_units(nci_attrs_text(&var->attrs, "units"));
+}
+
 static nci_var_kind own_kind(const nci_header *header, const nci_var *var)
 {
     if (is_text(var) || nci_attrs_find(&var->attrs, "grid_mapping_name") ||
@@ -191,7 +203,8 @@ static nci_var_kind own_kind(const nci_header *header, const nci_var *var)
         return NCI_KIND_OTHER;
     if (var->rank == 1 && !strcmp(var->name, header->dims[var->dims[0]].name))
         return NCI_KIND_COORD;
-    return is_position(var) ? NCI_KIND_COORD : NCI_KIND_DATA;
+    return is_position(var) || is_scalar_time(var) ? NCI_KIND_COORD
+                                                   : NCI_KIND_DATA;
 }
 
 typedef struct kinds_walk {
@@ -268,12 +281,28 @@ static bool close_queue(const name_index *index, close_walk *walk)
     return true;
 }
 
+/* The scalar times of the groups that hold something wanted. */
+static void want_times(const nci_header *header, bool *wanted)
+{
+    for (size_t t = 0; t < header->nvars; t++) {
+        if (wanted[t] || !is_scalar_time(&header->vars[t]))
+            continue;
+        const char *name = header->vars[t].name;
+        const char *slash = strrchr(name, '/');
+        size_t path = slash ? (size_t)(slash - name) + 1 : 0;
+        for (size_t i = 0; i < header->nvars && !wanted[t]; i++)
+            wanted[t] =
+                wanted[i] && !strncmp(header->vars[i].name, name, path);
+    }
+}
+
 ncg_status nci_refs_close(const nci_header *header, bool *wanted,
                           ncg_error *err)
 {
     name_index index;
     NCI_TRY(index_create(header, &index, err));
     close_walk walk = {wanted, nci_calloc(header->nvars, sizeof(int)), 0};
+    want_times(header, wanted);
     for (size_t i = 0; walk.queue && i < header->nvars; i++)
         if (wanted[i])
             walk.queue[walk.count++] = (int)i;

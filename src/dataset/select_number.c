@@ -29,7 +29,7 @@ static void print(const looking *l, double x, char out[NCI_LABEL_TEXT])
     if (l->is_time && nci_time_is_number(x)) {
         nci_date d = nci_time_decode(&l->units, x);
         snprintf(out + n, NCI_LABEL_TEXT - (size_t)n, " (%s)",
-                 nci_date_format(&d, date));
+                 nci_date_format(l->units.calendar, &d, date));
     }
 }
 

@@ -122,6 +122,7 @@ ncg_status nci_date_range(nci_calendar calendar, const char *text,
                         "\"%s\" is no date: write YYYY, YYYY-MM, YYYY-MM-DD or "
                         "YYYY-MM-DDThh:mm:ss",
                         text);
+    d.field[0] = nci_calendar_year(calendar, d.field[0]);
     NCI_TRY(check_date(calendar, text, &d, err));
     const int64_t *f = d.field;
     nci_us at = day_start(calendar, f[0], d.count > 1 ? f[1] : 1,
@@ -160,7 +161,9 @@ static void print_date(const clock_look *l, nci_us us, char out[40])
 {
     nci_date d =
         nci_time_decode(&l->units, nci_time_from_absolute(&l->units, us));
-    snprintf(out, 40, "%04lld-%02d-%02d", (long long)d.year, d.month, d.day);
+    snprintf(out, 40, "%04lld-%02d-%02d",
+             (long long)nci_calendar_written_year(l->units.calendar, d.year),
+             d.month, d.day);
 }
 
 static ncg_status fail_nothing(const clock_look *l, ncg_error *err)

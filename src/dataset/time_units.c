@@ -213,9 +213,7 @@ static bool read_moment(const char *text, moment *out)
 
 static bool set_epoch(const moment *at, nci_time_units *out)
 {
-    bool has_no_zero =
-        out->calendar == NCI_CAL_STANDARD || out->calendar == NCI_CAL_JULIAN;
-    int64_t year = at->year + (has_no_zero && at->year < 0);
+    int64_t year = nci_calendar_year(out->calendar, at->year);
     if (!nci_calendar_is_valid(out->calendar, year, (int)at->month,
                                (int)at->day))
         return false;

@@ -74,6 +74,9 @@ class Help(clitest.TestCase):
         out = self.ok("help", "ymonstd1").out
         self.assertIn("ymonstd1 stands for: std time by=month ddof=1", out)
         self.assertIn("std - standard deviation", out)
+        for name in ("fldstd1", "fldvar1", "merstd1", "mervar1"):
+            self.fails(4, "a.nc", ":", name, "-o", "o.nc",
+                       says=(name, "weights=area", "ddof=1"))
 
     def test_help_of_unknown_word(self):
         self.fails(2, "help", "meen", says="did you mean 'mean'?")

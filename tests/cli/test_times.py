@@ -93,6 +93,67 @@ class Stamps(clitest.TestCase):
                        says="from 2000-01-01 to 2001-02-04")
 
 
+class Files(clitest.TestCase):
+    def write(self, name, step, scalar=False, **attrs):
+        with netCDF4.Dataset(self.path(name), "w") as d:
+            d.createDimension("x", 2)
+            if scalar:
+                t = d.createVariable("time", "f8")
+                t.units = "days since 2000-01-01"
+                t.setncatts(attrs)
+                t[...] = step
+                add(d, "v", ("x",), [step, step + 1])
+                add(d, "u", ("x",), [0, 2 * step])
+            else:
+                add_time(d, "time", [step, step + 1])
+                add(d, "v", ("time", "x"), [[step, 1], [step + 2, 3]])
+
+    def test_by_file_follows_time(self):
+        """However the files were named on the command line."""
+        for name, step in (("a.nc", 10), ("b.nc", 4), ("c.nc", 7)):
+            self.write(name, step)
+        self.ok("a.nc", "b.nc", "c.nc", ":", "mean", "time", "by=file", "-o",
+                "o.nc")
+        np.testing.assert_array_equal(read(self.path("o.nc"), "time"),
+                                      [4.5, 7.5, 10.5])
+        np.testing.assert_array_equal(read(self.path("o.nc"), "v")[:, 0],
+                                      [5, 8, 11])
+
+    def test_scalar_time_that_nothing_names(self):
+        for name, step in (("a.nc", 5), ("b.nc", 3)):
+            self.write(name, step, scalar=True)
+        for which in ([], ["-V", "v"]):
+            self.ok("a.nc", "b.nc", *which, "-o", "o.nc", "-O")
+            np.testing.assert_array_equal(read(self.path("o.nc"), "time"),
+                                          [3, 5])
+            np.testing.assert_array_equal(read(self.path("o.nc"), "v"),
+                                          [[3, 4], [5, 6]])
+        self.ok("a.nc", ":", "mean", "x", "-o", "p.nc")
+        self.assertEqual(float(read(self.path("p.nc"), "time")), 5)
+        self.assertEqual(float(read(self.path("p.nc"), "v")), 5.5)
+
+
+class Years(clitest.TestCase):
+    def test_years_bc(self):
+        """The year before 1 is -1 in the standard and the Julian calendar and
+        0 in the others, in units as on the command line."""
+        for calendar, first, middle in (
+                ("standard", -2, "-0001..0001"), ("julian", -2, "-0001..0001"),
+                ("proleptic_gregorian", -1, "0000..0001"),
+                ("noleap", -1, "0000..0001")):
+            with netCDF4.Dataset(self.path("a.nc"), "w") as d:
+                add_time(d, "time", np.arange(4) * 366 + 20,
+                         "days since %04d-01-01" % first)
+                d["time"].calendar = calendar
+                add(d, "v", ("time",), [0, 1, 2, 3])
+            self.ok("a.nc", ":", "sel", "time=%04d" % first, "-o", "o.nc", "-O")
+            self.assertEqual(list(np.ravel(read(self.path("o.nc"), "v"))), [0])
+            self.ok("a.nc", ":", "sel", "time=" + middle, "-o", "o.nc", "-O")
+            np.testing.assert_array_equal(read(self.path("o.nc"), "v"), [1, 2])
+            self.fails(2, "a.nc", ":", "sel", "time=1850", "-o", "p.nc",
+                       says="from %04d-01-21 to 0002-01-" % first)
+
+
 class Groups(clitest.TestCase):
     def test_climatology_inside_a_group(self):
         with netCDF4.Dataset(self.path("a.nc"), "w") as d:
