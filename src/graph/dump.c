@@ -45,9 +45,11 @@ static void add_work(const nci_layer *layer, nci_text *out)
         nci_text_add(out, "take chunks");
     for (int i = 0; i < f->nsteps; i++)
         nci_text_add(out, ", %s", nci_map_op_name(f->steps[i].op));
-    if (f->folds)
-        nci_text_add(out, ", %s%s%s", f->weight >= 0 ? "weighted " : "",
-                     op_name(f->fold.op), f->labels ? " by group" : "");
+    for (int i = 0; f->folds && i <= f->nmore; i++) {
+        const nci_fused *part = nci_fused_part(f, i);
+        nci_text_add(out, ", %s%s%s", part->weight >= 0 ? "weighted " : "",
+                     op_name(part->fold.op), f->labels ? " by group" : "");
+    }
 }
 
 void nci_plan_list(const nci_plan *plan, nci_text *out)

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "graph/block.h"
+#include "graph/pass_share.h"
 #include "graph/pass_slice.h"
 #include "graph/relation.h"
 #include "graph/tree.h"
@@ -443,6 +444,8 @@ ncg_status nci_lower_with(const nci_output *outputs, int noutputs,
     for (int i = 0; !st && i < noutputs; i++, lw.plan->noutputs++)
         st = outputs[i].tasks ? lower_task_output(&lw, &outputs[i], i, err)
                               : lower_output(&lw, &outputs[i], i, err);
+    if (!st)
+        st = nci_pass_share(lw.plan, err);
     if (!st)
         st = add_users(lw.plan, err);
     if (!st)

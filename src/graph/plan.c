@@ -35,6 +35,21 @@ static void fused_fini(nci_fused *fused)
     }
     nci_free(fused->labels);
     rows_fini(&fused->rows);
+    for (int i = 0; i < fused->nmore; i++)
+        fused_fini(&fused->more[i]);
+    nci_free(fused->more);
+}
+
+size_t nci_fused_state(const nci_fused *fused, int n, int64_t ncells)
+{
+    enum { LINE = 64 };
+    size_t nbytes = 0;
+    for (int i = 0; i < n; i++) {
+        const nci_fold *fold = &nci_fused_part(fused, i)->fold;
+        nbytes += (nci_state_layout_of(fold, ncells).nbytes + LINE - 1) / LINE *
+                  LINE;
+    }
+    return nbytes;
 }
 
 static void combine_fini(nci_combine *combine)
@@ -53,6 +68,20 @@ static void block_fini(nci_block_work *block)
         }
     nci_free(block->args);
     nci_buf_release(&block->params);
+}
+
+void nci_layer_fini(nci_layer *layer)
+{
+    free_inputs(layer);
+    nci_grid_fini(&layer->grid);
+    nci_grid_fini(&layer->array);
+    nci_free(layer->users);
+    fused_fini(&layer->fused);
+    combine_fini(&layer->combine);
+    block_fini(&layer->block);
+    nci_free(layer->store.list.items);
+    nci_grid_fini(&layer->store.list.whole);
+    nci_tasks_release(&layer->tasks.tasks);
 }
 
 bool nci_block_box(const nci_block_arg *arg, const int64_t *index,
@@ -78,19 +107,8 @@ void nci_plan_free(nci_plan **slot)
     *slot = NULL;
     if (!plan)
         return;
-    for (int i = 0; i < plan->nlayers; i++) {
-        nci_layer *layer = &plan->layers[i];
-        free_inputs(layer);
-        nci_grid_fini(&layer->grid);
-        nci_grid_fini(&layer->array);
-        nci_free(layer->users);
-        fused_fini(&layer->fused);
-        combine_fini(&layer->combine);
-        block_fini(&layer->block);
-        nci_free(layer->store.list.items);
-        nci_grid_fini(&layer->store.list.whole);
-        nci_tasks_release(&layer->tasks.tasks);
-    }
+    for (int i = 0; i < plan->nlayers; i++)
+        nci_layer_fini(&plan->layers[i]);
     nci_free(plan->layers);
     nci_free(plan->outputs);
     nci_free(plan->bases);
@@ -304,6 +322,9 @@ int64_t nci_plan_bytes(const nci_plan *plan, int64_t task)
         layer->kind == NCI_LAYER_FUSED
             ? layer->fused.folds
             : layer->kind == NCI_LAYER_COMBINE && !layer->combine.is_final;
+    if (is_state && layer->kind == NCI_LAYER_FUSED && layer->fused.nmore)
+        return (int64_t)nci_fused_state(&layer->fused, layer->fused.nmore + 1,
+                                        nci_plan_cells(layer, chunk));
     if (is_state) {
         const nci_fold *fold = layer->kind == NCI_LAYER_FUSED
                                    ? &layer->fused.fold

@@ -48,7 +48,7 @@ typedef enum nci_layer_kind {
 
 /* ---- FUSED --------------------------------------------------------------- */
 
-enum { NCI_MAX_OPERANDS = 8, NCI_MAX_STEPS = 32 };
+enum { NCI_MAX_OPERANDS = 8, NCI_MAX_STEPS = 32, NCI_MAX_PARTS = 8 };
 
 /* What a register holds: doubles or floats with NaN for missing; 64-bit
  * integers, none of them missing. Truth values are 0 and 1 in I64. */
@@ -131,7 +131,20 @@ typedef struct nci_fused {
     int label_axis;
     int32_t *labels; /* one a domain position of the label axis */
     nci_rows rows;   /* by chunk of the label axis; empty without labels */
+    /* Further folds of the same tiles into the same cells: see
+     * graph/pass_share.h. A task leaves the states of all, one after another,
+     * the own one first. */
+    struct nci_fused *more;
+    int nmore;
 } nci_fused;
+
+/* nci_fused_part gives fold `part` of a task, 0 being its own.
+ * nci_fused_state gives the bytes of the states of the first n of them. */
+static inline const nci_fused *nci_fused_part(const nci_fused *fused, int part)
+{
+    return part ? &fused->more[part - 1] : fused;
+}
+size_t nci_fused_state(const nci_fused *fused, int n, int64_t ncells);
 
 /* ---- COMBINE --------------------------------------------------------------
  * Index space: the axes of the fused domain, collapsed axes having fewer
@@ -139,6 +152,7 @@ typedef struct nci_fused {
  * only work is to finish. */
 typedef struct nci_combine {
     nci_fold fold;
+    int part; /* which state of a FUSED task below */
     int axis;
     int label_axis;
     nci_rows in_rows, out_rows; /* empty without labels */

@@ -4,6 +4,9 @@
 /* What the files that walk a plan share. */
 #include "graph/plan.h"
 
+/* nci_layer_fini releases what a layer owns. */
+void nci_layer_fini(nci_layer *layer);
+
 /* One list of chunk indices an axis; the tasks are their product. */
 typedef struct nci_product {
     int rank;

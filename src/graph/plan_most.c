@@ -45,6 +45,9 @@ int64_t nci_plan_most_bytes(const nci_plan *plan, const nci_layer *layer)
     if (nci_is_listed(layer))
         return most_of_list(plan, layer);
     bool is_combine = layer->kind == NCI_LAYER_COMBINE;
+    if (layer->kind == NCI_LAYER_FUSED && layer->fused.nmore)
+        return (int64_t)nci_fused_state(&layer->fused, layer->fused.nmore + 1,
+                                        nci_plan_most_cells(layer));
     if (is_combine ? !layer->combine.is_final
                    : layer->kind == NCI_LAYER_FUSED && layer->fused.folds)
         return (int64_t)nci_state_layout_of(

@@ -27,7 +27,9 @@
 
 enum {
     ARITY = 4,
-    POOL_ARITY = 16 /* of groups whose deviations are pooled */
+    POOL_ARITY = 16, /* of groups whose deviations are pooled */
+    CELL_BYTES = 12 /* of a mean's state: groups do not depend on the operation,
+                       so that several can fold them in one read */
 };
 
 /* ---- what the kernels need --------------------------------------------------
@@ -136,12 +138,6 @@ static ncg_status make_rows(const nci_axis *axis, const int32_t *labels,
     return NCG_OK;
 }
 
-static int64_t cell_bytes(const nci_fold *fold)
-{
-    int64_t many = 4096;
-    return (int64_t)nci_state_layout_of(fold, many).nbytes / many;
-}
-
 static ncg_status prepare_fold(const nci_node *node, nci_program *program,
                                ncg_error *err)
 {
@@ -169,8 +165,7 @@ static ncg_status lower_folding(nci_lowering *lw, nci_node *node, int *out,
     NCI_TRY(nci_fuse(node->inputs[0].node, weights, &program, err));
     ncg_status st = prepare_fold(node, &program, err);
     if (!st)
-        st = nci_lower_fused(lw, &program, node,
-                             cell_bytes(&program.fused.fold), out, err);
+        st = nci_lower_fused(lw, &program, node, CELL_BYTES, out, err);
     nci_free(program.fused.labels);
     program.fused.labels = NULL;
     nci_program_fini(&program);

@@ -89,12 +89,17 @@ static ncg_status open_dep(const merge *m, const nci_dep *dep, nci_state *state,
     nci_grid_index(&m->from->grid, chunk, index);
     *rows = rows_at(&c->in_rows, c->label_axis < 0 ? 0 : index[c->label_axis]);
     int64_t ncells = rows->count * m->width;
-    *state = nci_state_of(&c->fold, ncells, nci_buf_data(dep->buf));
-    if (nci_buf_size(dep->buf) == state->layout.nbytes)
+    const nci_fused *below = &m->from->fused;
+    bool has_parts = m->from->kind == NCI_LAYER_FUSED && below->nmore;
+    size_t at = has_parts ? nci_fused_state(below, c->part, ncells) : 0;
+    *state = nci_state_of(&c->fold, ncells,
+                          (uint8_t *)nci_buf_data(dep->buf) + at);
+    size_t wanted = has_parts ? nci_fused_state(below, below->nmore + 1, ncells)
+                              : state->layout.nbytes;
+    if (nci_buf_size(dep->buf) == wanted)
         return NCG_OK;
     return nci_fail(err, NCG_EBUG, "%s: state of %zu bytes, not %zu",
-                    m->layer->name, nci_buf_size(dep->buf),
-                    state->layout.nbytes);
+                    m->layer->name, nci_buf_size(dep->buf), wanted);
 }
 
 static ncg_status merge_dep(merge *m, const nci_dep *dep, ncg_error *err)

@@ -57,17 +57,31 @@ static int64_t tile_elements(const nci_source *source)
 static int64_t kept_bytes(const nci_layer *layer, const nci_source *source)
 {
     int64_t nbytes = source->tile_bytes, each = nbytes + nbytes / 64 + 4096;
-    return layer->fused.folds
-               ? nci_strips_keep(&layer->fused.fold, nbytes) * each
-               : 0;
+    int most = 0;
+    for (int i = 0; layer->fused.folds && i <= layer->fused.nmore; i++) {
+        int n = nci_strips_keep(&nci_fused_part(&layer->fused, i)->fold, nbytes);
+        most = n > most ? n : most;
+    }
+    return most * each;
 }
 
 static int64_t fold_scratch(const nci_layer *layer, int64_t chunk)
 {
-    const nci_fold *fold = &layer->fused.fold;
-    int64_t ncells = nci_plan_cells(layer, chunk);
-    int64_t bytes = nci_acc_extra(fold, ncells);
-    return bytes + nci_slab_bytes(fold, ncells);
+    int64_t ncells = nci_plan_cells(layer, chunk), bytes = 0;
+    for (int i = 0; i <= layer->fused.nmore; i++) {
+        const nci_fold *fold = &nci_fused_part(&layer->fused, i)->fold;
+        bytes += nci_acc_extra(fold, ncells) + nci_slab_bytes(fold, ncells);
+    }
+    return bytes;
+}
+
+/* Memory of one thread for all folds, and what each fold keeps of itself. */
+static int64_t lanes_bytes(const nci_fused *fused)
+{
+    int64_t bytes = 0;
+    for (int i = 0; i <= fused->nmore; i++)
+        bytes += nci_task_lane_bytes(nci_fused_part(fused, i));
+    return bytes;
 }
 
 int64_t nci_kernel_scratch(const nci_plan *plan,
@@ -92,9 +106,9 @@ int64_t nci_kernel_scratch(const nci_plan *plan,
     int64_t width = 1 + NCG_MAX_RANK;
     for (int d = 0; d < box.rank; d++)
         width += nci_task_is_even(&layer->fused) ? 0 : box.count[d];
-    bytes += width * 8 * (2 * NCI_NSTREAMS + 2);
+    bytes += (layer->fused.nmore + 1) * width * 8 * (2 * NCI_NSTREAMS + 2);
     bytes += (threads > 1 ? threads : 1) *
-             (nci_task_lane_bytes(&layer->fused) +
+             (lanes_bytes(&layer->fused) +
               nci_turn_bytes(&layer->fused, &box));
     if (source)
         bytes += nci_source_scratch(source) + kept_bytes(layer, source);
@@ -107,12 +121,16 @@ int64_t nci_kernel_scratch(const nci_plan *plan,
  * no more than doubles where cells do. */
 static int64_t most_fold_scratch(const nci_layer *layer)
 {
-    const nci_fold *fold = &layer->fused.fold;
-    int64_t ncells = nci_plan_most_cells(layer);
-    int64_t bytes = nci_acc_extra(fold, ncells), n = ncells;
-    while (n > 1 && !nci_slab_bytes(fold, n))
-        n /= 2;
-    return bytes + (n < ncells ? 2 : 1) * nci_slab_bytes(fold, n);
+    int64_t ncells = nci_plan_most_cells(layer), bytes = 0;
+    for (int i = 0; i <= layer->fused.nmore; i++) {
+        const nci_fold *fold = &nci_fused_part(&layer->fused, i)->fold;
+        int64_t n = ncells;
+        while (n > 1 && !nci_slab_bytes(fold, n))
+            n /= 2;
+        bytes += nci_acc_extra(fold, ncells) +
+                 (n < ncells ? 2 : 1) * nci_slab_bytes(fold, n);
+    }
+    return bytes;
 }
 
 static int64_t most_fused_scratch(const nci_plan *plan,
@@ -123,8 +141,8 @@ static int64_t most_fused_scratch(const nci_plan *plan,
     int64_t bytes = nci_task_most_operand_bytes(plan, layer);
     for (int d = 0; d < layer->grid.rank; d++)
         width += nci_axis_longest(&layer->grid.axis[d]);
-    bytes += width * 8 * (2 * NCI_NSTREAMS + 2);
-    bytes += nci_task_lane_bytes(&layer->fused) +
+    bytes += (layer->fused.nmore + 1) * width * 8 * (2 * NCI_NSTREAMS + 2);
+    bytes += lanes_bytes(&layer->fused) +
              nci_turn_most_bytes(&layer->fused, &layer->grid);
     if (source)
         bytes += nci_source_scratch(source) + kept_bytes(layer, source);

@@ -25,6 +25,6 @@ endif()
 set_source_files_properties(kernel/isa_avx2.c kernel/isa_map_avx2.c
   kernel/select_avx2.c kernel/copy_turn_avx2.c PROPERTIES
   COMPILE_OPTIONS "${avx2_flags}")
-list(APPEND engine_kernel_sources kernel/tasks.c kernel/values.c)
+list(APPEND engine_kernel_sources kernel/tasks.c kernel/tiles.c kernel/values.c)
 set_source_files_properties(kernel/block_scan.c kernel/block_contract.c
   PROPERTIES COMPILE_OPTIONS "-O3")

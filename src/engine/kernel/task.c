@@ -306,12 +306,12 @@ static void find_runs(nci_task *task)
 }
 
 ncg_status nci_task_open(nci_task *task, const nci_task_env *env,
-                         const nci_layer *layer, int64_t chunk,
+                         const nci_layer *layer, int part, int64_t chunk,
                          const nci_dep *deps, int64_t ndeps, ncg_error *err)
 {
     *task = (nci_task){.env = env,
                        .layer = layer,
-                       .fused = &layer->fused,
+                       .fused = nci_fused_part(&layer->fused, part),
                        .isa = nci_isa_best(),
                        .rank = layer->fused.rank,
                        .box = nci_grid_box(&layer->grid, chunk),

@@ -87,10 +87,10 @@ typedef struct nci_task {
     _Atomic int64_t fills;  /* values that were NetCDF's default fill */
 } nci_task;
 
-/* nci_task_open sets everything up but the output; nci_task_close releases
- * all but the output. */
+/* nci_task_open sets everything up but the output, for fold `part` of the
+ * layer (0 where there is one); nci_task_close releases all but the output. */
 ncg_status nci_task_open(nci_task *task, const nci_task_env *env,
-                         const nci_layer *layer, int64_t chunk,
+                         const nci_layer *layer, int part, int64_t chunk,
                          const nci_dep *deps, int64_t ndeps, ncg_error *err);
 void nci_task_close(nci_task *task);
 /* nci_task_packing: of the integers that a task folds as they are stored; NULL:

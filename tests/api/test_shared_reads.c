@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Reductions of one array over the same axes: computed together they read it
+ * once, and each has the bits that it has alone. */
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "test.h"
+
+enum { MOST = 12, ROUNDS = 60 };
+
+static const ncg_op ops[] = {NCG_OP_MEAN,  NCG_OP_STD,    NCG_OP_MAX,
+                             NCG_OP_COUNT, NCG_OP_ARGMIN, NCG_OP_SUM,
+                             NCG_OP_FIRST, NCG_OP_RANGE,  NCG_OP_PROD};
+enum { NOPS = sizeof ops / sizeof *ops };
+
+static uint64_t seed;
+static atomic_int calls;
+
+static int64_t below(int64_t n)
+{
+    seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (int64_t)((seed >> 33) % (uint64_t)n);
+}
+
+typedef struct cube {
+    int64_t shape[3], chunk[3];
+    ncg_dtype dtype;
+} cube;
+
+/* Values by place, some of them missing, steps of one size. */
+static ncg_status fill(void *payload, const int64_t *start,
+                       const int64_t *count, void *out, ncg_error *err)
+{
+    const cube *c = payload;
+    int64_t at = 0;
+    (void)err;
+    atomic_fetch_add(&calls, 1);
+    for (int64_t i = start[0]; i < start[0] + count[0]; i++)
+        for (int64_t j = start[1]; j < start[1] + count[1]; j++)
+            for (int64_t k = start[2]; k < start[2] + count[2]; k++, at++) {
+                int64_t n = (i * c->shape[1] + j) * c->shape[2] + k;
+                double x = n % 7 == 3 ? NAN : sin((double)n) * 9 + 1;
+                if (c->dtype == NCG_DTYPE_F32)
+                    ((float *)out)[at] = (float)x;
+                else
+                    ((double *)out)[at] = x;
+            }
+    return NCG_OK;
+}
+
+static cube any_cube(void)
+{
+    cube c = {.dtype = below(2) ? NCG_DTYPE_F32 : NCG_DTYPE_F64};
+    for (int d = 0; d < 3; d++) {
+        c.shape[d] = 1 + below(d == 2 ? 300 : 20);
+        c.chunk[d] = 1 + below(c.shape[d]);
+    }
+    return c;
+}
+
+static ncg_array *source(ncg_context *ctx, cube *c)
+{
+    ncg_array *x = NULL;
+    ncg_error err;
+    CHECK_OK(ncg_array_from_callback(ctx, NULL, c->dtype, 3, c->shape, c->chunk,
+                                     NULL, fill, NULL, c, &x, &err));
+    return x;
+}
+
+/* The same axes for all; groups along the first one, or none. */
+typedef struct way {
+    int axes[3];
+    size_t naxes;
+    bool by_group;
+    int32_t labels[20];
+} way;
+
+static way any_way(const cube *c)
+{
+    way w = {.by_group = below(3) == 0};
+    for (int d = 0; d < 3; d++)
+        if (w.by_group ? d == 0 : below(2))
+            w.axes[w.naxes++] = d;
+    for (int64_t i = 0; i < c->shape[0]; i++)
+        w.labels[i] = (int32_t)below(4) - 1;
+    return w;
+}
+
+static ncg_array *reduced(ncg_array *x, const way *w, ncg_op op)
+{
+    ncg_reduce_options how = NCG_REDUCE_OPTIONS_INIT;
+    ncg_array *out = NULL;
+    ncg_error err;
+    how.op = op;
+    if (w->by_group)
+        CHECK_OK(ncg_array_groupby(x, NULL, 0, w->labels, 3, &how, &out, &err));
+    else
+        CHECK_OK(
+            ncg_array_reduce(x, w->axes, w->naxes, &how, &out, &err));
+    return out;
+}
+
+/* Those of the values themselves, then some of what is computed of them. */
+static size_t make_all(ncg_array *x, const way *w, ncg_array **out)
+{
+    size_t n = 0, nops = 2 + (size_t)below(NOPS - 1);
+    ncg_array *root = NULL;
+    ncg_error err;
+    for (size_t i = 0; i < nops; i++)
+        out[n++] = reduced(x, w, ops[i]);
+    CHECK_OK(ncg_array_map("negative", &x, 1, &root, &err));
+    out[n++] = reduced(root, w, NCG_OP_VAR);
+    ncg_array_release(&root);
+    return n;
+}
+
+static void compute(ncg_context *ctx, ncg_array **arrays, size_t n,
+                    ncg_array **results)
+{
+    ncg_collection c[MOST] = {{0}};
+    void *made[MOST] = {NULL};
+    ncg_error err;
+    for (size_t i = 0; i < n; i++)
+        c[i] = ncg_array_collection(arrays[i]);
+    CHECK_OK(ncg_compute(ctx, c, n, NULL, made, &err));
+    for (size_t i = 0; i < n; i++)
+        results[i] = made[i];
+}
+
+static void check_same(ncg_array *a, ncg_array *b)
+{
+    size_t nbytes = (size_t)ncg_array_size(a) *
+                    ncg_dtype_size(ncg_array_dtype(a));
+    assert_int_equal(ncg_array_size(a), ncg_array_size(b));
+    if (nbytes)
+        assert_memory_equal(ncg_array_data(a), ncg_array_data(b), nbytes);
+}
+
+static ncg_context *new_context(int threads, int64_t limit)
+{
+    ncg_context_options options = NCG_CONTEXT_OPTIONS_INIT;
+    ncg_context *ctx = NULL;
+    ncg_error err;
+    options.threads = threads;
+    options.memory_limit = limit;
+    CHECK_OK(ncg_context_create(&options, &ctx, &err));
+    return ctx;
+}
+
+static void check_together(int threads, int64_t limit)
+{
+    ncg_context *ctx = new_context(threads, limit);
+    cube c = any_cube();
+    way w = any_way(&c);
+    ncg_array *x = source(ctx, &c), *in[MOST], *alone[MOST], *all[MOST];
+    size_t n = make_all(x, &w, in);
+    int most = 0;
+    for (size_t i = 0; i < n; i++) {
+        int before = atomic_load(&calls);
+        compute(ctx, &in[i], 1, &alone[i]);
+        before = atomic_load(&calls) - before;
+        most = before > most ? before : most;
+    }
+    int before = atomic_load(&calls);
+    compute(ctx, in, n, all);
+    /* Folds share a read, but for those that would need much memory. */
+    assert_in_range(atomic_load(&calls) - before, 1,
+                    (int64_t)(n < 6 ? 1 : 3) * most);
+    for (size_t i = 0; i < n; i++) {
+        check_same(alone[i], all[i]);
+        ncg_array_release(&alone[i]);
+        ncg_array_release(&all[i]);
+        ncg_array_release(&in[i]);
+    }
+    ncg_array_release(&x);
+    ncg_context_destroy(&ctx);
+}
+
+static void reductions_share_their_read(void **state)
+{
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        seed = (uint64_t)round * 7919 + 5;
+        check_together(1 + round % 3, round % 4 ? 0 : 64 << 20);
+    }
+}
+
+/* Over other axes the groups are others: each has its own read. */
+static void other_axes_are_read_apart(void **state)
+{
+    ncg_context *ctx = new_context(2, 0);
+    cube c = {.shape = {8, 6, 40}, .chunk = {2, 3, 40}, .dtype = NCG_DTYPE_F64};
+    const way by_first = {.axes = {0}, .naxes = 1}, all = {.naxes = 0};
+    ncg_array *x = source(ctx, &c), *in[2], *alone[2], *both[2];
+    (void)state;
+    in[0] = reduced(x, &by_first, NCG_OP_MEAN);
+    in[1] = reduced(x, &all, NCG_OP_MEAN);
+    compute(ctx, in, 2, both);
+    for (int i = 0; i < 2; i++) {
+        compute(ctx, &in[i], 1, &alone[i]);
+        check_same(alone[i], both[i]);
+        ncg_array_release(&alone[i]);
+        ncg_array_release(&both[i]);
+        ncg_array_release(&in[i]);
+    }
+    ncg_array_release(&x);
+    ncg_context_destroy(&ctx);
+}
+
+NCG_TESTS(NCG_TEST(reductions_share_their_read),
+          NCG_TEST(other_axes_are_read_apart))
