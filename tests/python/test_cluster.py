@@ -82,6 +82,28 @@ def test_persisted_arrays_outlive_the_client(cluster):
     assert (x + 1).sum().compute() == 5050
 
 
+def test_persisting_need_not_wait(cluster, tmp_path):
+    gate = tmp_path / "gate"
+
+    def behind_the_gate(block):
+        end = time.monotonic() + WAIT
+        while not gate.exists():
+            assert time.monotonic() < end, "nobody opened the gate"
+            time.sleep(0.01)
+        return block * 2
+
+    with ncg.config.set(persist_early=True):
+        client = ncg.Client(cluster, timeout=WAIT)
+    with client:
+        x = ncg.arange(40, chunks=5).map_blocks(behind_the_gate, dtype="i8")
+        kept = client.persist(x)  # would wait for the gate
+        gate.touch()
+        assert kept.sum().compute() == 1560
+        np.testing.assert_array_equal(kept, np.arange(0, 80, 2))
+        client.publish_dataset(early=kept, override=True)
+        client.unpublish_dataset("early")
+
+
 def test_arrays_of_this_process_go_along(cluster):
     x = ncg.arange(50, chunks=20).persist()
     with ncg.Client(cluster, timeout=WAIT):

@@ -495,3 +495,23 @@ def test_medians_of_nothing_and_of_complex_numbers(rng, f):
         for keep in (False, True):
             equal(f, np.ones((4, 0)), axis=axis, keepdims=keep)
             equal(f, rng.random((3, 4)) + 1j, axis=axis, keepdims=keep)
+
+
+def test_quantiles_that_are_integers_stay_integers_to_what_follows():
+    numbers = np.array([50, 32, 7], "u2")
+    made = np.quantile(ncg.from_array(numbers, chunks=2), [0.1, 0.9],
+                       method="nearest")
+    assert made.dtype == numbers.dtype
+    np.testing.assert_array_equal(-made, -np.array([7, 50], "u2"))
+
+
+def test_medians_of_differences_of_time():
+    values = np.array([[3, 10, 5, 8], [1, 2, 4, 9]], "m8[s]")
+    a = ncg.from_array(values, chunks=(1, 2))
+    for axis in (0, 1, None):
+        np.testing.assert_array_equal(np.median(a, axis=axis),
+                                      np.median(values, axis=axis))
+    values[0, 0] = "NaT"
+    a = ncg.from_array(values, chunks=(1, 2))
+    np.testing.assert_array_equal(np.nanmedian(a, axis=1),
+                                  np.nanmedian(values, axis=1))

@@ -173,11 +173,13 @@ def text(pointer: Any) -> str:
 # ---- the engine ------------------------------------------------------------------
 
 def context_options(threads: int = 0, memory_limit: int = 0,
-                    spill_directory: str | None = None) -> tuple[Any, Any]:
+                    spill_directory: str | None = None,
+                    persist_early: bool = False) -> tuple[Any, Any]:
     """Return options of an engine, and what they point to."""
     options = ffi.new("ncg_context_options *", lib.ncgpy_context_options())
     options.threads = threads
     options.memory_limit = memory_limit
+    options.persist_early = persist_early
     kept = None
     if spill_directory is not None:
         kept = ffi.new("char[]", os.fsencode(spill_directory))
@@ -195,8 +197,10 @@ class Context:
     """
 
     def __init__(self, threads: int = 0, memory_limit: int = 0,
-                 spill_directory: str | None = None, make: Any = None):
-        options, kept = context_options(threads, memory_limit, spill_directory)
+                 spill_directory: str | None = None,
+                 persist_early: bool = False, make: Any = None):
+        options, kept = context_options(threads, memory_limit, spill_directory,
+                                        persist_early)
         out = ffi.new("ncg_context **")
         err = ffi.new("ncg_error *")
         check((make or lib.ncg_context_create)(options, out, err), err)

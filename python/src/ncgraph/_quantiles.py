@@ -35,8 +35,11 @@ def _quantiles(a: Any, q: Any, axis: Any, method: str, keepdims: Any,
             not is_native(sample.dtype) or not axes:
         return _in_python(name, a, q, axes, method, keep, weights,
                           sample.dtype)
+    # Integers as which the engine gives floats have a missing value.
+    dtype = sample.dtype if sample.dtype.kind == "f" else np.dtype("f8")
     made = _of_engine(a, (tuple(q.ravel().tolist()), axes, method, skipna,
-                          keep, native_code(sample.dtype)), sample.dtype)
+                          keep, native_code(dtype)), dtype)
+    made = made.astype(sample.dtype)
     rest = tuple((1,) if d in axes else c for d, c in enumerate(a.chunks)
                  if keep or d not in axes)
     if a._node.op in ("rechunk", "transpose") and made.chunks[1:] != rest:
@@ -164,7 +167,7 @@ def _median(a: Any, axis: Any, keepdims: Any, skipna: bool) -> Array:
     if not a.size:
         return from_array(function(np.empty(a.shape, a.dtype), axis=axis,
                                    keepdims=keepdims is True))
-    if a.dtype.kind == "c":
+    if a.dtype.kind in "cm":  # the mean of two, which is no quantile
         from ._reduce import callable_reduction
         return callable_reduction(function, a, axes_of(axis, a.ndim),
                                   keepdims is True, a.dtype, {}, tree=False)

@@ -2,8 +2,10 @@
 """Settings of the package.
 
 ``threads``, ``memory_limit`` and ``spill_directory`` are those of the engine in
-this process. ``collection`` says whether arrays are dask collections, to dask
-and xarray; the others tune what is chosen where nothing is said.
+this process. ``persist_early`` is for clients that are made afterwards: to
+persist does not wait then, and what is computed of the arrays begins with the
+chunks that are there. ``collection`` says whether arrays are dask collections,
+to dask and xarray; the others tune what is chosen where nothing is said.
 """
 from __future__ import annotations
 
@@ -15,12 +17,13 @@ _values: dict[str, Any] = {
     "threads": 0,
     "memory_limit": 0,
     "spill_directory": None,
+    "persist_early": False,
     "collection": True,
     "array.chunk-size": "128 MiB",
     "progress": "auto",
     "warn_fallback": True,
 }
-_ENGINE = ("threads", "memory_limit", "spill_directory")
+_ENGINE = ("threads", "memory_limit", "spill_directory", "persist_early")
 
 
 def get(name: str) -> Any:
