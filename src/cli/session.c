@@ -117,7 +117,7 @@ static char *wanted_variables(const nci_options *o, const char *weights)
 static bool is_weights(const nci_pipeline *p, const char *name, size_t length)
 {
     for (size_t i = 0; i < p->nsteps; i++) {
-        const char *weights = p->steps[i].reduce.weights;
+        const char *weights = nci_step_weights(&p->steps[i]);
         if (weights && strlen(weights) == length &&
             !strncmp(weights, name, length))
             return true;

@@ -20,15 +20,30 @@ typedef struct anomaly {
     nci_text enums; /* names of variables that stay */
 } anomaly;
 
-/* Whether anomalies are taken along `dim`: every time, and for by=file the
+static bool is_time(const nci_model *in, int dim)
+{
+    return in->dims[dim].role == NCI_ROLE_TIME &&
+           nci_model_is_data_dim(in, dim);
+}
+
+static bool has_dates(const nci_model *in, int dim)
+{
+    int coord = nci_model_coord(in, dim);
+    return coord >= 0 && nci_variable_is_dates(&in->vars[coord]);
+}
+
+/* Whether anomalies are taken along `dim`: every time, where some have dates
+ * every one that has (a forecast's step is time, too), and for by=file the
  * dimension where the files join. */
 static bool is_along(const anomaly *a, int dim)
 {
     const nci_model *in = a->in;
+    bool any = false;
     if (a->by == NCI_BY_FILE && in->file_of && in->join_dim >= 0)
         return dim == in->join_dim;
-    return in->dims[dim].role == NCI_ROLE_TIME &&
-           nci_model_is_data_dim(in, dim);
+    for (size_t d = 0; d < in->ndims; d++)
+        any = any || (is_time(in, (int)d) && has_dates(in, (int)d));
+    return is_time(in, dim) && (!any || has_dates(in, dim));
 }
 
 static ncg_status check_var(const anomaly *a, const nci_variable *var,

@@ -192,7 +192,9 @@ static ncg_status angle_sizes(const nci_model *model, int coord,
                         : fabs(sin(clip(high)) - sin(clip(low)));
     }
     nci_free(x);
-    *out = bounds;
+    if (st)
+        nci_free(bounds);
+    *out = st ? NULL : bounds;
     return st;
 }
 
@@ -248,11 +250,15 @@ ncg_status nci_cell_sizes_before(const nci_model *model, int var,
         *out = nci_node_retain(coord->sizes);
         return NCG_OK;
     }
-    if (find_pairs(model, var) >= 0 ||
-        nci_cell_sizes(model, var, nci_cell_kind_of(coord), &sizes, NULL) ||
-        !sizes)
+    if (find_pairs(model, var) >= 0)
         return NCG_OK;
-    ncg_status st = nci_array_f64(NCG_DTYPE_F64, 1, coord->array->shape, sizes,
+    ncg_status st =
+        nci_cell_sizes(model, var, nci_cell_kind_of(coord), &sizes, NULL);
+    if (st == NCG_ENOMEM)
+        return nci_fail(err, NCG_ENOMEM, "%s: out of memory", coord->name);
+    if (st || !sizes)
+        return NCG_OK; /* not known: who needs them is told why */
+    st = nci_array_f64(NCG_DTYPE_F64, 1, coord->array->shape, sizes,
                                   out, err);
     nci_free(sizes);
     return st;

@@ -136,8 +136,11 @@ static ncg_status interval_init(const nci_reducing *r, int index, interval *v,
     if (!v->low || !v->high || !v->value || !v->members)
         return nci_fail(err, NCG_ENOMEM, "%s: out of memory", var->name);
     NCI_TRY(nci_variable_values(var, &v->times, &v->n, err));
-    if (nci_cell_sizes(r->in, index, nci_cell_kind_of(var), &v->sizes, NULL))
-        v->sizes = NULL;
+    ncg_status st = nci_cell_sizes(r->in, index, nci_cell_kind_of(var),
+                                   &v->sizes, NULL);
+    if (st == NCG_ENOMEM)
+        return nci_fail(err, st, "%s: out of memory", var->name);
+    v->sizes = st ? NULL : v->sizes;
     return nci_bounds_values(r->in, index, &v->bounds, err);
 }
 

@@ -346,7 +346,8 @@ ncg_status nci_join_check_values(nci_join_group *group, ncg_error *err)
 {
     for (size_t v = 0; v < group->nvars && group->nfiles > 1; v++) {
         nci_join_var *var = &group->vars[v];
-        if (var->axis >= 0 || !nci_join_is_compared(group, var))
+        if (var->axis >= 0 || !nci_join_is_compared(group, var) ||
+            !var->parts[var->member])
             continue;
         NCI_TRY(check_var(group, (int)v, err));
         if (var->is_promoted)

@@ -94,6 +94,21 @@ static void drop_equal(const nci_join_group *group, nci_join_var *var,
     var->parts[member] = NULL;
 }
 
+/* Data are read here to be compared only: what cannot be read stops those who
+ * want it, not the opening. */
+static ncg_status read_if_possible(const nci_join_group *group,
+                                   nci_join_var *var, size_t member,
+                                   ncg_error *err)
+{
+    ncg_error own = {0};
+    ncg_status st = read_part(group, var, member, &var->parts[member], &own);
+    bool is_optional = var->how == NCI_JOIN_LAZY && st != NCG_ENOMEM &&
+                       st != NCG_ECANCELED;
+    if (st && !is_optional && err)
+        *err = own;
+    return is_optional ? NCG_OK : st;
+}
+
 static ncg_status read_member(void *arg, size_t member, ncg_error *err)
 {
     nci_join_group *group = arg;
@@ -105,8 +120,8 @@ static ncg_status read_member(void *arg, size_t member, ncg_error *err)
         bool keep = is_kept(var);
         if (!keep && !nci_join_is_compared(group, var))
             continue;
-        NCI_TRY(read_part(group, var, member, &var->parts[member], err));
-        if (!keep)
+        NCI_TRY(read_if_possible(group, var, member, err));
+        if (!keep && var->parts[member])
             drop_equal(group, var, member);
     }
     return NCG_OK;
@@ -120,7 +135,7 @@ ncg_status nci_join_read(nci_join_group *group, ncg_error *err)
         size_t own = (size_t)var->member;
         var->axis = find_axis(group, var);
         if (is_wanted(group, var))
-            NCI_TRY(read_part(group, var, own, &var->parts[own], err));
+            NCI_TRY(read_if_possible(group, var, own, err));
     }
     if (group->nfiles == 1)
         return NCG_OK;

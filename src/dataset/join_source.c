@@ -322,6 +322,10 @@ ncg_status nci_join_source(nci_join_group *group, int v, nci_variable *out,
     NCI_TRY(nci_join_pieces_make(group, var, &pieces, err));
     if (pieces.count)
         out->missing_rule = nci_decode_describe(&pieces.segments[0].decode);
+    /* The fill value of one file may be data in another. */
+    if (out->storage.has_fill && nci_dtype_is_float(var->desc->dtype) &&
+        !is_missing_in_all(&pieces, out->storage.fill))
+        out->storage.has_fill = false;
     ncg_status st = make_spec(group, var, &pieces, &spec, err);
     if (!st)
         st = register_spec(group, &spec, out, err);

@@ -190,6 +190,9 @@ ncg_status nci_step_days(const nci_model *model, int coord, double **out,
     NCI_TRY(nci_variable_values(&model->vars[coord], &times, &n, err));
     ncg_status st = nci_bounds_values(model, coord, &bounds, err);
     bool has_bounds = !st && bounds && has_width(bounds, n);
+    for (int64_t i = 0; !st && !has_bounds && i < n; i++)
+        if (!nci_time_is_number(times[i]))
+            st = fail_length(model, coord, i, "it holds no time", err);
     if (!st && (has_bounds || n > 1) &&
         !(days = nci_calloc((size_t)n + 1, sizeof *days)))
         st = nci_fail(err, NCG_ENOMEM, "out of memory");

@@ -104,6 +104,35 @@ class Ends(clitest.TestCase):
         self.assertNotIn("differs",
                          self.ok("a.nc", "same.nc", "-o", "-", "--json").err)
 
+    def test_the_fill_value_of_one_file_is_data_in_another(self):
+        for name, t, fill, x in (("a.nc", 0., -9999., [1, -9999]),
+                                 ("b.nc", 1., 1e20, [-9999, 1e20])):
+            self.write(name, time=("f8", ("time",), [t], dict(DAYS)),
+                       x=("f4", ("time", "x"), [x], {"fill": fill}))
+        self.ok("a.nc", "b.nc", "-o", "o.nc")
+        x, = self.stored("o.nc", "x")
+        self.assertEqual(x.tolist(), [[1, None], [-9999, None]])
+
+    def test_what_is_not_wanted_need_not_be_readable(self):
+        for name, t in (("a.nc", 0.), ("b.nc", 1.)):
+            with netCDF4.Dataset(self.path(name), "w") as d:
+                d.createDimension("time", 1)
+                d.createDimension("x", 5000)
+                time = d.createVariable("time", "f8", ("time",))
+                time.units, time[:] = DAYS["units"], t
+                d.createVariable("v", "f4", ("time",))[:] = t
+                mask = d.createVariable("mask", "i4", ("x",), zlib=True)
+                mask[:] = np.arange(5000) * 7919 % 5003
+        with open(self.path("b.nc"), "r+b") as f:
+            data = f.read()
+            at = data.index(b"\x78\x5e", 512) if b"\x78\x5e" in data[512:] \
+                else data.index(b"\x78\x9c", 512)
+            f.seek(at + 2)
+            f.write(b"\xff" * 64)
+        self.fails(3, "b.nc", "-o", "o.nc", says="mask")
+        r = self.ok("a.nc", "b.nc", ":", "sel", "var=v", "-o", "-", "--json")
+        self.assertEqual(json.loads(r.out)["v"], [0, 1])
+
 
 if __name__ == "__main__":
     clitest.main()

@@ -53,6 +53,17 @@ class SeveralTimes(clitest.TestCase):
         np.testing.assert_array_equal(read(self.path("o.nc"), "w"),
                                       [-10, 0, 0, 10])
 
+    def test_a_time_without_dates_beside_one_that_has_them(self):
+        with netCDF4.Dataset(self.path("f.nc"), "w") as d:
+            add_time(d, "time", [0, 1, 40])
+            d.createDimension("step", 2)
+            add(d, "step", ("step",), [0, 6])
+            d["step"].axis, d["step"].units = "T", "hours"
+            add(d, "v", ("time", "step"), [[1, 2], [3, 6], [5, 5]])
+        self.ok("f.nc", ":", "anom", "by=month", "-o", "o.nc")
+        np.testing.assert_array_equal(read(self.path("o.nc"), "v"),
+                                      [[-1, -2], [1, 2], [0, 0]])
+
     def test_a_variable_along_two_times(self):
         with netCDF4.Dataset(self.path("a.nc"), "w") as d:
             add_time(d, "t1", [0, 31])

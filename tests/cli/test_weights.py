@@ -114,6 +114,11 @@ class Weights(clitest.TestCase):
                            [0, 0, 1])
         self.near(years, days, 1 / 3)
 
+    def test_a_step_without_a_time(self):
+        self.write("m.nc", {"time": [0, 31, np.nan, 91]}, [1, 2, 3, 4])
+        self.fails(2, "m.nc", ":", "mean", "time", "weights=days", "-o",
+                   "o.nc", says=("m.nc", "step 2", "no time"))
+
     def test_days_that_are_not_known(self):
         one = self.write("one.nc", {"time": [3.]}, [5.])
         self.near(one, ["mean time weights=days"], 5)
