@@ -39,9 +39,10 @@ static void write_setup(void)
     form.var.rank = 1;
     form.var.chunk[0] = 10;
     form.var.is_chunked = true;
-    nci_token keep = {1, 2};
+    nci_token keep = {1, 2}, need = {3, 4};
     nci_plan_message plan = {.nforms = 1, .forms = &form, .nkeeps = 1,
-                             .keeps = &keep, .bytes = "plan", .nbytes = 4};
+                             .keeps = &keep, .nneeds = 1, .needs = &need,
+                             .bytes = "plan", .nbytes = 4};
     nci_joining_pack(&pack, &joining);
     write_pack(1, &pack);
     nci_roster_pack(&pack, &roster);

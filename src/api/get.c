@@ -321,7 +321,7 @@ static ncg_status run(getting *g, bool is_serial, ncg_error *err)
                               is_serial ? NULL : &shipment, err));
     ncg_status st = nci_context_run_plan(g->ctx, plan, &shipment, &sink,
                                          g->control, is_serial, err);
-    nci_free(shipment.bytes);
+    nci_shipment_fini(&shipment);
     if (st && g->control && g->control->failed >= 0 && !g->control->plan) {
         g->control->plan = plan; /* to look into, and to run a task again */
         plan = NULL;

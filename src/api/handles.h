@@ -60,7 +60,10 @@ void nci_context_note_text(const char *note, void *ctx);
 typedef struct nci_shipment {
     char *bytes; /* nci_free; NULL: it runs in this process */
     size_t nbytes;
+    nci_token *needs; /* sets of chunks there that it reads; nci_free */
+    size_t nneeds;
 } nci_shipment;
+void nci_shipment_fini(nci_shipment *shipment);
 
 /* nci_context_lower makes a plan; what is persisted takes the place of what it
  * was computed from. In a context that is linked to a cluster *shipment (may be

@@ -203,11 +203,17 @@ ncg_status nci_link_pack(ncg_context *ctx, const nci_output *outputs,
                          nci_shipment *out, ncg_error *err)
 {
     ncg_error why;
-    nci_ship ship = nci_ship_of(ctx);
-    nci_codec_hooks hooks = nci_ship_hooks(&ship);
+    nci_gathering g = {.ship = nci_ship_of(ctx)};
+    nci_codec_hooks hooks = nci_gathering_hooks(&g);
     nci_error_clear(&why);
     ncg_status st = nci_encode_outputs(outputs, noutputs, replace, ctx, &hooks,
                                        &out->bytes, &out->nbytes, &why);
+    if (st) {
+        nci_free(g.sets);
+    } else {
+        out->needs = g.sets;
+        out->nneeds = g.nsets;
+    }
     if (st == NCG_EUNSUPPORTED) {
         nci_context_note(ctx, "computed in this process, not on the cluster: "
                               "%s",
@@ -217,6 +223,13 @@ ncg_status nci_link_pack(ncg_context *ctx, const nci_output *outputs,
     if (st && err)
         *err = why;
     return st;
+}
+
+void nci_shipment_fini(nci_shipment *shipment)
+{
+    nci_free(shipment->bytes);
+    nci_free(shipment->needs);
+    *shipment = (nci_shipment){0};
 }
 
 /* How workers encode what they store; NULL where they cannot. */
@@ -262,6 +275,8 @@ ncg_status nci_link_run(ncg_context *ctx, const nci_plan *plan,
                           .plan = plan,
                           .forms = forms,
                           .keeps = sink->sets,
+                          .needs = shipment->needs,
+                          .nneeds = shipment->nneeds,
                           .sources = ctx->sources,
                           .reads = count_reads,
                           .reads_ctx = ctx};

@@ -23,50 +23,25 @@ static ncg_status client_of(ncg_context *ctx, const char *name,
 
 /* ---- giving -------------------------------------------------------------- */
 
-/* The sets that the sources of what is written read. */
-typedef struct gathering {
-    nci_ship ship;
-    nci_codec_hooks hooks;
-    int64_t *numbers; /* low, high */
-    size_t count, capacity;
-} gathering;
-
-static ncg_status encode(void *arg, const nci_node *node, nci_pack *pack,
-                         ncg_error *err)
-{
-    gathering *g = arg;
-    nci_token space;
-    const nci_source *source =
-        nci_source_table_get(g->ship.sources, node->source);
-    if (nci_source_is_remote(source, &space)) {
-        if (!nci_grow(&g->numbers, &g->capacity, g->count + 2,
-                      sizeof *g->numbers))
-            return nci_fail(err, NCG_ENOMEM, "out of memory");
-        g->numbers[g->count++] = (int64_t)space.low;
-        g->numbers[g->count++] = (int64_t)space.high;
-    }
-    return g->hooks.encode(g->hooks.ctx, node, pack, err);
-}
-
 static ncg_status write_nodes(ncg_context *ctx, nci_node *const *nodes,
                               size_t n, ncg_bytes note, nci_pack *out,
                               ncg_error *err)
 {
     char *bytes = NULL;
     size_t nbytes = 0;
-    gathering g = {.ship = nci_ship_of(ctx)};
-    g.hooks = nci_ship_hooks(&g.ship);
-    const nci_codec_hooks hooks = {&g, encode, NULL};
+    nci_gathering g = {.ship = nci_ship_of(ctx)};
+    const nci_codec_hooks hooks = nci_gathering_hooks(&g);
     ncg_status st = nci_encode_nodes(nodes, n, &hooks, &bytes, &nbytes, err);
     if (!st) {
-        nci_pack_i64s(out, g.numbers, (int64_t)g.count);
+        /* low, high */
+        nci_pack_i64s(out, (const int64_t *)g.sets, (int64_t)g.nsets * 2);
         nci_pack_bytes(out, note.data, note.size);
         nci_pack_bytes(out, bytes, nbytes);
         if (out->text.failed)
             st = nci_fail(err, NCG_ENOMEM, "out of memory");
     }
     nci_free(bytes);
-    nci_free(g.numbers);
+    nci_free(g.sets);
     return st;
 }
 

@@ -174,7 +174,7 @@ ncg_status nci_context_run(ncg_context *ctx, const nci_output *outputs,
     NCI_TRY(nci_context_lower(ctx, outputs, noutputs, &plan, &shipment, err));
     ncg_status st = nci_context_run_plan(ctx, plan, &shipment, sink,
                                          nci_control_get(), false, err);
-    nci_free(shipment.bytes);
+    nci_shipment_fini(&shipment);
     nci_plan_free(&plan);
     return st;
 }

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "engine/source_codec.h"
+#include "engine/source_remote.h"
 
 /* ---- writing
  * -------------------------------------------------------------------- */
@@ -45,6 +46,26 @@ static ncg_status encode(void *arg, const nci_node *node, nci_pack *pack,
     nci_pack_source(pack, &spec);
     nci_free(spec.segments);
     return NCG_OK;
+}
+
+static ncg_status gather(void *arg, const nci_node *node, nci_pack *pack,
+                         ncg_error *err)
+{
+    nci_gathering *g = arg;
+    nci_token space;
+    const nci_source *source =
+        nci_source_table_get(g->ship.sources, node->source);
+    if (nci_source_is_remote(source, &space)) {
+        if (!nci_grow(&g->sets, &g->capacity, g->nsets + 1, sizeof *g->sets))
+            return nci_fail(err, NCG_ENOMEM, "out of memory");
+        g->sets[g->nsets++] = space;
+    }
+    return encode(&g->ship, node, pack, err);
+}
+
+nci_codec_hooks nci_gathering_hooks(nci_gathering *g)
+{
+    return (nci_codec_hooks){g, gather, NULL};
 }
 
 /* ---- reading

@@ -26,4 +26,15 @@ static inline nci_ship nci_ship_of(ncg_context *ctx)
  * what it was. */
 nci_codec_hooks nci_ship_hooks(nci_ship *ship);
 
+/* What else is learned while sources are written: the sets of chunks on a
+ * cluster that they read. */
+typedef struct nci_gathering {
+    nci_ship ship;
+    nci_token *sets; /* nci_free */
+    size_t nsets, capacity;
+} nci_gathering;
+
+/* nci_gathering_hooks: the same hooks, for writing only. */
+nci_codec_hooks nci_gathering_hooks(nci_gathering *gathering);
+
 #endif

@@ -86,6 +86,18 @@ static ncg_array *arriving(ncg_context *ctx, const char *path)
     return kept.self;
 }
 
+static ncg_array *negated(ncg_context *ctx, ncg_array *x)
+{
+    ncg_error err;
+    ncg_array *y = NULL;
+    ncg_collection all, kept = {NULL, NULL};
+    CHECK_OK(ncg_array_map("negative", &x, 1, &y, &err));
+    all = ncg_array_collection(y);
+    CHECK_OK(ncg_persist(ctx, &all, 1, &kept, &err));
+    ncg_array_release(&y);
+    return kept.self;
+}
+
 static double sum_of(ncg_array *x, int64_t start, int64_t stop)
 {
     ncg_error err;
@@ -198,7 +210,6 @@ static void what_is_made_of_what_is_lost(void **state)
     enum { LINKS = 4 };
     const double n = CHUNKS * LENGTH;
     ncg_array *chain[LINKS] = {NULL};
-    ncg_error err;
     ncg_context *ctx = processes_connect(&cluster);
     char path[128];
     (void)state;
@@ -207,15 +218,8 @@ static void what_is_made_of_what_is_lost(void **state)
     processes_worker(&cluster, "has links");
     pid_t nanny = cluster.pids[cluster.n - 1];
     chain[0] = arriving(ctx, path);
-    for (int i = 1; i < LINKS; i++) {
-        ncg_array *y = NULL;
-        ncg_collection all, kept = {NULL, NULL};
-        CHECK_OK(ncg_array_map("negative", &chain[i - 1], 1, &y, &err));
-        all = ncg_array_collection(y);
-        CHECK_OK(ncg_persist(ctx, &all, 1, &kept, &err));
-        ncg_array_release(&y);
-        chain[i] = kept.self;
-    }
+    for (int i = 1; i < LINKS; i++)
+        chain[i] = negated(ctx, chain[i - 1]);
     kill(processes_child(nanny), SIGKILL);
     assert_true(sum_of(chain[LINKS - 1], 0, CHUNKS * LENGTH) ==
                 -n * (n - 1) / 2);
@@ -355,6 +359,47 @@ static void published_before_it_begins(void **state)
     pthread_join(thread, NULL);
     assert_true(sum.value == n * (n - 1) / 2);
     CHECK_OK(ncg_unpublish(other, "later", &err));
+    ncg_published_free(&got);
+    ncg_context_destroy(&other);
+    processes_await(&cluster, "\"persisted\": []", 1);
+}
+
+/* What a run reads stays though its client lets go of it, and ends, before the
+ * run has begun. */
+static void what_it_reads_is_let_go_before_it_begins(void **state)
+{
+    enum { BEFORE = 3 };
+    const double n = CHUNKS * LENGTH;
+    ncg_context *ctx = connect_early(), *other = processes_connect(&cluster);
+    ncg_array *first[BEFORE], *x, *y;
+    ncg_published got = {0};
+    ncg_error err;
+    char path[128], now[128];
+    (void)state;
+    snprintf(path, sizeof path, "%s/is let go", cluster.dir);
+    snprintf(now, sizeof now, "%s/is there", cluster.dir);
+    touch(now);
+    x = arriving(ctx, now);
+    assert_true(sum_of(x, 0, CHUNKS * LENGTH) == n * (n - 1) / 2);
+    for (int i = 0; i < BEFORE; i++)
+        first[i] = held_up(ctx, 1 + i, path);
+    processes_await(&cluster, "\"state\": \"running\"", BEFORE);
+    y = negated(ctx, x);
+    ncg_array_release(&x);
+    CHECK_OK(ncg_publish(ctx, "made of it", &y, 1, (ncg_bytes){NULL, 0}, false,
+                         &err)); /* answered behind what was let go */
+    assert_int_equal(processes_count(&cluster, "\"state\": \"queued\""), 1);
+    assert_int_equal(
+        processes_count(&cluster, "\"there\": 16, \"clients\": 0"), 1);
+    for (int i = 0; i < BEFORE; i++)
+        ncg_array_release(&first[i]);
+    ncg_array_release(&y);
+    ncg_context_destroy(&ctx);
+    touch(path);
+    CHECK_OK(ncg_published_get(other, "made of it", &got, &err));
+    assert_true(sum_of(got.arrays[0], 0, CHUNKS * LENGTH) ==
+                -n * (n - 1) / 2);
+    CHECK_OK(ncg_unpublish(other, "made of it", &err));
     ncg_published_free(&got);
     ncg_context_destroy(&other);
     processes_await(&cluster, "\"persisted\": []", 1);
@@ -500,6 +545,7 @@ int main(int argc, char **argv)
         NCG_TEST(who_makes_a_set_begins_again),
         NCG_TEST(what_never_arrives_says_why),
         NCG_TEST(published_before_it_begins),
+        NCG_TEST(what_it_reads_is_let_go_before_it_begins),
         NCG_TEST(read_here_while_it_arrives),
         NCG_TEST(what_cannot_be_opened_says_why)};
     if (argc > 1)

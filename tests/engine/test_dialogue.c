@@ -156,9 +156,10 @@ static void messages_come_back(void **state)
     torture(&pack);
 
     nci_encoding f = form();
-    nci_token keeps[] = {{0, 0}, {3, 4}}, space;
+    nci_token keeps[] = {{0, 0}, {3, 4}}, need = {5, 6}, space;
     nci_plan_message p = {.hash = {1, 2}, .retries = 2, .nforms = 1,
                           .forms = &f, .nkeeps = 2, .keeps = keeps,
+                          .nneeds = 1, .needs = &need,
                           .bytes = "plan", .nbytes = 4}, q;
     nci_plan_message_pack(&pack, &p);
     in = (nci_unpack){.data = pack.text.data, .size = pack.text.length};
@@ -169,6 +170,8 @@ static void messages_come_back(void **state)
     assert_false(nci_plan_keep(&q, 0, &space));
     assert_false(nci_plan_keep(&q, 2, &space));
     assert_true(nci_plan_keep(&q, 1, &space) && space.low + space.high == 7);
+    assert_int_equal(q.nneeds, 1);
+    assert_true(nci_token_equal(q.needs[0], need));
     nci_plan_message_fini(&q);
     torture(&pack);
 

@@ -44,6 +44,9 @@ typedef struct nci_client_job {
     /* The set of chunks that each output becomes on the workers (zeros: it is
      * put); NULL: all are put. This client holds the sets then. */
     const nci_token *keeps;
+    const nci_token *needs; /* sets that the outputs read: they stay until what
+                               is kept of them is there and let go of */
+    size_t nneeds;
     const nci_source_table *sources; /* of the plan, here: they are told of the
                                         default fills that workers met */
     /* Called now and then with what workers have read since the last time. */

@@ -164,6 +164,8 @@ static ncg_status send_plan_locked(nci_client *c, const nci_client_job *job,
                                 .nforms = job->forms ? job->plan->noutputs : 0,
                                 .keeps = (nci_token *)job->keeps,
                                 .nkeeps = job->keeps ? job->plan->noutputs : 0,
+                                .needs = (nci_token *)job->needs,
+                                .nneeds = job->keeps ? (int)job->nneeds : 0,
                                 .bytes = job->bytes,
                                 .nbytes = job->nbytes};
     nci_pack pack = {0};

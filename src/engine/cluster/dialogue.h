@@ -110,6 +110,8 @@ typedef struct nci_plan_message {
     int nkeeps;          /* 0, or one an output: */
     nci_token *keeps;    /* the set of chunks that it becomes on the workers;
                             zeros: it is put. Owned */
+    int nneeds;
+    nci_token *needs;    /* the sets that they are made of; owned */
     const char *bytes;   /* of the outputs (graph/codec_output.h): borrowed */
     size_t nbytes;
 } nci_plan_message;

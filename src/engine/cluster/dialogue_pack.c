@@ -146,6 +146,9 @@ void nci_plan_message_pack(nci_pack *pack, const nci_plan_message *p)
     nci_pack_i64(pack, p->nkeeps);
     for (int i = 0; i < p->nkeeps; i++)
         pack_token(pack, p->keeps[i]);
+    nci_pack_i64(pack, p->nneeds);
+    for (int i = 0; i < p->nneeds; i++)
+        pack_token(pack, p->needs[i]);
     nci_pack_bytes(pack, p->bytes, p->nbytes);
 }
 
@@ -153,9 +156,10 @@ void nci_plan_message_fini(nci_plan_message *p)
 {
     nci_free(p->forms);
     nci_free(p->keeps);
+    nci_free(p->needs);
     p->forms = NULL;
-    p->keeps = NULL;
-    p->nforms = p->nkeeps = 0;
+    p->keeps = p->needs = NULL;
+    p->nforms = p->nkeeps = p->nneeds = 0;
 }
 
 bool nci_plan_keep(const nci_plan_message *p, int output, nci_token *out)
@@ -175,16 +179,16 @@ static int unpack_count(nci_unpack *in)
     return in->failed ? 0 : (int)n;
 }
 
-static ncg_status unpack_keeps(nci_unpack *in, nci_plan_message *out,
-                               ncg_error *err)
+static ncg_status unpack_sets(nci_unpack *in, nci_token **out, int *count,
+                              ncg_error *err)
 {
     int n = unpack_count(in);
-    out->keeps = nci_calloc((size_t)n + 1, sizeof *out->keeps);
-    if (!out->keeps)
+    *out = nci_calloc((size_t)n + 1, sizeof **out);
+    if (!*out)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
-    out->nkeeps = n;
+    *count = n;
     for (int i = 0; i < n; i++)
-        out->keeps[i] = unpack_token(in);
+        (*out)[i] = unpack_token(in);
     return NCG_OK;
 }
 
@@ -201,7 +205,9 @@ ncg_status nci_plan_message_unpack(nci_unpack *in, nci_plan_message *out,
     out->nforms = n;
     for (int i = 0; i < out->nforms && !in->failed; i++)
         unpack_form(in, &out->forms[i]);
-    ncg_status st = unpack_keeps(in, out, err);
+    ncg_status st = unpack_sets(in, &out->keeps, &out->nkeeps, err);
+    if (!st)
+        st = unpack_sets(in, &out->needs, &out->nneeds, err);
     out->bytes = nci_unpack_bytes(in, &out->nbytes);
     if (!st)
         st = ended(in, "a plan", err);

@@ -99,18 +99,25 @@ static ncg_status have_read(nci_scheduler *s, const nci_message *message,
 
 /* ---- clients ------------------------------------------------------------- */
 
+static nci_plan_run *last_of_client(const nci_scheduler *s, nci_conn_id client)
+{
+    nci_plan_run *last = NULL;
+    for (nci_plan_run *r = s->runs; r; r = r->next)
+        if (r->client == client && (!last || r->id > last->id))
+            last = r;
+    return last;
+}
+
+/* Later runs may read what earlier ones make, and want it. */
 static void client_is_gone(nci_scheduler *s, nci_conn_id conn)
 {
+    nci_plan_run *r;
     nci_scheduler_values_forget(s, conn);
     nci_kept_forget(s, conn);
-    for (nci_plan_run *r = nci_scheduler_run_after(s, 0); r;) {
-        uint32_t id = r->id;
-        if (r->client == conn) {
-            r->client = 0;
-            if (!nci_kept_is_wanted(r))
-                nci_run_cancel(r);
-        }
-        r = nci_scheduler_run_after(s, id);
+    while ((r = last_of_client(s, conn))) {
+        r->client = 0;
+        if (!nci_kept_is_wanted(r))
+            nci_run_cancel(r);
     }
 }
 

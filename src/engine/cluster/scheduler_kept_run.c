@@ -23,17 +23,25 @@ typedef struct nci_keeping {
 } keeping;
 
 typedef struct needing {
+    nci_scheduler *scheduler;
     kept_set *set;
     bool is_starved;
 } needing;
 
+/* What a set is made of stays, so that it can be made again. */
 static void need(void *ctx, nci_token space)
 {
     needing *n = ctx;
     kept_set *set = n->set;
-    n->is_starved |= !nci_grow(&set->needs, &set->needs_capacity,
-                               set->nneeds + 1, sizeof *set->needs);
-    if (!n->is_starved)
+    bool is_known = nci_token_equal(space, set->space);
+    for (size_t i = 0; !is_known && i < set->nneeds; i++)
+        is_known = nci_token_equal(space, set->needs[i]);
+    if (is_known)
+        return;
+    if (!nci_grow(&set->needs, &set->needs_capacity, set->nneeds + 1,
+                  sizeof *set->needs))
+        n->is_starved = true;
+    else if (!nci_kept_name(n->scheduler, space, 1, NULL))
         set->needs[set->nneeds++] = space;
 }
 
@@ -42,25 +50,21 @@ static ncg_status starved(ncg_error *err)
     return nci_fail(err, NCG_ENOMEM, "the scheduler is out of memory");
 }
 
-/* What it was made of stays, so that it can be made again. */
 static ncg_status keep_needs(nci_plan_run *r, kept_set *set, ncg_error *err)
 {
-    needing n = {set, false};
-    size_t found = 0;
+    needing n = {r->scheduler, set, false};
     nci_source_table_each_remote(r->hosted.sources, need, &n);
-    for (size_t i = 0; i < set->nneeds; i++) {
-        nci_token space = set->needs[i];
-        if (!nci_kept_name(r->scheduler, space, 1, NULL))
-            set->needs[found++] = space;
-    }
-    set->nneeds = found;
     return n.is_starved ? starved(err) : NCG_OK;
 }
 
-static kept_set *promise(nci_plan_run *r, nci_token space, int output)
+/* The client may let go of what the set is made of before the plan is open: so
+ * the message names it. */
+static kept_set *promise(nci_plan_run *r, const nci_plan_message *m,
+                         nci_token space, int output)
 {
     nci_scheduler *s = r->scheduler;
     kept_set *set = nci_calloc(1, sizeof *set);
+    needing n = {s, set, false};
     if (!set)
         return NULL;
     *set = (kept_set){.space = space,
@@ -72,7 +76,9 @@ static kept_set *promise(nci_plan_run *r, nci_token space, int output)
     s->sets = set;
     if (r->client)
         nci_kept_hold(s, r->client, space);
-    return set;
+    for (int i = 0; i < m->nneeds; i++)
+        need(&n, m->needs[i]);
+    return n.is_starved ? NULL : set;
 }
 
 ncg_status nci_kept_promise(nci_plan_run *r, ncg_error *err)
@@ -88,7 +94,7 @@ ncg_status nci_kept_promise(nci_plan_run *r, ncg_error *err)
         bool keeps = nci_plan_keep(&m, i, &space);
         r->keeps_all = r->keeps_all && keeps;
         if (keeps && !nci_kept_find(r->scheduler, space) &&
-            !promise(r, space, i))
+            !promise(r, &m, space, i))
             st = starved(err);
     }
     nci_plan_message_fini(&m);
@@ -102,7 +108,7 @@ static ncg_status open_set(nci_plan_run *r, nci_token space, int output,
         &r->hosted.plan->layers[r->hosted.plan->outputs[output]];
     kept_set *set = nci_kept_find(r->scheduler, space);
     if (!set) /* nobody reads any more what was to be made again */
-        set = promise(r, space, output);
+        set = promise(r, &r->message, space, output);
     if (!set)
         return starved(err);
     if (!set->maker)
