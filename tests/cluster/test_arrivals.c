@@ -276,29 +276,43 @@ static void who_makes_a_set_begins_again(void **state)
     processes_await(&cluster, "\"persisted\": []", 1);
 }
 
+/* n numbers through a kernel that fails, persisted early. */
+static ncg_array *failing(ncg_context *ctx, const char *kernel, double n)
+{
+    ncg_error err;
+    ncg_array *x = NULL, *y = NULL;
+    ncg_collection all, kept = {NULL, NULL};
+    CHECK_OK(ncg_array_arange(ctx, NCG_DTYPE_F64, 0, n, 1, LENGTH, &x, &err));
+    CHECK_OK(ncg_array_map_blocks(kernel, &x, 1, NULL, &y, &err));
+    all = ncg_array_collection(y);
+    CHECK_OK(ncg_persist(ctx, &all, 1, &kept, &err));
+    ncg_array_release(&x);
+    ncg_array_release(&y);
+    return kept.self;
+}
+
+static void sum_says(ncg_array *array, const char *why)
+{
+    ncg_error err;
+    ncg_array *sum = NULL;
+    double value;
+    ncg_reduce_options r = NCG_REDUCE_OPTIONS_INIT;
+    r.op = NCG_OP_SUM;
+    CHECK_OK(ncg_array_reduce(array, NULL, 0, &r, &sum, &err));
+    assert_int_not_equal(ncg_array_compute(sum, &value, sizeof value, &err),
+                         NCG_OK);
+    assert_non_null(strstr(err.message, why));
+    ncg_array_release(&sum);
+}
+
 /* An error is told to those that compute on it. */
 static void what_never_arrives_says_why(void **state)
 {
     ncg_context *ctx = connect_early();
-    ncg_error err;
-    ncg_array *x = NULL, *y = NULL, *sum = NULL;
-    double value;
-    ncg_reduce_options r = NCG_REDUCE_OPTIONS_INIT;
-    ncg_collection all, kept = {NULL, NULL};
     (void)state;
-    CHECK_OK(ncg_array_arange(ctx, NCG_DTYPE_F64, 0, LENGTH, 1, LENGTH, &x,
-                              &err));
-    CHECK_OK(ncg_array_map_blocks(FAILS, &x, 1, NULL, &y, &err));
-    all = ncg_array_collection(y);
-    CHECK_OK(ncg_persist(ctx, &all, 1, &kept, &err));
-    CHECK_OK(ncg_array_reduce(kept.self, NULL, 0, &r, &sum, &err));
-    assert_int_not_equal(ncg_array_compute(sum, &value, sizeof value, &err),
-                         NCG_OK);
-    assert_non_null(strstr(err.message, "it cannot be done"));
-    ncg_array_release(&sum);
-    ncg_collection_release(&kept);
-    ncg_array_release(&x);
-    ncg_array_release(&y);
+    ncg_array *kept = failing(ctx, FAILS, LENGTH);
+    sum_says(kept, "it cannot be done");
+    ncg_array_release(&kept);
     ncg_context_destroy(&ctx);
     processes_await(&cluster, "\"persisted\": []", 1);
 }
@@ -484,27 +498,14 @@ static void what_cannot_be_opened_says_why(void **state)
 {
     ncg_context *ctx = connect_early();
     ncg_error err;
-    ncg_array *x = NULL, *y = NULL, *sum = NULL;
     double value;
-    ncg_reduce_options r = NCG_REDUCE_OPTIONS_INIT;
-    ncg_collection all, kept = {NULL, NULL};
     (void)state;
     CHECK_OK(ncg_kernel_register(ctx, HERE, fails, NULL, &err));
-    CHECK_OK(ncg_array_arange(ctx, NCG_DTYPE_F64, 0, CHUNKS * LENGTH, 1,
-                              LENGTH, &x, &err));
-    CHECK_OK(ncg_array_map_blocks(HERE, &x, 1, NULL, &y, &err));
-    all = ncg_array_collection(y);
-    CHECK_OK(ncg_persist(ctx, &all, 1, &kept, &err));
-    CHECK_OK(ncg_array_reduce(kept.self, NULL, 0, &r, &sum, &err));
-    assert_int_not_equal(ncg_array_compute(sum, &value, sizeof value, &err),
-                         NCG_OK);
+    ncg_array *kept = failing(ctx, HERE, CHUNKS * LENGTH);
+    sum_says(kept, HERE);
+    assert_int_not_equal(sum_here(ctx, kept, &value, &err), NCG_OK);
     assert_non_null(strstr(err.message, HERE));
-    assert_int_not_equal(sum_here(ctx, kept.self, &value, &err), NCG_OK);
-    assert_non_null(strstr(err.message, HERE));
-    ncg_array_release(&sum);
-    ncg_collection_release(&kept);
-    ncg_array_release(&x);
-    ncg_array_release(&y);
+    ncg_array_release(&kept);
     ncg_context_destroy(&ctx);
     processes_await(&cluster, "\"persisted\": []", 1);
 }
