@@ -257,6 +257,16 @@ void nci_cluster_get_stats(const nci_sched *s, nci_sched_stats *out)
 
 /* ---- puts -------------------------------------------------------------------- */
 
+/* Those that can be handed out soon, from `r` on, come back meanwhile. */
+static void bring_back(nci_sched *s, nci_record *r, nci_actions *actions)
+{
+    for (int n = s->cluster->puts; r && n < s->cluster->options.put_depth; n++) {
+        if (r->state == NCI_TASK_STORED)
+            nci_drain_bring_back(s, r, actions);
+        r = r->next;
+    }
+}
+
 static void hand_out_puts(nci_sched *s, nci_actions *actions)
 {
     nci_cluster *c = s->cluster;
@@ -267,8 +277,11 @@ static void hand_out_puts(nci_sched *s, nci_actions *actions)
         nci_record *r = c->puts ? c->put_last->next : s->put_first;
         const nci_copy *copy =
             r && r->state == NCI_TASK_STORED ? nci_copy_source(r, NULL) : NULL;
-        if (!copy)
+        if (!copy) {
+            if (c->saves_puts)
+                bring_back(s, r, actions);
             return;
+        }
         nci_action put = {.kind = NCI_ACTION_PUT,
                           .worker = NCI_NO_WORKER,
                           .task = r->task,

@@ -145,6 +145,7 @@ struct nci_cluster {
     nci_record *put_last; /* the last that was handed out, while puts > 0 */
     int puts;             /* handed out */
     bool put_lost;        /* one of them could not be fetched */
+    bool saves_puts;      /* what STORE tasks left was checkpointed */
     nci_record *lost;     /* to be made again */
     nci_record *parked;   /* what they read is not there */
     nci_copy *free_copies;
@@ -335,6 +336,9 @@ void nci_drain_start(nci_sched *s, nci_member *m, nci_actions *actions);
 /* nci_drain_go_on moves more off a member that leaves. */
 void nci_drain_go_on(nci_sched *s, nci_member *m, nci_actions *actions);
 void nci_drain_tick(nci_sched *s, nci_actions *actions);
+/* nci_drain_bring_back has a member fetch what is to be put and lies in the
+ * checkpoint directory alone; where none has room it is to be tried again. */
+void nci_drain_bring_back(nci_sched *s, nci_record *r, nci_actions *actions);
 void nci_drain_event(nci_sched *s, nci_member *m, const nci_event *event,
                      nci_actions *actions);
 

@@ -5,6 +5,9 @@
  * to members that stay longer and have room; what finds none is written to the
  * checkpoint directory; what there is no time for is made again by others. Once
  * nothing is needed from it any more it may end.
+ *
+ * Users of what lies in the directory read it there. Who puts does not look
+ * there, so what is to be put comes back to a member when it is its turn.
  */
 #include "engine/sched/cluster_internal.h"
 
@@ -44,13 +47,16 @@ static bool ends_later(const nci_member *a, const nci_member *b)
     return !a->end || (b->end && a->end > b->end);
 }
 
-static bool has_room(const nci_sched *s, const nci_member *m,
-                     const nci_copy *copy)
+/* What a STORE task left is as long as it is, whatever was planned. */
+static int64_t bytes_of(const nci_copy *copy)
 {
-    int64_t bytes = copy->record->bytes;
-    if (copy->record->output >= 0)
-        bytes = copy->held;
-    if (copy->record->output >= 0 && m->ahead + bytes > m->limit - s->floor)
+    return copy->record->output >= 0 ? copy->held : copy->record->bytes;
+}
+
+static bool has_room(const nci_sched *s, const nci_member *m,
+                     const nci_record *r, int64_t bytes)
+{
+    if (r->output >= 0 && m->ahead + bytes > m->limit - s->floor)
         return false;
     return m->managed + bytes <= m->limit;
 }
@@ -61,7 +67,8 @@ static nci_member *find_target(nci_sched *s, const nci_copy *copy)
     nci_member *best = NULL;
     for (size_t i = 0; i < LOOKS && i < c->nactive; i++) {
         nci_member *m = c->active[c->cursor++ % c->nactive];
-        if (!ends_later(m, copy->member) || !has_room(s, m, copy) ||
+        if (!ends_later(m, copy->member) ||
+            !has_room(s, m, copy->record, bytes_of(copy)) ||
             nci_copy_find(copy->record, m) || nci_lease_find(copy->record, m))
             continue;
         if (!best || m->limit - m->managed > best->limit - best->managed)
@@ -72,12 +79,11 @@ static nci_member *find_target(nci_sched *s, const nci_copy *copy)
 
 static bool move(nci_sched *s, nci_copy *copy, nci_actions *actions)
 {
-    nci_record *r = copy->record;
     nci_member *target = find_target(s, copy);
-    int64_t bytes = r->output >= 0 ? copy->held : r->bytes;
     if (!target)
         return false;
-    nci_copy *moved = nci_copy_add(s, r, target, NCI_COPY_COMING, bytes);
+    nci_copy *moved = nci_copy_add(s, copy->record, target, NCI_COPY_COMING,
+                                   bytes_of(copy));
     if (!moved)
         return false;
     moved->is_moving = true;
@@ -111,7 +117,7 @@ static bool is_patient(const nci_sched *s, const nci_member *m)
            (!m->end || s->cluster->now < m->end - m->grace / 2);
 }
 
-static remains look(nci_sched *s, const nci_member *m, bool with_stores)
+static remains look(nci_sched *s, const nci_member *m)
 {
     remains left = {0};
     int64_t first = INT64_MAX;
@@ -126,8 +132,6 @@ static remains look(nci_sched *s, const nci_member *m, bool with_stores)
             left.waiting++;
             continue;
         }
-        if (r->output >= 0 && !with_stores)
-            continue;
         int64_t use = r->output >= 0 ? r->order : nci_spill_next_use(s, r);
         if (!left.next || use < first) {
             first = use;
@@ -160,18 +164,14 @@ void nci_drain_go_on(nci_sched *s, nci_member *m, nci_actions *actions)
         return;
     }
     for (;;) {
-        left = look(s, m, true);
+        left = look(s, m);
         if (!left.next || left.waiting >= MAX_MOVES)
             break;
         if (move(s, left.next, actions))
             continue;
-        nci_copy *other = left.next;
-        if (other->record->output >= 0) /* the writer does not look there */
-            other = look(s, m, false).next;
-        if (!s->cluster->options.can_checkpoint || !other)
+        if (!s->cluster->options.can_checkpoint)
             break;
-        if (other == left.next || !move(s, other, actions))
-            save(s, other, actions);
+        save(s, left.next, actions);
     }
     if (m->leases || left.waiting || left.is_used ||
         (left.next && has_heirs(s, m)))
@@ -236,8 +236,38 @@ void nci_drain_event(nci_sched *s, nci_member *m, const nci_event *event,
     copy->is_saving = false;
     if (is_ok) {
         r->at.is_checkpointed = true;
-        s->cluster->moved += r->bytes;
+        r->at.saved = bytes_of(copy);
+        s->cluster->saves_puts |= r->output >= 0;
+        s->cluster->moved += r->at.saved;
     } else {
         s->cluster->options.can_checkpoint = false;
+    }
+}
+
+/* ---- back from the checkpoint directory ------------------------------------ */
+
+/* What is to be put first is waited for by everything: room is made for it. */
+static bool takes_back(nci_sched *s, nci_member *m, nci_record *r,
+                       nci_actions *actions)
+{
+    return has_room(s, m, r, r->at.saved) ||
+           (r == s->put_first &&
+            nci_room_make(s, m, -1, r->at.saved, actions));
+}
+
+void nci_drain_bring_back(nci_sched *s, nci_record *r, nci_actions *actions)
+{
+    nci_cluster *c = s->cluster;
+    if (!r->at.is_checkpointed || r->at.copies)
+        return; /* or it is coming */
+    for (size_t i = 0; i < LOOKS && i < c->nactive && !s->failure; i++) {
+        nci_member *m = c->active[c->cursor++ % c->nactive];
+        if (!takes_back(s, m, r, actions))
+            continue;
+        nci_copy *copy =
+            nci_copy_add(s, r, m, NCI_COPY_COMING, r->at.saved);
+        if (copy)
+            nci_copy_fetch(s, copy, actions);
+        return;
     }
 }

@@ -74,6 +74,7 @@ struct nci_record {
             int64_t cohort;   /* of a root: its first user; -1: none */
             int64_t unplaced; /* inputs neither in memory nor assigned */
             uint32_t put;     /* number of the PUT under way */
+            int64_t saved;    /* bytes in the checkpoint directory */
             int strikes;      /* workers that died while it ran */
             uint8_t is_root : 1;
             uint8_t is_checkpointed : 1;
