@@ -25,7 +25,9 @@ struct ncg_context {
     nci_executor *executor; /* NULL once destroyed */
     _Atomic bool cancel;
     pthread_mutex_t run;  /* one computation at a time */
-    pthread_mutex_t lock; /* guards: sources being added, stats */
+    pthread_mutex_t lock; /* guards: sources being added, stats, and: */
+    const _Atomic bool *ends; /* what cancels the computation under way, beside
+                                 `cancel`; NULL */
     ncg_stats stats;      /* what io does not count */
     struct nci_link *link; /* to a cluster; NULL: work is done here */
     struct nci_run_queue *queue; /* of submitted runs; NULL until the first */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "api/link.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "api/ship.h"
@@ -107,6 +108,15 @@ static void note(void *ctx, const char *sentence)
     nci_context_note_text(sentence, ctx);
 }
 
+static bool is_canceled(void *arg)
+{
+    ncg_context *ctx = arg;
+    pthread_mutex_lock(&ctx->lock);
+    bool ends = ctx->ends && atomic_load(ctx->ends);
+    pthread_mutex_unlock(&ctx->lock);
+    return ends || atomic_load(&ctx->cancel);
+}
+
 static ncg_status make_link(ncg_context *ctx, ncg_error *err)
 {
     ctx->link = nci_calloc(1, sizeof *ctx->link);
@@ -129,7 +139,8 @@ static ncg_status connect_client(ncg_context *ctx, const char *addresses,
                               .memory = ctx->options.memory_limit,
                               .note = note,
                               .note_ctx = ctx,
-                              .cancel = &ctx->cancel,
+                              .is_canceled = is_canceled,
+                              .cancel_ctx = ctx,
                               .look = look ? look->look : NULL,
                               .look_ctx = look ? look->ctx : NULL};
     NCI_TRY(nci_client_connect(&how, &ctx->link->client, err));

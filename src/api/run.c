@@ -148,18 +148,27 @@ static ncg_status run_plan(ncg_context *ctx, const nci_plan *plan,
     return st;
 }
 
+static void set_ends(ncg_context *ctx, const _Atomic bool *ends)
+{
+    pthread_mutex_lock(&ctx->lock);
+    ctx->ends = ends;
+    pthread_mutex_unlock(&ctx->lock);
+}
+
 ncg_status nci_context_run_plan(ncg_context *ctx, const nci_plan *plan,
                                 const nci_shipment *shipment,
                                 const nci_sink *sink, nci_run_control *control,
                                 bool is_serial, ncg_error *err)
 {
     pthread_mutex_lock(&ctx->run);
+    set_ends(ctx, control ? &control->cancel : NULL);
     ncg_status st =
         ctx->executor ? run_plan(ctx, plan, shipment, sink, control,
                                  is_serial, err)
                       : nci_fail(err, NCG_EINVAL, "the context was destroyed");
     if (!st && sink->settle)
         st = sink->settle(sink->ctx, err);
+    set_ends(ctx, NULL);
     if (st == NCG_ECANCELED)
         atomic_store(&ctx->cancel, false); /* it was for this run */
     pthread_mutex_unlock(&ctx->run);

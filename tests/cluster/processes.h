@@ -134,6 +134,21 @@ static inline void processes_begin(processes *p)
     processes_await(p, "\"workers\"", 1);
 }
 
+/* The scheduler and its nanny are killed. */
+static inline void processes_lose_scheduler(const processes *p)
+{
+    kill(-p->pids[0], SIGKILL);
+    while (waitpid(p->pids[0], NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+/* Another one is started with the same file. */
+static inline void processes_schedule_again(processes *p)
+{
+    processes_start(p, "cluster", NULL);
+    p->pids[0] = p->pids[--p->n];
+}
+
 /* The process that works for a nanny. */
 static inline pid_t processes_child(pid_t nanny)
 {

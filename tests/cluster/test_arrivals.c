@@ -378,6 +378,47 @@ static void published_before_it_begins(void **state)
     processes_await(&cluster, "\"persisted\": []", 1);
 }
 
+/* The same when the scheduler dies before it has begun; the next one begins it.
+ * What had begun for nobody but the client ends. */
+static void published_before_it_begins_it_outlives_the_scheduler(void **state)
+{
+    enum { BEFORE = 3 };
+    const double n = CHUNKS * LENGTH;
+    ncg_context *ctx = connect_early();
+    ncg_array *first[BEFORE];
+    ncg_published got = {0};
+    ncg_error err;
+    char path[128];
+    (void)state;
+    snprintf(path, sizeof path, "%s/outlives", cluster.dir);
+    for (int i = 0; i < BEFORE; i++)
+        first[i] = held_up(ctx, 1 + i, path);
+    processes_await(&cluster, "\"state\": \"running\"", BEFORE);
+    ncg_array *x = arriving(ctx, path), *y = negated(ctx, x);
+    CHECK_OK(ncg_publish(ctx, "outlives", &y, 1, (ncg_bytes){NULL, 0}, false,
+                         &err));
+    assert_int_equal(processes_count(&cluster, "\"state\": \"queued\""), 2);
+    processes_lose_scheduler(&cluster);
+    for (int i = 0; i < BEFORE; i++)
+        ncg_array_release(&first[i]);
+    ncg_array_release(&x);
+    ncg_array_release(&y);
+    ncg_context_destroy(&ctx);
+    touch(path);
+    processes_schedule_again(&cluster);
+    ctx = processes_connect(&cluster);
+    processes_await(&cluster, "\"name\": \"a\"", 1);
+    processes_await(&cluster, "\"name\": \"b\"", 1);
+    processes_await(&cluster, "\"names\": 1", 2);
+    CHECK_OK(ncg_published_get(ctx, "outlives", &got, &err));
+    assert_true(sum_of(got.arrays[0], 0, CHUNKS * LENGTH) ==
+                -n * (n - 1) / 2);
+    CHECK_OK(ncg_unpublish(ctx, "outlives", &err));
+    ncg_published_free(&got);
+    ncg_context_destroy(&ctx);
+    processes_await(&cluster, "\"persisted\": []", 1);
+}
+
 /* What a run reads stays though its client lets go of it, and ends, before the
  * run has begun. */
 static void what_it_reads_is_let_go_before_it_begins(void **state)
@@ -432,8 +473,7 @@ static ncg_status zeros(void *payload, const int64_t *start,
 }
 
 /* What a function of this process gives is added, so it is computed here. */
-static ncg_status sum_here(ncg_context *ctx, ncg_array *x, double *value,
-                           ncg_error *out)
+static ncg_array *sum_for_here(ncg_context *ctx, ncg_array *x)
 {
     ncg_error err;
     const int64_t shape = CHUNKS * LENGTH, chunk = LENGTH;
@@ -445,9 +485,16 @@ static ncg_status sum_here(ncg_context *ctx, ncg_array *x, double *value,
                                      &err));
     CHECK_OK(ncg_array_map("add", pair, 2, &both, &err));
     CHECK_OK(ncg_array_reduce(both, NULL, 0, &o, &sum, &err));
-    ncg_status st = ncg_array_compute(sum, value, sizeof *value, out);
     ncg_array_release(&pair[1]);
     ncg_array_release(&both);
+    return sum;
+}
+
+static ncg_status sum_here(ncg_context *ctx, ncg_array *x, double *value,
+                           ncg_error *out)
+{
+    ncg_array *sum = sum_for_here(ctx, x);
+    ncg_status st = ncg_array_compute(sum, value, sizeof *value, out);
     ncg_array_release(&sum);
     return st;
 }
@@ -490,6 +537,34 @@ static void read_here_while_it_arrives(void **state)
     assert_true(all.value == n * (n - 1) / 2);
     ncg_array_release(&all.array);
     ncg_context_destroy(&all.ctx);
+    processes_await(&cluster, "\"persisted\": []", 1);
+}
+
+/* A run that was submitted hears its own cancel, and the end of its context. */
+static void a_run_that_waits_is_canceled(void **state)
+{
+    ncg_context *ctx = connect_early();
+    ncg_run *run = NULL, *last = NULL;
+    ncg_error err;
+    char path[128];
+    (void)state;
+    snprintf(path, sizeof path, "%s/canceled", cluster.dir);
+    ncg_array *x = arriving(ctx, path), *sum = sum_for_here(ctx, x);
+    ncg_collection both = ncg_array_collection(sum);
+    CHECK_OK(ncg_submit(ctx, &both, 1, NULL, &run, &err));
+    processes_await(&cluster, "\"there\": 15", 1);
+    assert_int_equal(ncg_run_wait(run, 0.2), NCG_RUN_RUNNING);
+    ncg_run_cancel(run);
+    assert_int_equal(ncg_run_wait(run, 60), NCG_RUN_CANCELED);
+    CHECK_OK(ncg_submit(ctx, &both, 1, NULL, &last, &err));
+    assert_int_equal(ncg_run_wait(last, 0.2), NCG_RUN_RUNNING);
+    ncg_array_release(&sum);
+    ncg_array_release(&x);
+    ncg_context_destroy(&ctx);
+    assert_int_equal(ncg_run_poll(last), NCG_RUN_CANCELED);
+    ncg_run_release(&run);
+    ncg_run_release(&last);
+    touch(path);
     processes_await(&cluster, "\"persisted\": []", 1);
 }
 
@@ -546,8 +621,10 @@ int main(int argc, char **argv)
         NCG_TEST(who_makes_a_set_begins_again),
         NCG_TEST(what_never_arrives_says_why),
         NCG_TEST(published_before_it_begins),
+        NCG_TEST(published_before_it_begins_it_outlives_the_scheduler),
         NCG_TEST(what_it_reads_is_let_go_before_it_begins),
         NCG_TEST(read_here_while_it_arrives),
+        NCG_TEST(a_run_that_waits_is_canceled),
         NCG_TEST(what_cannot_be_opened_says_why)};
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);

@@ -226,6 +226,13 @@ static void what_is_lost_is_made_again(void **state)
     await_nothing();
 }
 
+static void schedule_again(void)
+{
+    processes_schedule_again(&cluster);
+    processes_await(&cluster, "\"name\": \"a\"", 1);
+    processes_await(&cluster, "\"name\": \"b\"", 1);
+}
+
 /* The workers find the new one by the file, and bring what is published. */
 static void a_scheduler_is_started_again(void **state)
 {
@@ -237,9 +244,7 @@ static void a_scheduler_is_started_again(void **state)
     size_t n = 0;
     (void)state;
     publish(ctx, "lasting", kept);
-    kill(-cluster.pids[0], SIGKILL);
-    while (waitpid(cluster.pids[0], NULL, 0) < 0 && errno == EINTR)
-        ;
+    processes_lose_scheduler(&cluster);
     ncg_reduce_options o = NCG_REDUCE_OPTIONS_INIT;
     ncg_array *mean = NULL;
     CHECK_OK(ncg_array_reduce(kept, NULL, 0, &o, &mean, &err));
@@ -250,10 +255,7 @@ static void a_scheduler_is_started_again(void **state)
     ncg_array_release(&kept);
     ncg_context_destroy(&ctx);
     start = processes_now();
-    processes_start(&cluster, "cluster", NULL);
-    cluster.pids[0] = cluster.pids[--cluster.n];
-    processes_await(&cluster, "\"name\": \"a\"", 1);
-    processes_await(&cluster, "\"name\": \"b\"", 1);
+    schedule_again();
     await_there(ROWS);
     ctx = processes_connect(&cluster);
     CHECK_OK(ncg_published_names(ctx, &names, &n, &err));
@@ -263,6 +265,38 @@ static void a_scheduler_is_started_again(void **state)
     assert_same(mean_of(got.arrays[0]), expected(7, ROWS));
     print_message("again after %.1f s\n", processes_now() - start);
     CHECK_OK(ncg_unpublish(ctx, "lasting", &err));
+    ncg_published_free(&got);
+    await_nothing();
+}
+
+/* So is what it was made of, though that has no name: a worker that dies then
+ * loses nothing. */
+static void what_is_lost_after_that_is_made_again(void **state)
+{
+    ncg_error err;
+    ncg_published got = {0};
+    ncg_array *x = numbers_of(ctx, 8, ROWS), *below = persisted(ctx, x), *y;
+    (void)state;
+    processes_worker(&cluster, "dies later");
+    pid_t nanny = cluster.pids[cluster.n - 1];
+    CHECK_OK(ncg_array_map("negative", &below, 1, &y, &err));
+    ncg_array *kept = persisted(ctx, y);
+    publish(ctx, "made of it", kept);
+    ncg_array_release(&x);
+    ncg_array_release(&below);
+    ncg_array_release(&y);
+    ncg_array_release(&kept);
+    processes_lose_scheduler(&cluster);
+    ncg_context_destroy(&ctx);
+    schedule_again();
+    processes_await(&cluster, "\"name\": \"dies later\"", 1);
+    processes_await(&cluster, "\"chunks\": 48, \"there\": 48", 2);
+    kill(processes_child(nanny), SIGKILL);
+    processes_await(&cluster, "\"name\": \"dies later\"", 0);
+    ctx = processes_connect(&cluster);
+    CHECK_OK(ncg_published_get(ctx, "made of it", &got, &err));
+    assert_same(-mean_of(got.arrays[0]), expected(8, ROWS));
+    CHECK_OK(ncg_unpublish(ctx, "made of it", &err));
     ncg_published_free(&got);
     await_nothing();
 }
@@ -323,6 +357,7 @@ int main(int argc, char **argv)
         NCG_TEST(chunks_move_off_a_worker_that_leaves),
         NCG_TEST(what_is_lost_is_made_again),
         NCG_TEST(a_scheduler_is_started_again),
+        NCG_TEST(what_is_lost_after_that_is_made_again),
         NCG_TEST(bad_arguments)};
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);

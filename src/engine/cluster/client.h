@@ -22,7 +22,9 @@ typedef struct nci_client_options {
     int64_t memory; /* this process's limit */
     void (*note)(void *ctx, const char *sentence); /* any thread; NULL */
     void *note_ctx;
-    const _Atomic bool *cancel; /* ends waiting for chunks; NULL */
+    /* Ends waiting for chunks that sources read here; any thread; NULL. */
+    bool (*is_canceled)(void *ctx);
+    void *cancel_ctx;
     /* Where the scheduler is now, while it does not answer; NULL. */
     void (*look)(void *ctx, char addresses[NCI_NET_ADDRESSES]);
     void *look_ctx;

@@ -3,7 +3,6 @@
  * reads a set, not how many of its sources do: they are counted here. */
 #include "engine/cluster/client_kept.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -180,7 +179,8 @@ static ncg_status locate(nci_client *c, nci_token space, int64_t chunk,
 
 static bool is_canceled(const nci_client *c)
 {
-    return c->options.cancel && atomic_load(c->options.cancel);
+    const nci_client_options *o = &c->options;
+    return o->is_canceled && o->is_canceled(o->cancel_ctx);
 }
 
 /* A chunk that is being moved is asked for anew for a while, one that is being

@@ -6,8 +6,9 @@
  * and go. scheduler_run.c: one run and the machine's actions.
  * scheduler_begin.c: how a run begins, again and again. scheduler_queue.c:
  * which runs are under way. scheduler_values.c: calls, and what stays on workers between runs.
- * scheduler_kept.c: sets of chunks among that. scheduler_names.c: published
- * data. scheduler_status.c: what all of it looks like. One lock guards
+ * scheduler_kept.c: sets of chunks among that. scheduler_kept_again.c: those of
+ * a scheduler that was lost. scheduler_names.c: published data.
+ * scheduler_status.c: what all of it looks like. One lock guards
  * everything; nothing that takes long happens under it.
  */
 #include <pthread.h>
@@ -124,7 +125,8 @@ struct nci_scheduler {
     size_t nclients, clients_capacity;
     uint32_t serials; /* given so far */
     struct nci_doing *doings; /* under way on workers */
-    struct nci_kept_set *sets;
+    struct nci_kept_set *sets; /* the latest first */
+    uint32_t packs;            /* memos that were written so far */
     bool has_arrived; /* chunks of a set that is being made */
     struct nci_published *published;
     int64_t restored; /* when workers last told of what was published before
@@ -244,6 +246,8 @@ void nci_run_next(nci_scheduler *s);
 /* nci_run_repair queues, before all others, a run that makes the chunks of a
  * set again that are lost. */
 ncg_status nci_run_repair(nci_scheduler *s, uint32_t serial, ncg_error *err);
+/* nci_run_make queues a run of a message of a client that is gone. */
+ncg_status nci_run_make(nci_scheduler *s, nci_buf *body, ncg_error *err);
 /* nci_run_again puts a run behind those that make what it waits for. */
 void nci_run_again(nci_plan_run *run);
 

@@ -3,9 +3,6 @@
  * values, under the set's serial and its own number. */
 #include "engine/cluster/scheduler_kept_set.h"
 
-#include <string.h>
-#include <time.h>
-
 #include "base/mem.h"
 
 /* ---- finding ------------------------------------------------------------- */
@@ -74,6 +71,21 @@ void nci_kept_review(nci_scheduler *s, kept_set *set)
 {
     if (!set->nclients && !set->names && set->is_complete)
         drop_set(s, set);
+}
+
+bool nci_kept_need(nci_scheduler *s, kept_set *set, nci_token space)
+{
+    bool is_known = nci_token_equal(space, set->space);
+    for (size_t i = 0; !is_known && i < set->nneeds; i++)
+        is_known = nci_token_equal(space, set->needs[i]);
+    if (is_known)
+        return true;
+    if (!nci_grow(&set->needs, &set->needs_capacity, set->nneeds + 1,
+                  sizeof *set->needs))
+        return false;
+    if (!nci_kept_name(s, space, 1, NULL))
+        set->needs[set->nneeds++] = space;
+    return true;
 }
 
 void nci_kept_hold(nci_scheduler *s, nci_conn_id client, nci_token space)
@@ -218,90 +230,4 @@ void nci_kept_describe(const nci_scheduler *s, nci_text *text)
         comma = ",";
     }
     nci_text_add(text, "]");
-}
-
-/* ---- a scheduler that was started again ---------------------------------- */
-
-enum { MOST_BODY = 16 << 20 /* bytes */ };
-static const int64_t early_ns = INT64_C(3000000000);
-
-void nci_kept_pack(const nci_scheduler *s, nci_token space, nci_pack *pack)
-{
-    const kept_set *set = nci_kept_find(s, space);
-    size_t nbody = set ? nci_buf_size(set->body) : 0;
-    nci_pack_i64(pack, (int64_t)space.low);
-    nci_pack_i64(pack, (int64_t)space.high);
-    nci_pack_i64(pack, set ? set->nchunks : 0);
-    nci_pack_i64(pack, set ? set->output : 0);
-    nci_pack_bytes(pack, set ? nci_buf_data(set->body) : NULL,
-                   nbody <= MOST_BODY ? nbody : 0);
-}
-
-static ncg_status restore(nci_scheduler *s, kept_set *only, const void *body,
-                          size_t nbody, ncg_error *err)
-{
-    kept_set *set = nci_calloc(1, sizeof *set);
-    if (!set)
-        return nci_fail(err, NCG_ENOMEM, "the scheduler is out of memory");
-    *set = *only;
-    /* Without it, what is lost cannot be made again. */
-    if (nbody && !nci_buf_create(nbody, &set->body, NULL))
-        memcpy(nci_buf_data(set->body), body, nbody);
-    set->serial = ++s->serials & INT32_MAX;
-    set->next = s->sets;
-    s->sets = set;
-    return NCG_OK;
-}
-
-bool nci_kept_unpack(nci_scheduler *s, nci_unpack *in, ncg_error *err)
-{
-    kept_set set = {
-        .is_complete = true, .was_made = true, .is_open = true};
-    size_t nbody = 0;
-    set.space.low = (uint64_t)nci_unpack_i64(in, INT64_MIN, INT64_MAX);
-    set.space.high = (uint64_t)nci_unpack_i64(in, INT64_MIN, INT64_MAX);
-    set.nchunks = nci_unpack_i64(in, 0, UINT32_MAX);
-    set.output = (int)nci_unpack_i64(in, 0, INT32_MAX);
-    const void *body = nci_unpack_bytes(in, &nbody);
-    if (in->failed)
-        return false;
-    return !nci_kept_find(s, set.space)
-               ? restore(s, &set, body, nbody, err) == NCG_OK
-               : true;
-}
-
-void nci_kept_have(nci_scheduler *s, const nci_roll *roll,
-                   const nci_service *told)
-{
-    kept_set *set = nci_kept_find(s, told->space);
-    bool is_known = set && told->key >= 0 && told->key < set->nchunks;
-    nci_value_event there = {.kind = NCI_VALUE_KEPT,
-                             .worker = roll->number,
-                             .id = is_known ? nci_kept_id(set, told->key) : 0,
-                             .bytes = told->bytes};
-    if (is_known &&
-        nci_values_where(s->values, there.id, NULL) == NCI_NO_WORKER &&
-        !nci_scheduler_value(s, &there, NULL))
-        set->nthere++;
-    else
-        nci_kept_drop_there(s, roll->number, told->space, told->key);
-}
-
-bool nci_kept_is_early(const nci_scheduler *s)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    int64_t ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-    return s->restored && ns < s->restored + early_ns;
-}
-
-/* Who had something has come, or will not. */
-void nci_kept_tick(nci_scheduler *s)
-{
-    if (!s->restored || nci_kept_is_early(s))
-        return;
-    s->restored = 0;
-    for (kept_set *set = s->sets; set; set = set->next)
-        nci_kept_repair(s, set);
-    nci_run_next(s);
 }

@@ -76,10 +76,15 @@ void nci_kept_free(nci_scheduler *s);
 
 /* ---- a scheduler that was started again */
 
-/* nci_kept_pack writes what makes a set known to the next scheduler; unpack
- * makes it, where it is not known: true. */
-void nci_kept_pack(const nci_scheduler *s, nci_token space, nci_pack *pack);
-bool nci_kept_unpack(nci_scheduler *s, nci_unpack *in, ncg_error *err);
+/* nci_kept_pack writes what makes sets, and those that they are made of, known
+ * to the next scheduler; unpack makes those that are not known: ENET: damaged. */
+void nci_kept_pack(nci_scheduler *s, const nci_token *spaces, int64_t nspaces,
+                   nci_pack *pack);
+ncg_status nci_kept_unpack(nci_scheduler *s, nci_unpack *in, ncg_error *err);
+/* nci_kept_are_made_of: a set is one of `spaces`, or one that these are made of.
+ */
+bool nci_kept_are_made_of(nci_scheduler *s, const nci_token *spaces,
+                          int64_t nspaces, nci_token space);
 /* nci_kept_have: a worker has a chunk from before. */
 void nci_kept_have(nci_scheduler *s, const nci_roll *roll,
                    const nci_service *told);

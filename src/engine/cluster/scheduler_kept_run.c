@@ -28,21 +28,11 @@ typedef struct needing {
     bool is_starved;
 } needing;
 
-/* What a set is made of stays, so that it can be made again. */
 static void need(void *ctx, nci_token space)
 {
     needing *n = ctx;
-    kept_set *set = n->set;
-    bool is_known = nci_token_equal(space, set->space);
-    for (size_t i = 0; !is_known && i < set->nneeds; i++)
-        is_known = nci_token_equal(space, set->needs[i]);
-    if (is_known)
-        return;
-    if (!nci_grow(&set->needs, &set->needs_capacity, set->nneeds + 1,
-                  sizeof *set->needs))
+    if (!nci_kept_need(n->scheduler, n->set, space))
         n->is_starved = true;
-    else if (!nci_kept_name(n->scheduler, space, 1, NULL))
-        set->needs[set->nneeds++] = space;
 }
 
 static ncg_status starved(ncg_error *err)
@@ -92,9 +82,11 @@ ncg_status nci_kept_promise(nci_plan_run *r, ncg_error *err)
     r->keeps_all = m.nkeeps > 0;
     for (int i = 0; !st && i < m.nkeeps; i++) {
         bool keeps = nci_plan_keep(&m, i, &space);
+        kept_set *set = keeps ? nci_kept_find(r->scheduler, space) : NULL;
         r->keeps_all = r->keeps_all && keeps;
-        if (keeps && !nci_kept_find(r->scheduler, space) &&
-            !promise(r, &m, space, i))
+        if (set && !set->is_complete && !set->maker)
+            set->maker = r; /* it was promised by a scheduler before */
+        else if (keeps && !set && !promise(r, &m, space, i))
             st = starved(err);
     }
     nci_plan_message_fini(&m);
@@ -119,8 +111,9 @@ static ncg_status open_set(nci_plan_run *r, nci_token space, int output,
         return nci_fail(err, NCG_ENET, "output %d cannot be kept", output);
     set->nchunks = layer->ntasks;
     set->is_open = true;
+    NCI_TRY(keep_needs(r, set, err));
     nci_names_opened(r->scheduler, space);
-    return keep_needs(r, set, err);
+    return NCG_OK;
 }
 
 ncg_status nci_kept_begin(nci_plan_run *r, ncg_error *err)

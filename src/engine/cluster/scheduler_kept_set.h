@@ -3,8 +3,9 @@
 #define NCI_ENGINE_CLUSTER_SCHEDULER_KEPT_SET_H
 /*
  * One set of chunks that stay on workers, for the files that are about sets
- * (scheduler_kept.c) and about the runs that make and read them
- * (scheduler_kept_run.c). The scheduler's lock is held in all functions.
+ * (scheduler_kept.c), about the runs that make and read them
+ * (scheduler_kept_run.c) and about sets from before this process
+ * (scheduler_kept_again.c). The scheduler's lock is held in all functions.
  */
 #include "engine/cluster/scheduler_kept.h"
 
@@ -25,6 +26,7 @@ typedef struct nci_kept_set {
     int names;        /* published data, and sets made of it, that read it */
     nci_token *needs; /* sets that it was made of */
     size_t nneeds, needs_capacity;
+    uint32_t packed; /* number of the memo that it was last packed for */
     struct nci_kept_set *next;
 } kept_set;
 
@@ -32,6 +34,9 @@ typedef struct nci_kept_set {
 kept_set *nci_kept_of_id(const nci_scheduler *s, int64_t id);
 /* nci_kept_id: a chunk as a value of the machine. */
 int64_t nci_kept_id(const kept_set *set, int64_t chunk);
+/* nci_kept_need: the set is made of another one, which stays so that it can be
+ * made again. False: memory is out. */
+bool nci_kept_need(nci_scheduler *s, kept_set *set, nci_token space);
 /* nci_kept_review drops a set that nobody reads. */
 void nci_kept_review(nci_scheduler *s, kept_set *set);
 /* nci_kept_repair has the chunks made that are not there. */

@@ -102,15 +102,6 @@ static ncg_status make(const nci_service *ask, published **out, ncg_error *err)
 
 /* ---- what workers remember ----------------------------------------------- */
 
-static void pack_memo(const nci_scheduler *s, const published *p,
-                      nci_pack *pack)
-{
-    nci_pack_bytes(pack, p->data, p->ndata);
-    nci_pack_i64(pack, p->nspaces);
-    for (int64_t i = 0; i < p->nspaces; i++)
-        nci_kept_pack(s, p->spaces[i], pack);
-}
-
 /* roll: NULL: all of them. */
 static void teach(nci_scheduler *s, const published *p, const nci_roll *roll)
 {
@@ -118,7 +109,8 @@ static void teach(nci_scheduler *s, const published *p, const nci_roll *roll)
     nci_service memo = {.kind = NCI_SERVICE_MEMO,
                         .key = (int64_t)s->options.epoch};
     memcpy(memo.name, p->name, sizeof memo.name);
-    pack_memo(s, p, &pack);
+    nci_pack_bytes(&pack, p->data, p->ndata);
+    nci_kept_pack(s, p->spaces, p->nspaces, &pack);
     memo.data = pack.text.data;
     memo.ndata = pack.text.length;
     for (size_t i = 0; !pack.text.failed && i < s->nrolls; i++)
@@ -145,9 +137,7 @@ void nci_names_teach(nci_scheduler *s, const nci_roll *roll)
 void nci_names_opened(nci_scheduler *s, nci_token space)
 {
     for (published *p = s->published; p; p = p->next) {
-        bool found = false;
-        for (int64_t i = 0; i < p->nspaces; i++)
-            found = found || nci_token_equal(p->spaces[i], space);
+        bool found = nci_kept_are_made_of(s, p->spaces, p->nspaces, space);
         if (found && p->client) /* each of them answers once more */
             p->untold += s->nrolls;
         if (found)
@@ -175,14 +165,11 @@ void nci_names_memo(nci_scheduler *s, const nci_service *told)
     if (!told->ndata && own && own->untold && --own->untold == 0)
         confirm(s, own);
     data.data = nci_unpack_bytes(&in, &data.ndata);
-    int64_t n = nci_unpack_i64(&in, 0, INT32_MAX);
     bool is_old = told->key >= 0 && (uint64_t)told->key < s->options.epoch;
     if (!is_old || in.failed || *find(s, told->name))
         return;
-    for (int64_t i = 0; i < n; i++)
-        if (!nci_kept_unpack(s, &in, &err))
-            return;
-    if (make(&data, &p, &err))
+    s->restored = nanoseconds(); /* whatever comes of it is looked at later */
+    if (nci_kept_unpack(s, &in, &err) || make(&data, &p, &err))
         return;
     ncg_status st = NCG_OK;
     for (; !st && taken < p->nspaces; taken += !st)
@@ -193,7 +180,6 @@ void nci_names_memo(nci_scheduler *s, const nci_service *told)
     }
     p->next = s->published;
     s->published = p;
-    s->restored = nanoseconds();
     teach(s, p, NULL);
 }
 

@@ -121,6 +121,46 @@ ncg_status nci_run_repair(nci_scheduler *s, uint32_t serial, ncg_error *err)
     return NCG_OK;
 }
 
+/* A run of a client's message; 0: it is gone. */
+static nci_plan_run *add_run(nci_scheduler *s, nci_conn_id client,
+                             uint32_t request, nci_buf *body)
+{
+    nci_plan_run *r = nci_calloc(1, sizeof *r);
+    if (!r)
+        return NULL;
+    *r = (nci_plan_run){.scheduler = s,
+                        .id = ++s->runs_made,
+                        .client = client,
+                        .request = request,
+                        .body = nci_buf_retain(body),
+                        .failed = -1};
+    add(s, r);
+    return r;
+}
+
+static void fail(nci_plan_run *r, const ncg_error *err)
+{
+    nci_run_fail(r, err);
+    nci_run_end(r);
+}
+
+/* What is put nobody would take. */
+ncg_status nci_run_make(nci_scheduler *s, nci_buf *body, ncg_error *err)
+{
+    nci_plan_run *r = add_run(s, 0, 0, body);
+    ncg_error why;
+    if (!r)
+        return nci_fail(err, NCG_ENOMEM, "the scheduler is out of memory");
+    if (nci_kept_promise(r, &why))
+        fail(r, &why);
+    else if (!r->keeps_all) {
+        nci_fail(&why, NCG_ENET,
+                 "its computation was lost with the scheduler");
+        fail(r, &why);
+    }
+    return NCG_OK;
+}
+
 void nci_run_again(nci_plan_run *r)
 {
     nci_scheduler *s = r->scheduler;
@@ -137,26 +177,17 @@ void nci_run_submit(nci_scheduler *s, nci_conn_id client,
 {
     ncg_error err;
     nci_pack pack = {0};
-    nci_plan_run *r = nci_calloc(1, sizeof *r);
+    nci_plan_run *r = add_run(s, client, message->request, message->body);
     if (!r) {
         nci_fail(&err, NCG_ENOMEM, "the scheduler is out of memory");
         nci_net_send_error(s->net, client, message->request, &err, NULL);
         return;
     }
-    *r = (nci_plan_run){.scheduler = s,
-                        .id = ++s->runs_made,
-                        .client = client,
-                        .request = message->request,
-                        .body = nci_buf_retain(message->body),
-                        .failed = -1};
-    add(s, r);
     nci_pack_i64(&pack, r->id);
     nci_dialogue_send(s->net, client, NCI_WIRE_SUBMITTED, r->request, &pack,
                       NULL);
-    if (nci_kept_promise(r, &err)) {
-        nci_run_fail(r, &err);
-        nci_run_end(r);
-    } else {
+    if (nci_kept_promise(r, &err))
+        fail(r, &err);
+    else
         nci_run_next(s);
-    }
 }

@@ -16,6 +16,7 @@ list(APPEND engine_sources
   cluster/scheduler_arrive.c
   cluster/scheduler_begin.c
   cluster/scheduler_kept.c
+  cluster/scheduler_kept_again.c
   cluster/scheduler_kept_run.c
   cluster/scheduler_names.c
   cluster/scheduler_queue.c
