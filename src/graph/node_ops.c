@@ -214,8 +214,7 @@ ncg_status nci_node_map(nci_map_op op, ncg_dtype dtype, int rank,
 {
     if (noperands != nci_map_op_ninputs(op))
         return nci_fail(err, NCG_EINVAL, "%s takes %d operands, not %d",
-                        nci_map_op_name(op), nci_map_op_ninputs(op),
-                        noperands);
+                        nci_map_op_name(op), nci_map_op_ninputs(op), noperands);
     for (int i = 0; i < noperands; i++)
         NCI_TRY(check_operand(&operands[i], rank, shape, err));
     NCI_TRY(map_dtype(op, operands, &dtype, err));
@@ -300,9 +299,9 @@ static ncg_status check_reduce(const nci_node *input, const nci_reduce *reduce,
                         "only");
     if (reduce->label_axis >= 0 && !reduce->over[reduce->label_axis])
         return nci_fail(err, NCG_EINVAL, "the grouped axis is not reduced");
-    if (reduce->pools && (reduce->label_axis < 0 || weights ||
-                          (reduce->op != NCG_OP_STD &&
-                           reduce->op != NCG_OP_VAR)))
+    if (reduce->pools &&
+        (reduce->label_axis < 0 || weights ||
+         (reduce->op != NCG_OP_STD && reduce->op != NCG_OP_VAR)))
         return nci_fail(err, NCG_EINVAL,
                         "only std and var of groups, without weights, can be "
                         "pooled");
@@ -347,15 +346,22 @@ static ncg_status fewest_values(const nci_reduce *r, const nci_node *input,
     return NCG_OK;
 }
 
+/* Whether a reduction of no values has a value: 0, 1, false, true. */
+static bool has_value_of_nothing(ncg_op op)
+{
+    return op == NCG_OP_SUM || op == NCG_OP_PROD || op == NCG_OP_ANY ||
+           op == NCG_OP_ALL;
+}
+
 /* Whether a result may have fewer than min_count valid values. */
 static ncg_status may_be_missing(const nci_reduce *r, const nci_node *input,
                                  bool *out, ncg_error *err)
 {
     int64_t least = r->min_count > 1 ? r->min_count : 1, fewest = 0;
-    *out = true;
-    if (r->op == NCG_OP_ANY || r->op == NCG_OP_ALL ||
-        input->dtype == NCG_DTYPE_BOOL || nci_dtype_is_float(input->dtype) ||
-        input->has_missing)
+    bool any_number =
+        r->skipna && r->min_count <= 0 && has_value_of_nothing(r->op);
+    *out = !any_number;
+    if (any_number || nci_dtype_is_float(input->dtype) || input->has_missing)
         return NCG_OK;
     NCI_TRY(fewest_values(r, input, &fewest, err));
     *out = fewest < least; /* else all values are there, and enough of them */
@@ -468,9 +474,8 @@ static ncg_status make_reduce(nci_node *input, const nci_reduce *reduce,
         int d = axis_of[i];
         node->shape[i] = input->shape[d];
         if (reduce->over[d])
-            node->shape[i] = d == reduce->label_axis && !reduce->pools
-                                 ? reduce->nlabels
-                                 : 1;
+            node->shape[i] =
+                d == reduce->label_axis && !reduce->pools ? reduce->nlabels : 1;
     }
     node->inputs[node->ninputs] = (nci_operand){.node = nci_node_retain(input)};
     for (int d = 0; d < input->rank; d++)

@@ -29,10 +29,9 @@ static int set_up(void **state)
     for (int i = 0; i < ROWS * COLUMNS; i++)
         values[i] = i;
     CHECK_OK(ncg_context_create(NULL, &b.ctx, &err));
-    CHECK_OK(ncg_array_from_memory(b.ctx, NCG_DTYPE_F64, 2,
-                                   (int64_t[]){ROWS, COLUMNS},
-                                   (int64_t[]){3, 2}, values, NULL, NULL, NULL,
-                                   &b.x, &err));
+    CHECK_OK(ncg_array_from_memory(
+        b.ctx, NCG_DTYPE_F64, 2, (int64_t[]){ROWS, COLUMNS}, (int64_t[]){3, 2},
+        values, NULL, NULL, NULL, &b.x, &err));
     CHECK_OK(ncg_array_cast(b.x, NCG_DTYPE_I32, &i4, &err));
     b.none = sliced(b.x, 0, 2, 2);
     b.whole = sliced(i4, 0, 4, 1);
@@ -98,7 +97,8 @@ static void selections_of_nothing(void **state)
     CHECK_MESSAGE("outside axis 0");
 }
 
-/* ---- operations ------------------------------------------------------------ */
+/* ---- operations ------------------------------------------------------------
+ */
 
 static void operations_on_nothing(void **state)
 {
@@ -135,7 +135,8 @@ static void operations_on_nothing(void **state)
     ncg_array_release(&row);
 }
 
-/* ---- reductions --------------------------------------------------------------- */
+/* ---- reductions
+ * --------------------------------------------------------------- */
 
 static ncg_status reduce(ncg_array *x, ncg_op op, int axis, int64_t min_count,
                          ncg_array **out, ncg_error *err)
@@ -170,15 +171,14 @@ static void reductions_over_nothing(void **state)
         ncg_op op;
         ncg_dtype of_f8, of_i4;
         double want;
-    } cases[] = {
-        {NCG_OP_SUM, NCG_DTYPE_F64, NCG_DTYPE_I64, 0},
-        {NCG_OP_PROD, NCG_DTYPE_F64, NCG_DTYPE_I64, 1},
-        {NCG_OP_COUNT, NCG_DTYPE_I64, NCG_DTYPE_I64, 0},
-        {NCG_OP_ANY, NCG_DTYPE_BOOL, NCG_DTYPE_BOOL, 0},
-        {NCG_OP_ALL, NCG_DTYPE_BOOL, NCG_DTYPE_BOOL, 1},
-        {NCG_OP_MEAN, NCG_DTYPE_F64, NCG_DTYPE_F64, NAN},
-        {NCG_OP_STD, NCG_DTYPE_F64, NCG_DTYPE_F64, NAN},
-        {NCG_OP_VAR, NCG_DTYPE_F64, NCG_DTYPE_F64, NAN}};
+    } cases[] = {{NCG_OP_SUM, NCG_DTYPE_F64, NCG_DTYPE_I64, 0},
+                 {NCG_OP_PROD, NCG_DTYPE_F64, NCG_DTYPE_I64, 1},
+                 {NCG_OP_COUNT, NCG_DTYPE_I64, NCG_DTYPE_I64, 0},
+                 {NCG_OP_ANY, NCG_DTYPE_BOOL, NCG_DTYPE_BOOL, 0},
+                 {NCG_OP_ALL, NCG_DTYPE_BOOL, NCG_DTYPE_BOOL, 1},
+                 {NCG_OP_MEAN, NCG_DTYPE_F64, NCG_DTYPE_F64, NAN},
+                 {NCG_OP_STD, NCG_DTYPE_F64, NCG_DTYPE_F64, NAN},
+                 {NCG_OP_VAR, NCG_DTYPE_F64, NCG_DTYPE_F64, NAN}};
     ncg_error err;
     ncg_array *y = NULL;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -195,6 +195,38 @@ static void reductions_over_nothing(void **state)
     CHECK_OK(reduce(b->whole, NCG_OP_SUM, 0, 2, &y, &err));
     assert_true(ncg_array_missing(y, NULL));
     ncg_array_release(&y);
+}
+
+/* No mark among truth values, so what follows takes them for integers. */
+static void truth_values_are_all_there(void **state)
+{
+    static const uint8_t values[6] = {1, 0, 0, 0, 1, 1};
+    static const struct {
+        ncg_op op;
+        bool of_truth, of_floats; /* whether one may be missing */
+    } cases[] = {{NCG_OP_ANY, false, false}, {NCG_OP_ALL, false, false},
+                 {NCG_OP_MIN, false, true},  {NCG_OP_MAX, false, true},
+                 {NCG_OP_SUM, false, true},  {NCG_OP_ARGMAX, false, true}};
+    bed *b = *state;
+    ncg_error err;
+    ncg_array *x = NULL, *f = NULL, *y = NULL;
+    CHECK_OK(ncg_array_from_memory(b->ctx, NCG_DTYPE_BOOL, 2, (int64_t[]){3, 2},
+                                   (int64_t[]){2, 1}, values, NULL, NULL, NULL,
+                                   &x, &err));
+    CHECK_OK(ncg_array_cast(x, NCG_DTYPE_F64, &f, &err));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        CHECK_OK(reduce(x, cases[i].op, 0, 0, &y, &err));
+        assert_int_equal(ncg_array_missing(y, NULL), cases[i].of_truth);
+        ncg_array_release(&y);
+        CHECK_OK(reduce(f, cases[i].op, 0, 0, &y, &err));
+        assert_int_equal(ncg_array_missing(y, NULL), cases[i].of_floats);
+        ncg_array_release(&y);
+    }
+    CHECK_OK(reduce(x, NCG_OP_ANY, 0, 4, &y, &err)); /* there are three */
+    assert_true(ncg_array_missing(y, NULL));
+    ncg_array_release(&y);
+    ncg_array_release(&f);
+    ncg_array_release(&x);
 }
 
 static void choices_of_nothing_are_refused(void **state)
@@ -227,8 +259,8 @@ static void groups_of_nothing(void **state)
             ncg_array *x = NULL, *y = NULL, *z = NULL, *empty = NULL;
             how.op = (ncg_op)op;
             how.min_count = least;
-            CHECK_OK(ncg_array_groupby(b->x, NULL, 0, labels, 3, &how, &x,
-                                       &err));
+            CHECK_OK(
+                ncg_array_groupby(b->x, NULL, 0, labels, 3, &how, &x, &err));
             CHECK_OK(ncg_array_groupby(b->none, NULL, 0, NULL, 3, &how, &empty,
                                        &err));
             assert_int_equal(ncg_array_dtype(x), ncg_array_dtype(empty));
@@ -305,8 +337,8 @@ static void other_reductions_of_nothing(void **state)
     assert_true(isnan(values[0]));
     ncg_array_release(&y);
     ncg_array *weights = sliced(b->x, 0, 0, 1);
-    CHECK_OK(ncg_array_weighted(b->none, weights, (int[]){0}, 1, NULL, &y,
-                                &err));
+    CHECK_OK(
+        ncg_array_weighted(b->none, weights, (int[]){0}, 1, NULL, &y, &err));
     check_all(y, NCG_DTYPE_F64, NAN);
     ncg_array_release(&y);
     ncg_array_release(&weights);
@@ -314,13 +346,15 @@ static void other_reductions_of_nothing(void **state)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {
-        NCG_TEST(selections_of_nothing), NCG_TEST(operations_on_nothing),
-        NCG_TEST(reductions_over_nothing),
-        NCG_TEST(choices_of_nothing_are_refused),
-        NCG_TEST(groups_of_nothing), NCG_TEST(quantiles_of_groups_of_nothing),
-        NCG_TEST(differences_of_nothing),
-        NCG_TEST(other_reductions_of_nothing)};
+    const struct CMUnitTest tests[] = {NCG_TEST(selections_of_nothing),
+                                       NCG_TEST(operations_on_nothing),
+                                       NCG_TEST(reductions_over_nothing),
+                                       NCG_TEST(truth_values_are_all_there),
+                                       NCG_TEST(choices_of_nothing_are_refused),
+                                       NCG_TEST(groups_of_nothing),
+                                       NCG_TEST(quantiles_of_groups_of_nothing),
+                                       NCG_TEST(differences_of_nothing),
+                                       NCG_TEST(other_reductions_of_nothing)};
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, set_up, tear_down);

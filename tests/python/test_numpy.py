@@ -515,3 +515,33 @@ def test_medians_of_differences_of_time():
     a = ncg.from_array(values, chunks=(1, 2))
     np.testing.assert_array_equal(np.nanmedian(a, axis=1),
                                   np.nanmedian(values, axis=1))
+
+
+@pytest.mark.parametrize("name", ["any", "all", "min", "max"])
+def test_reduced_truth_values_are_truth_values_to_what_follows(name):
+    values = np.array([[True, False], [False, False], [True, True]])
+    a = ncg.from_array(values, chunks=(2, 1))
+    follow = (lambda v: v << 1, lambda v: v.astype("i8") % 0, np.invert,
+              lambda v: v ^ True, lambda v: v.astype("u1") << 3)
+    for axis in (None, 0, (0, 1)):
+        made, wanted = (getattr(x, name)(axis=axis) for x in (a, values))
+        for f in follow:
+            with np.errstate(divide="ignore"):
+                want = f(wanted)
+            assert f(made).dtype == want.dtype
+            np.testing.assert_array_equal(f(made), want)
+
+
+@pytest.mark.parametrize("dtype", ["?", "u1", "i4", "i8"])
+def test_groups_without_values_are_nan(dtype):
+    values = np.array([[1, 0], [0, 1], [1, 1]], dtype)
+    a = ncg.from_array(values, chunks=(2, 1))
+    for op in ("min", "max", "first", "last"):
+        made = ncg.groupby_reduce(a, [0, 2, 2], 0, op)
+        assert made.dtype == "f8"
+        assert np.isnan(np.asarray(made)[1]).all()
+        full = ncg.groupby_reduce(a, [0, 1, 1], 0, op)
+        assert full.dtype == dtype
+        np.testing.assert_array_equal(np.asarray(made)[[0, 2]], full)
+    made = ncg.groupby_reduce(a, [0, 2, 2], 0, "sum")
+    np.testing.assert_array_equal(np.asarray(made)[1], [0, 0])

@@ -239,3 +239,15 @@ def test_questions_take_a_dtype():
     x = ncg.from_array(np.array([1.0, np.nan, 2.0]), chunks=2)
     made = xp.isnan(x, dtype=int)
     assert made.dtype == int and made.compute().tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize("skipna", [None, False, True])
+@pytest.mark.parametrize("name", ["n", "tas"])
+def test_groups_with_fewer_values_than_are_asked_for(opened, name, skipna):
+    ds, lazy = opened
+    for op in ("sum", "prod"):
+        wanted, made = (getattr((x[name] % 3).isel(time=slice(40), lat=slice(2))
+                                .groupby("time.month"), op)(
+            "time", skipna=skipna, min_count=15) for x in (ds, lazy))
+        xr.testing.assert_allclose(made.compute(), wanted)
+        assert made.dtype == wanted.dtype

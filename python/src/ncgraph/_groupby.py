@@ -163,7 +163,8 @@ def _grouped(var: Any, labels: np.ndarray, count: int, op: str, place: Any,
     data = var._data
     skipna = kwargs.get("skipna")
     skipna = data.dtype.kind == "f" if skipna is None else bool(skipna)
-    floor = kwargs.get("min_count")
+    # As xarray: it is for values among which some may be missing.
+    floor = kwargs.get("min_count") if skipna else None
     if others:
         axes = tuple(var.dims.index(d) for d in others)
         if op == "mean":

@@ -179,6 +179,9 @@ def groupby_reduce(array: Any, labels: Any, axis: int, op: str = "mean",
         Then has as many positions as there are groups.
     op : str
         sum, mean, min, max, std, var, count, any, all, first, last, prod.
+    min_count : int, optional
+        Groups of fewer values are NaN, and integers become floats where there
+        are such groups; 1 for what has no value of nothing.
     """
     array = asarray(array)
     axis = axis_of(axis, array.ndim)
@@ -193,14 +196,24 @@ def groupby_reduce(array: Any, labels: Any, axis: int, op: str = "mean",
         raise TypeError(f"groups of dtype {array.dtype} or of no values are "
                         "not reduced natively")
     count = int(labels.max()) + 1 if ngroups is None else int(ngroups)
+    floor = min_count if min_count is not None else \
+        (0 if op in ("sum", "prod", "count", "any", "all") else 1)
     from ._reduce import _result_dtype
     result = np.dtype("i8") if op in ("count", "argmin", "argmax") else \
         array.dtype if op in ("first", "last") else \
         _result_dtype(op, array, None)
-    floor = min_count if min_count is not None else \
-        (0 if op in ("sum", "prod", "count", "any", "all") else 1)
+    if result.kind in "biu" and op in ("sum", "prod", "min", "max", "first",
+                                       "last") and \
+            _fewest(array, axis, labels, count) < floor:
+        array, result = array.astype("f8"), np.dtype("f8")
     return array._new("groupby", (op, axis, labels, count, skipna, floor, ddof,
                                   native_code(result)), result)
+
+
+def _fewest(array: Array, axis: int, labels: np.ndarray, count: int) -> int:
+    """How many values the smallest group has."""
+    sizes = np.bincount(labels[labels >= 0], minlength=count)
+    return int(sizes.min(initial=array.shape[axis]))
 
 
 def shuffle(x: Array, indexer: Sequence[Sequence[int]], axis: int,
