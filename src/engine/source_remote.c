@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Chunks that processes of a cluster hold as sources: had from whoever has them
- * when they are read, chunk by chunk. Who that is, the table's holder knows.
+ * when they are read, chunk by chunk. Who that is, the table's holder knows. Of
+ * a chunk that has to come from another process only the box that is read
+ * comes: selections, neighbours of a window and new chunks need little of many.
  */
 #include "engine/source_remote.h"
 
@@ -49,27 +51,39 @@ nci_token nci_source_new_space(void)
 
 /* ---- reading ------------------------------------------------------------- */
 
-static ncg_status get(const nci_source *source, int64_t chunk, nci_buf **out,
-                      ncg_error *err)
+/* `wanted` lies in the chunk. */
+static nci_fetch_request request(const nci_source *source, int64_t chunk,
+                                 const nci_box *own, const nci_box *wanted)
+{
+    nci_fetch_request what = {
+        .key = {source->space, chunk},
+        .part = {.itemsize = (int)ncg_dtype_size(source->spec->dtype),
+                 .box = *wanted}};
+    for (int d = 0; d < own->rank; d++) {
+        what.part.box.start[d] -= own->start[d];
+        what.part.shape[d] = own->count[d];
+    }
+    return what;
+}
+
+/* *is_whole: all of the chunk came. */
+static ncg_status get(const nci_source *source, const nci_fetch_request *what,
+                      nci_buf **out, bool *is_whole, ncg_error *err)
 {
     const nci_source_holder holder = holder_of(source->table);
-    nci_box box = nci_grid_box(&source->spec->grid, chunk);
-    int64_t nbytes =
-        nci_box_size(&box) * (int64_t)ncg_dtype_size(source->spec->dtype);
     if (!holder.get)
         return nci_fail(err, NCG_ENET,
                         "array %s is held by a cluster that this context is "
                         "not linked to any more",
                         source->spec->name);
-    ncg_status st = holder.get(holder.ctx, source->space, chunk, nbytes, out,
-                               err);
-    if (!st && (int64_t)nci_buf_size(*out) != nbytes) {
-        nci_buf_release(out);
-        return nci_fail(err, NCG_ENET,
-                        "a chunk of array %s came in another size",
-                        source->spec->name);
-    }
-    return st;
+    NCI_TRY(holder.get(holder.ctx, what, out, err));
+    int64_t nbytes = (int64_t)nci_buf_size(*out);
+    *is_whole = nbytes == nci_part_chunk_bytes(&what->part);
+    if (*is_whole || nbytes == nci_part_bytes(&what->part))
+        return NCG_OK;
+    nci_buf_release(out);
+    return nci_fail(err, NCG_ENET, "a chunk of array %s came in another size",
+                    source->spec->name);
 }
 
 typedef struct remote_walk {
@@ -83,8 +97,11 @@ static ncg_status visit_chunk(void *arg, const nci_source *source,
 {
     const remote_walk *w = arg;
     nci_buf *held = NULL;
-    NCI_TRY(get(source, chunk, &held, err));
-    nci_tile tile = {.box = nci_grid_box(&source->spec->grid, chunk),
+    bool is_whole;
+    nci_box own = nci_grid_box(&source->spec->grid, chunk);
+    nci_fetch_request what = request(source, chunk, &own, wanted);
+    NCI_TRY(get(source, &what, &held, &is_whole, err));
+    nci_tile tile = {.box = is_whole ? own : *wanted,
                      .data = nci_buf_data(held),
                      .elem_size =
                          (uint32_t)ncg_dtype_size(source->spec->dtype)};
@@ -106,10 +123,12 @@ static ncg_status walk(const nci_source *source, const nci_box *box,
 static ncg_status make_chunk(const nci_source *source, int64_t chunk,
                              const nci_box *box, nci_buf **out, ncg_error *err)
 {
-    nci_box whole = nci_grid_box(&source->spec->grid, chunk);
-    if (nci_box_size(box) != nci_box_size(&whole))
+    nci_box own = nci_grid_box(&source->spec->grid, chunk);
+    bool is_whole;
+    if (nci_box_size(box) != nci_box_size(&own))
         return NCG_OK;
-    return get(source, chunk, out, err);
+    nci_fetch_request what = request(source, chunk, &own, &own);
+    return get(source, &what, out, &is_whole, err);
 }
 
 static const nci_source_kind remote_kind = {"chunks on a cluster", walk,

@@ -6,14 +6,17 @@
  * name, its space; where they are, and that somebody reads them, is the
  * business of the table's holder.
  */
+#include "engine/net/wire.h"
 #include "engine/source_make.h"
 
 /* Any thread. All but `get` may be NULL. */
 typedef struct nci_source_holder {
     void *ctx;
-    /* *out is the caller's; waits. ENET: nobody has it any more. */
-    ncg_status (*get)(void *ctx, nci_token space, int64_t chunk, int64_t nbytes,
-                      nci_buf **out, ncg_error *err);
+    /* *out is the caller's: the part that is wanted, or all of the chunk where
+     * that is at hand; waits. `what` names the part also where it is the whole.
+     * ENET: nobody has it any more. */
+    ncg_status (*get)(void *ctx, const nci_fetch_request *what, nci_buf **out,
+                      ncg_error *err);
     ncg_status (*hold)(void *ctx, nci_token space, ncg_error *err);
     void (*let_go)(void *ctx, nci_token space);
 } nci_source_holder;

@@ -108,6 +108,44 @@ static void chunks_stay_on_workers(void **state)
     ncg_array_release(&x);
 }
 
+/* What boxes of its chunks hold: rows beside each other are on different
+ * workers. */
+static double mean_of_parts(ncg_array *x)
+{
+    ncg_error err;
+    ncg_array *part[2] = {NULL}, *narrow = NULL, *product = NULL, *turned = NULL;
+    const int64_t chunks[] = {ROWS / 2, COLUMNS / 64};
+    CHECK_OK(ncg_array_slice(x, 0, 1, ROWS, 1, &part[0], &err));
+    CHECK_OK(ncg_array_slice(x, 0, 0, ROWS - 1, 1, &part[1], &err));
+    CHECK_OK(ncg_array_map("multiply", part, 2, &product, &err));
+    CHECK_OK(ncg_array_slice(product, 1, 5, COLUMNS - 5, 3, &narrow, &err));
+    CHECK_OK(ncg_array_rechunk(narrow, chunks, &turned, &err));
+    double mean = mean_of(turned);
+    ncg_array_release(&part[0]);
+    ncg_array_release(&part[1]);
+    ncg_array_release(&product);
+    ncg_array_release(&narrow);
+    ncg_array_release(&turned);
+    return mean;
+}
+
+static void parts_of_chunks_are_read(void **state)
+{
+    ncg_error err;
+    ncg_context *local = NULL;
+    ncg_array *x = numbers_of(ctx, 9, ROWS), *kept = persisted(ctx, x);
+    (void)state;
+    CHECK_OK(ncg_context_create(NULL, &local, &err));
+    ncg_array *same = numbers_of(local, 9, ROWS), *held = persisted(local, same);
+    assert_same(mean_of_parts(kept), mean_of_parts(held));
+    ncg_array_release(&x);
+    ncg_array_release(&kept);
+    ncg_array_release(&same);
+    ncg_array_release(&held);
+    ncg_context_destroy(&local);
+    await_nothing();
+}
+
 static void several_arrays_are_held(void **state)
 {
     enum { N = 3 };
@@ -350,6 +388,7 @@ int main(int argc, char **argv)
         return code;
     const struct CMUnitTest tests[] = {
         NCG_TEST(chunks_stay_on_workers),
+        NCG_TEST(parts_of_chunks_are_read),
         NCG_TEST(several_arrays_are_held),
         NCG_TEST(published_data_outlive_their_client),
         NCG_TEST(a_client_that_ends_holds_nothing),

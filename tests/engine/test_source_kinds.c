@@ -2,7 +2,7 @@
 /* Sources without files: memory, held chunks, functions, generators. */
 #include "base/dtype.h"
 #include "base/mem.h"
-#include "engine/source_make.h"
+#include "engine/source_remote.h"
 #include "test.h"
 
 /* What the tiles of a walk hold, gathered over a box. */
@@ -507,6 +507,93 @@ static void large_arrays_come_in_small_pieces(void **state)
     nci_source_table_free(&table);
 }
 
+/* ---- chunks elsewhere ------------------------------------------------------- */
+
+typedef struct elsewhere {
+    int64_t here;  /* this chunk is at hand, as a whole */
+    int64_t bytes; /* that came */
+    int count;
+    bool is_damaged;
+} elsewhere;
+
+/* Values of a 6 x 10 array in chunks of 4 x 3: 10 * row + column. */
+static ncg_status get_part(void *ctx, const nci_fetch_request *what,
+                           nci_buf **out, ncg_error *why)
+{
+    ncg_error err;
+    elsewhere *e = ctx;
+    nci_box box = what->part.box;
+    int64_t row = what->key.chunk / 4 * 4, column = what->key.chunk % 4 * 3;
+    assert_int_equal(what->part.itemsize, 8);
+    assert_int_equal(what->part.shape[0], row ? 2 : 4);
+    assert_int_equal(what->part.shape[1], column == 9 ? 1 : 3);
+    if (what->key.chunk == e->here)
+        box = (nci_box){2, {0, 0}, {what->part.shape[0], what->part.shape[1]}};
+    int64_t n = nci_box_size(&box);
+    (void)why;
+    CHECK_OK(nci_buf_create((size_t)n * 8 - e->is_damaged, out, &err));
+    double *values = nci_buf_data(*out);
+    for (int64_t i = 0; i < n - e->is_damaged; i++)
+        values[i] =
+            (double)(10 * (row + box.start[0] + i / box.count[1]) + column +
+                     box.start[1] + i % box.count[1]);
+    e->bytes += (int64_t)nci_buf_size(*out);
+    e->count++;
+    return NCG_OK;
+}
+
+static ncg_status see_tile(void *ctx, const nci_tile *tile,
+                           const nci_decode *decode, const nci_box *wanted,
+                           ncg_error *err)
+{
+    (void)ctx, (void)tile, (void)decode, (void)wanted, (void)err;
+    return NCG_OK;
+}
+
+static void only_the_box_comes_from_elsewhere(void **state)
+{
+    ncg_error err;
+    int64_t shape[2] = {6, 10}, chunk[2] = {4, 3};
+    nci_source_table *table = new_table();
+    nci_grid grid = new_grid(2, shape, chunk);
+    nci_source_form form = {"x", NCG_DTYPE_F64, &grid, NULL};
+    const nci_token name = {1, 2};
+    elsewhere e = {.here = -1};
+    const nci_source_holder holder = {.ctx = &e, .get = get_part};
+    const nci_box box = {2, {3, 1}, {2, 7}}, all = {2, {0, 0}, {6, 10}};
+    const nci_box edge = {2, {4, 9}, {2, 1}};
+    gathered g;
+    nci_node *node;
+    nci_buf *whole = NULL;
+    (void)state;
+    nci_source_table_set_holder(table, &holder);
+    CHECK_OK(nci_source_from_remote(table, &form, name, name, &node, &err));
+    const nci_source *source = nci_source_table_get(table, node->source);
+    for (e.here = -1; e.here < 2; e.here += 2) {
+        e.bytes = e.count = 0;
+        read_box(table, node, &box, &g);
+        assert_int_equal(e.count, 6);
+        /* 14 values; of the chunk that is here all 12 instead of 3 */
+        assert_int_equal(e.bytes, e.here < 0 ? 14 * 8 : (14 - 3 + 12) * 8);
+        for (int i = 0; i < 14; i++)
+            CHECK_NEAR(g.values[i], 10 * (3 + i / 7) + 1 + i % 7, 0);
+    }
+    e = (elsewhere){.here = -1};
+    read_box(table, node, &all, &g);
+    assert_int_equal(e.bytes, 60 * 8);
+    CHECK_OK(nci_source_chunk(source, &edge, &whole, &err));
+    assert_non_null(whole);
+    CHECK_NEAR(((double *)nci_buf_data(whole))[1], 59, 0);
+    nci_buf_release(&whole);
+    e.is_damaged = true;
+    CHECK_STATUS(NCG_ENET, nci_source_each_tile(source, &box, NULL, see_tile,
+                                                NULL, &err));
+    nci_source_table_set_holder(table, NULL);
+    nci_node_release(&node);
+    nci_grid_fini(&grid);
+    nci_source_table_free(&table);
+}
+
 static void no_memory_leaves_nothing(void **state)
 {
     ncg_error err;
@@ -557,4 +644,5 @@ NCG_TESTS(NCG_TEST(memory_is_read_where_it_lies),
           NCG_TEST(values_do_not_depend_on_chunks),
           NCG_TEST(random_numbers_have_their_moments),
           NCG_TEST(large_arrays_come_in_small_pieces),
+          NCG_TEST(only_the_box_comes_from_elsewhere),
           NCG_TEST(no_memory_leaves_nothing))

@@ -277,6 +277,21 @@ static void fetch_has_the_bytes_of_the_table(void **state)
     assert_int_equal(got.part.itemsize, 0);
 }
 
+/* What is all of its chunk is asked for as a chunk. */
+static void a_part_may_be_the_whole(void **state)
+{
+    nci_part part = part_request().part;
+    (void)state;
+    assert_int_equal(nci_part_of(&part).itemsize, part.itemsize);
+    for (int a = 0; a < part.box.rank; a++) {
+        part.box.start[a] = 0;
+        part.box.count[a] = part.shape[a];
+    }
+    assert_int_equal(nci_part_of(&part).itemsize, 0);
+    part = (nci_part){.itemsize = 8}; /* a single value */
+    assert_int_equal(nci_part_of(&part).itemsize, 0);
+}
+
 static void parts_outside_their_chunk_are_refused(void **state)
 {
     (void)state;
@@ -354,6 +369,7 @@ NCG_TESTS(NCG_TEST(crc32c_has_the_known_values),
           NCG_TEST(hello_with_wrong_fields_is_refused),
           NCG_TEST(challenge_has_the_bytes_of_the_table),
           NCG_TEST(error_travels), NCG_TEST(fetch_has_the_bytes_of_the_table),
+          NCG_TEST(a_part_may_be_the_whole),
           NCG_TEST(parts_outside_their_chunk_are_refused),
           NCG_TEST(piece_has_the_bytes_of_the_table),
           NCG_TEST(only_the_right_side_may_send))

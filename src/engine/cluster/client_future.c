@@ -419,14 +419,15 @@ static ncg_status fetch_locked(nci_future *f, nci_buf **out, ncg_error *err)
 }
 
 ncg_status nci_client_fetch(nci_client *c, const char *where,
-                            const nci_chunk_key *key, int64_t nbytes,
-                            nci_buf **out, ncg_error *err)
+                            const nci_fetch_request *what, nci_buf **out,
+                            ncg_error *err)
 {
     nci_futures *t = c->futures;
     nci_fetch_spec spec = {.addresses = where,
                            .role = NCI_PEER_CLIENT,
-                           .key = *key,
-                           .nbytes = nbytes};
+                           .key = what->key,
+                           .part = nci_part_of(&what->part),
+                           .nbytes = nci_part_bytes(&what->part)};
     pthread_mutex_lock(&t->lock);
     ncg_status st = wait_fetch_locked(t, &spec, out, err);
     pthread_mutex_unlock(&t->lock);

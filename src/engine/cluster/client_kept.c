@@ -169,11 +169,11 @@ ncg_status nci_client_names(nci_client *c, char **names, size_t *nbytes,
 
 /* ---- reading ------------------------------------------------------------- */
 
-static ncg_status locate(nci_client *c, nci_token space, int64_t chunk,
+static ncg_status locate(nci_client *c, const nci_chunk_key *key,
                          ncg_worker_answer *out, ncg_error *err)
 {
     nci_service what = {
-        .kind = NCI_SERVICE_LOCATE, .space = space, .key = chunk};
+        .kind = NCI_SERVICE_LOCATE, .space = key->space, .key = key->chunk};
     return ask(c, &what, out, err);
 }
 
@@ -185,27 +185,25 @@ static bool is_canceled(const nci_client *c)
 
 /* A chunk that is being moved is asked for anew for a while, one that is being
  * made as long as that takes. */
-static ncg_status get(void *ctx, nci_token space, int64_t chunk, int64_t nbytes,
-                      nci_buf **out, ncg_error *err)
+static ncg_status get(void *ctx, const nci_fetch_request *what, nci_buf **out,
+                      ncg_error *err)
 {
     enum { MOST_SECONDS = 60 };
     nci_client *c = ctx;
     double until = nci_futures_now() + MOST_SECONDS;
     ncg_status st = NCG_ENET;
-    if (!nbytes)
+    if (!nci_part_bytes(&what->part))
         return nci_buf_create(0, out, err);
     for (bool goes_on = true; goes_on;) {
         ncg_worker_answer holder = {0};
-        st = locate(c, space, chunk, &holder, err);
+        st = locate(c, &what->key, &holder, err);
         bool is_coming = !st && !*holder.worker;
         if (is_coming) {
             until = nci_futures_now() + MOST_SECONDS;
             st = nci_fail(err, NCG_ENET, "chunk %lld is not there yet",
-                          (long long)chunk);
+                          (long long)what->key.chunk);
         } else if (!st) {
-            st = nci_client_fetch(c, holder.worker,
-                                  &(nci_chunk_key){space, chunk}, nbytes, out,
-                                  err);
+            st = nci_client_fetch(c, holder.worker, what, out, err);
         }
         nci_free(holder.worker);
         nci_free(holder.data);

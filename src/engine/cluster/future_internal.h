@@ -42,10 +42,10 @@ ncg_status nci_client_ask(nci_client *client, const nci_service *what,
                           ncg_worker_answer **out, size_t *n, ncg_error *err);
 void nci_answers_free(ncg_worker_answer *answers, size_t n);
 
-/* nci_client_fetch waits for a chunk from a worker. */
+/* nci_client_fetch waits for a part of a chunk from a worker. */
 ncg_status nci_client_fetch(nci_client *client, const char *where,
-                            const nci_chunk_key *key, int64_t nbytes,
-                            nci_buf **out, ncg_error *err);
+                            const nci_fetch_request *what, nci_buf **out,
+                            ncg_error *err);
 /* nci_futures_pause waits for a moment; false: the scheduler is gone. */
 bool nci_futures_pause(nci_futures *t);
 /* client_kept.c: with the client. */

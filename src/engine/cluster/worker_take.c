@@ -240,20 +240,21 @@ static double seconds(void)
 
 /* A chunk may move, or its worker die, while it is asked for: then it is asked
  * for anew, until the scheduler knows that it is lost. */
-static ncg_status get_elsewhere(nci_hand_run *r, const nci_chunk_key *key,
-                                int64_t nbytes, nci_buf **out, ncg_error *err)
+static ncg_status get_elsewhere(nci_hand_run *r, const nci_fetch_request *what,
+                                nci_buf **out, ncg_error *err)
 {
     nci_hand *hand = r->hand;
     char where[NCI_NET_ADDRESSES];
     nci_fetch_spec spec = {.addresses = where,
                            .role = NCI_PEER_WORKER,
-                           .key = *key,
-                           .nbytes = nbytes};
+                           .key = what->key,
+                           .part = nci_part_of(&what->part),
+                           .nbytes = nci_part_bytes(&what->part)};
     double until = seconds() + most_seconds;
     pthread_mutex_lock(&hand->lock);
     ncg_status st = NCG_ENET;
     for (bool goes_on = true; goes_on;) {
-        st = locate_locked(r, *key, where, err);
+        st = locate_locked(r, what->key, where, err);
         bool is_known = !st;
         if (!st)
             st = fetch_locked(r, &spec, out, err);
@@ -268,15 +269,14 @@ static ncg_status get_elsewhere(nci_hand_run *r, const nci_chunk_key *key,
     return st;
 }
 
-static ncg_status get(void *ctx, nci_token space, int64_t chunk, int64_t nbytes,
-                      nci_buf **out, ncg_error *err)
+static ncg_status get(void *ctx, const nci_fetch_request *what, nci_buf **out,
+                      ncg_error *err)
 {
     nci_hand_run *r = ctx;
-    nci_chunk_key key = {space, chunk};
-    if (!nbytes)
+    if (!nci_part_bytes(&what->part))
         return nci_buf_create(0, out, err);
-    NCI_TRY(nci_hand_kept(r->hand, &key, out, err));
-    return *out ? NCG_OK : get_elsewhere(r, &key, nbytes, out, err);
+    NCI_TRY(nci_hand_kept(r->hand, &what->key, out, err));
+    return *out ? NCG_OK : get_elsewhere(r, what, out, err);
 }
 
 nci_source_holder nci_hand_holder(nci_hand_run *run)

@@ -391,3 +391,9 @@ int64_t nci_part_chunk_bytes(const nci_part *part)
         total *= part->shape[a];
     return total;
 }
+
+nci_part nci_part_of(const nci_part *part)
+{
+    bool is_whole = nci_part_bytes(part) == nci_part_chunk_bytes(part);
+    return is_whole ? (nci_part){0} : *part;
+}

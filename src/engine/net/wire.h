@@ -298,5 +298,8 @@ ncg_status nci_piece_decode(const void *head, size_t nbytes, nci_piece *out,
  * nci_part_chunk_bytes those of the chunk that it lies in. */
 int64_t nci_part_bytes(const nci_part *part);
 int64_t nci_part_chunk_bytes(const nci_part *part);
+/* nci_part_of gives the part to be asked for: where `part` is all of its chunk,
+ * that of a whole chunk. */
+nci_part nci_part_of(const nci_part *part);
 
 #endif
