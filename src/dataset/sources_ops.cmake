@@ -19,6 +19,7 @@ list(APPEND dataset_sources
   pick.c
   quantile.c
   reduce.c
+  reduce_begin.c
   rename.c
   roles.c
   select.c
