@@ -112,7 +112,7 @@ static nci_plan_run *last_of_client(const nci_scheduler *s, nci_conn_id client)
 static void client_is_gone(nci_scheduler *s, nci_conn_id conn)
 {
     nci_plan_run *r;
-    nci_scheduler_values_forget(s, conn);
+    nci_calls_forget(s, conn);
     nci_kept_forget(s, conn);
     while ((r = last_of_client(s, conn))) {
         r->client = 0;
@@ -372,8 +372,8 @@ void nci_scheduler_destroy(nci_scheduler **slot)
     nci_free(s->rolls);
     nci_kept_free(s);
     nci_names_free(s);
-    if (s->values)
-        nci_scheduler_values_free(s);
+    nci_doings_free(s);
+    nci_calls_free(s);
     nci_keys_wipe(&s->keys);
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->lock);

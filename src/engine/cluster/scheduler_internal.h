@@ -5,11 +5,12 @@
  * scheduler.c: life, what the net tells. scheduler_roll.c: workers that come
  * and go. scheduler_run.c: one run and the machine's actions.
  * scheduler_begin.c: how a run begins, again and again. scheduler_queue.c:
- * which runs are under way. scheduler_values.c: calls, and what stays on workers between runs.
- * scheduler_kept.c: sets of chunks among that. scheduler_kept_again.c: those of
- * a scheduler that was lost. scheduler_names.c: published data.
- * scheduler_status.c: what all of it looks like. One lock guards
- * everything; nothing that takes long happens under it.
+ * which runs are under way. scheduler_service.c: what is asked and told beside
+ * runs. scheduler_values.c: calls, and what stays on workers between runs.
+ * scheduler_run_on.c: functions called at once. scheduler_kept.c: sets of chunks
+ * that stay. scheduler_kept_again.c: those of a scheduler that was lost.
+ * scheduler_names.c: published data. scheduler_status.c: what all of it looks
+ * like. One lock guards everything; nothing that takes long happens under it.
  */
 #include <pthread.h>
 
@@ -176,15 +177,41 @@ ncg_status nci_scheduler_value(nci_scheduler *s, const nci_value_event *event,
 /* nci_scheduler_value_of tells the machine of a worker. */
 void nci_scheduler_value_of(nci_scheduler *s, nci_value_event_kind kind,
                             const nci_roll *roll);
+/* nci_calls_take takes a client's call, whose inputs come next in its message;
+ * the call keeps the message's body. nci_calls_let_go: it is released or
+ * canceled. nci_calls_forget: a client is gone. */
+ncg_status nci_calls_take(nci_scheduler *s, nci_conn_id client,
+                          const nci_service *ask, nci_unpack *in, nci_buf *body,
+                          ncg_error *err);
+void nci_calls_let_go(nci_scheduler *s, nci_conn_id client,
+                      const nci_service *ask);
+void nci_calls_forget(nci_scheduler *s, nci_conn_id client);
+/* nci_calls_ended: a worker tells how a call, or the move of a value, ended. */
+void nci_calls_ended(nci_scheduler *s, const nci_roll *roll,
+                     const nci_service *told);
+void nci_calls_free(nci_scheduler *s);
+
+/* ---- scheduler_run_on.c; the lock is held */
+
+/* nci_doings_begin has a function called where the client asks for it, and
+ * tells the client by how many. */
+void nci_doings_begin(nci_scheduler *s, nci_conn_id client,
+                      const nci_service *ask, nci_buf *body);
+/* nci_doings_did passes on what a worker answers; nci_doings_left answers for a
+ * worker that is gone. */
+void nci_doings_did(nci_scheduler *s, const nci_roll *roll,
+                    const nci_service *did);
+void nci_doings_left(nci_scheduler *s, const nci_roll *roll);
+void nci_doings_free(nci_scheduler *s);
+
+/* ---- scheduler_service.c; the lock is held */
+
 /* nci_scheduler_ask takes what a client asks, nci_scheduler_told what a worker
  * tells. ENET: damaged. */
 ncg_status nci_scheduler_ask(nci_scheduler *s, nci_conn_id conn,
                              const nci_message *message, ncg_error *err);
 ncg_status nci_scheduler_told(nci_scheduler *s, const nci_roll *roll,
                               const nci_message *message, ncg_error *err);
-void nci_scheduler_values_forget(nci_scheduler *s, nci_conn_id client);
-void nci_scheduler_values_left(nci_scheduler *s, const nci_roll *roll);
-void nci_scheduler_values_free(nci_scheduler *s);
 
 /* nci_scheduler_account counts a run that is over; the lock is held. */
 void nci_scheduler_account(nci_scheduler *s, const nci_plan_run *run);

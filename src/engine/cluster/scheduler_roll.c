@@ -107,7 +107,8 @@ void nci_roll_strike(nci_scheduler *s, nci_roll *roll)
     nci_scheduler_note(s, "worker %s left", roll->who.name);
     nci_roll gone = *roll;
     *roll = s->rolls[--s->nrolls];
-    nci_scheduler_values_left(s, &gone);
+    nci_doings_left(s, &gone);
+    nci_scheduler_value_of(s, NCI_VALUE_LEFT, &gone);
     for (nci_plan_run *r = nci_scheduler_run_after(s, 0); r;) {
         nci_event left = {.kind = NCI_EVENT_WORKER_LEFT, .worker = gone.number};
         uint32_t id = r->id;

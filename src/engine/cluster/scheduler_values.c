@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Calls and the values that they leave, on the scheduler: clients say what they
- * want, the machine (sched/values.h) says who is to do it, and functions that
- * are to run here, or at once on certain workers, are passed on.
+ * want, the machine (sched/values.h) says who is to do it.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "engine/cluster/functions.h"
 #include "engine/cluster/scheduler_kept.h"
 
 /* A call that somebody may still ask about. */
@@ -195,184 +193,9 @@ ncg_status nci_scheduler_value(nci_scheduler *s, const nci_value_event *event,
 void nci_scheduler_value_of(nci_scheduler *s, nci_value_event_kind kind,
                             const nci_roll *roll)
 {
-    nci_value_event event = {.kind = kind,
-                             .worker = roll->number,
-                             .threads = roll->who.threads};
+    nci_value_event event = {
+        .kind = kind, .worker = roll->number, .threads = roll->who.threads};
     nci_scheduler_value(s, &event, NULL);
-}
-
-/* ---- calls at once ------------------------------------------------------- */
-
-typedef struct nci_doing {
-    nci_scheduler *scheduler;
-    int64_t id;
-    nci_conn_id client;
-    int64_t request; /* the client's */
-    uint32_t worker; /* NCI_NO_WORKER: here */
-    char name[NCI_WORD_SIZE];
-    nci_buf *body; /* of the message that has the argument; here */
-    const void *argument;
-    size_t nargument;
-    char *status;
-    struct nci_doing *next;
-} nci_doing;
-
-static void answer(nci_scheduler *s, const nci_doing *d, const char *who,
-                   const ncg_error *error, const void *data, size_t ndata)
-{
-    nci_service service = {.kind = NCI_SERVICE_ANSWER,
-                           .id = d->request,
-                           .error = *error,
-                           .data = data,
-                           .ndata = ndata};
-    snprintf(service.where, sizeof service.where, "%s", who);
-    nci_service_send(s->net, d->client, NCI_WIRE_TELL, &service, NULL);
-}
-
-static void doing_free(nci_doing *d)
-{
-    nci_buf_release(&d->body);
-    nci_free(d->status);
-    nci_free(d);
-}
-
-/* On the side thread of services; no lock held. */
-static void do_here(void *ctx)
-{
-    nci_doing *d = ctx;
-    ncg_error err;
-    nci_buf *value = NULL;
-    nci_function_frame frame = {.call = {.argument = {d->argument,
-                                                      d->nargument},
-                                         .process = "scheduler",
-                                         .status = d->status}};
-    nci_error_clear(&err);
-    nci_function_run(d->name, &frame, &value, &err);
-    answer(d->scheduler, d, "scheduler", &err, nci_buf_data(value),
-           nci_buf_size(value));
-    nci_buf_release(&value);
-    doing_free(d);
-}
-
-static nci_doing *make_doing(nci_scheduler *s, nci_conn_id conn,
-                             const nci_service *ask)
-{
-    nci_doing *d = nci_calloc(1, sizeof *d);
-    if (!d)
-        return NULL;
-    *d = (nci_doing){.scheduler = s,
-                     .id = ++s->doings_made,
-                     .client = conn,
-                     .request = ask->id,
-                     .worker = NCI_NO_WORKER,
-                     .argument = ask->data,
-                     .nargument = ask->ndata};
-    memcpy(d->name, ask->name, sizeof d->name);
-    return d;
-}
-
-static ncg_status begin_here(nci_scheduler *s, nci_conn_id conn,
-                             const nci_service *ask, nci_buf *body,
-                             ncg_error *err)
-{
-    nci_text text = {0};
-    nci_doing *d = make_doing(s, conn, ask);
-    nci_scheduler_describe(s, &text);
-    if (d)
-        d->status = nci_text_take(&text);
-    nci_text_fini(&text);
-    if (!d || !d->status) {
-        nci_free(d);
-        return nci_fail(err, NCG_ENOMEM, "out of memory");
-    }
-    d->body = nci_buf_retain(body);
-    ncg_status st = nci_errands_add(s->services, do_here, d, err);
-    if (st)
-        doing_free(d);
-    return st;
-}
-
-static void begin_there(nci_scheduler *s, nci_conn_id conn,
-                        const nci_service *ask, const nci_roll *roll)
-{
-    nci_doing *d = make_doing(s, conn, ask);
-    nci_service service = *ask;
-    ncg_error err;
-    if (!d) {
-        nci_doing none = {.client = conn, .request = ask->id};
-        nci_fail(&err, NCG_ENOMEM, "the scheduler is out of memory");
-        answer(s, &none, roll->who.name, &err, NULL, 0);
-        return;
-    }
-    d->worker = roll->number;
-    d->next = s->doings;
-    s->doings = d;
-    service.kind = NCI_SERVICE_DO;
-    service.id = d->id;
-    service.where[0] = '\0';
-    nci_service_send(s->net, roll->conn, NCI_WIRE_ASK, &service, NULL);
-}
-
-static void run_on(nci_scheduler *s, nci_conn_id conn, const nci_service *ask,
-                   nci_buf *body)
-{
-    nci_service begun = {.kind = NCI_SERVICE_BEGUN, .id = ask->id};
-    bool is_here = !*ask->where, is_all = !strcmp(ask->where, "*");
-    ncg_error err;
-    nci_error_clear(&err);
-    for (size_t i = 0; !is_here && i < s->nrolls; i++)
-        begun.bytes += is_all || !strcmp(s->rolls[i].who.name, ask->where);
-    if (is_here && !begin_here(s, conn, ask, body, &err))
-        begun.bytes = 1;
-    if (!is_here && !is_all && !begun.bytes)
-        nci_fail(&err, NCG_ENOTFOUND, "the cluster has no worker '%.100s'",
-                 ask->where);
-    begun.error = err;
-    nci_service_send(s->net, conn, NCI_WIRE_TELL, &begun, NULL);
-    for (size_t i = 0; !is_here && i < s->nrolls; i++)
-        if (is_all || !strcmp(s->rolls[i].who.name, ask->where))
-            begin_there(s, conn, ask, &s->rolls[i]);
-}
-
-static void end_doing(nci_scheduler *s, const nci_roll *roll, int64_t id,
-                      const nci_service *did)
-{
-    nci_doing **at = &s->doings;
-    ncg_error gone;
-    while (*at && ((*at)->worker != roll->number || (did && (*at)->id != id)))
-        at = &(*at)->next;
-    nci_doing *d = *at;
-    if (!d)
-        return;
-    *at = d->next;
-    nci_fail(&gone, NCG_ENET, "worker %.100s left before it answered",
-             roll->who.name);
-    answer(s, d, roll->who.name, did ? &did->error : &gone,
-           did ? did->data : NULL, did ? did->ndata : 0);
-    doing_free(d);
-}
-
-/* Who has a chunk of a set. Clients get it as an answer. */
-static void locate(nci_scheduler *s, nci_conn_id conn, const nci_service *ask,
-                   bool is_client)
-{
-    const nci_roll *holder = NULL;
-    nci_service said = {.kind = NCI_SERVICE_LOCATED, .id = ask->id};
-    nci_error_clear(&said.error);
-    if (!nci_kept_locate(s, ask->space, ask->key, &holder, &said.bytes,
-                         &said.error))
-        memcpy(said.where, holder->who.addresses, sizeof said.where);
-    if (is_client && said.error.status == NCG_ENET &&
-        nci_kept_is_coming(s, ask->space))
-        nci_error_clear(&said.error); /* it asks again */
-    if (is_client) {
-        nci_service begun = {
-            .kind = NCI_SERVICE_BEGUN, .id = ask->id, .bytes = 1};
-        said.kind = NCI_SERVICE_ANSWER;
-        nci_service_send(s->net, conn, NCI_WIRE_TELL, &begun, NULL);
-    }
-    nci_service_send(s->net, conn, is_client ? NCI_WIRE_TELL : NCI_WIRE_ASK,
-                     &said, NULL);
 }
 
 /* ---- clients ------------------------------------------------------------- */
@@ -404,9 +227,9 @@ static uint32_t worker_named(const nci_scheduler *s, const char *name)
     return NCI_NO_WORKER - 2; /* no worker has it */
 }
 
-static ncg_status take_call(nci_scheduler *s, nci_conn_id conn,
-                            const nci_service *ask, nci_unpack *in,
-                            nci_buf *body, ncg_error *err)
+ncg_status nci_calls_take(nci_scheduler *s, nci_conn_id conn,
+                          const nci_service *ask, nci_unpack *in, nci_buf *body,
+                          ncg_error *err)
 {
     uint32_t serial = serial_of(s, conn);
     service_call *c = nci_calloc(1, sizeof *c);
@@ -427,9 +250,8 @@ static ncg_status take_call(nci_scheduler *s, nci_conn_id conn,
     }
     nci_value_event event = {.kind = NCI_VALUE_CALL,
                              .id = c->id,
-                             .worker = *ask->where
-                                           ? worker_named(s, ask->where)
-                                           : NCI_NO_WORKER,
+                             .worker = *ask->where ? worker_named(s, ask->where)
+                                                   : NCI_NO_WORKER,
                              .inputs = c->inputs,
                              .ninputs = c->ninputs,
                              .retries = (int)(ask->bytes & INT16_MAX)};
@@ -441,55 +263,21 @@ static ncg_status take_call(nci_scheduler *s, nci_conn_id conn,
     return st;
 }
 
-ncg_status nci_scheduler_ask(nci_scheduler *s, nci_conn_id conn,
-                             const nci_message *m, ncg_error *err)
+void nci_calls_let_go(nci_scheduler *s, nci_conn_id conn,
+                      const nci_service *ask)
 {
-    nci_unpack in = nci_dialogue_open(m);
-    nci_value_event event = {0};
-    ncg_status st = NCG_OK;
-    while (!st && !nci_service_is_end(&in)) {
-        nci_service ask;
-        NCI_TRY(nci_service_unpack(&in, &ask, err));
-        switch (ask.kind) {
-        case NCI_SERVICE_CALL:
-            st = take_call(s, conn, &ask, &in, m->body, err);
-            break;
-        case NCI_SERVICE_RELEASE:
-        case NCI_SERVICE_CANCEL:
-            event.id = id_of(serial_of(s, conn), ask.id);
-            event.kind = ask.kind == NCI_SERVICE_RELEASE ? NCI_VALUE_RELEASE
-                                                         : NCI_VALUE_CANCEL;
-            if (call_of(s, event.id) && event.kind == NCI_VALUE_RELEASE)
-                call_of(s, event.id)->client = 0;
-            nci_scheduler_value(s, &event, NULL);
-            break;
-        case NCI_SERVICE_RUN_ON:
-            run_on(s, conn, &ask, m->body);
-            break;
-        case NCI_SERVICE_HOLD:
-            nci_kept_hold(s, conn, ask.space);
-            break;
-        case NCI_SERVICE_LET_GO:
-            nci_kept_let_go(s, conn, ask.space);
-            break;
-        case NCI_SERVICE_LOCATE:
-            locate(s, conn, &ask, true);
-            break;
-        case NCI_SERVICE_PUBLISH:
-        case NCI_SERVICE_GET:
-        case NCI_SERVICE_NAMES:
-        case NCI_SERVICE_UNPUBLISH:
-            nci_names_ask(s, conn, &ask);
-            break;
-        default:
-            st = nci_fail(err, NCG_ENET, "a client asks for %d", ask.kind);
-        }
-    }
-    return st;
+    bool releases = ask->kind == NCI_SERVICE_RELEASE;
+    nci_value_event event = {.kind = releases ? NCI_VALUE_RELEASE
+                                              : NCI_VALUE_CANCEL,
+                             .id = id_of(serial_of(s, conn), ask->id)};
+    service_call *c = call_of(s, event.id);
+    if (c && releases)
+        c->client = 0;
+    nci_scheduler_value(s, &event, NULL);
 }
 
 /* What a client that is gone holds. */
-void nci_scheduler_values_forget(nci_scheduler *s, nci_conn_id conn)
+void nci_calls_forget(nci_scheduler *s, nci_conn_id conn)
 {
     enum { AT_ONCE = 512 };
     nci_value_event release = {.kind = NCI_VALUE_RELEASE};
@@ -516,8 +304,8 @@ void nci_scheduler_values_forget(nci_scheduler *s, nci_conn_id conn)
 
 /* ---- workers ------------------------------------------------------------- */
 
-static void ended_there(nci_scheduler *s, const nci_roll *roll,
-                        const nci_service *told)
+void nci_calls_ended(nci_scheduler *s, const nci_roll *roll,
+                     const nci_service *told)
 {
     service_call *c = call_of(s, told->id);
     nci_value_event event = {.worker = roll->number,
@@ -538,62 +326,16 @@ static void ended_there(nci_scheduler *s, const nci_roll *roll,
         event.kind = NCI_VALUE_MISSED;
         break;
     default:
-        event.kind = told->error.status ? NCI_VALUE_NOT_TAKEN
-                                        : NCI_VALUE_TAKEN;
+        event.kind = told->error.status ? NCI_VALUE_NOT_TAKEN : NCI_VALUE_TAKEN;
     }
     nci_scheduler_value(s, &event, NULL);
 }
 
-ncg_status nci_scheduler_told(nci_scheduler *s, const nci_roll *roll,
-                              const nci_message *m, ncg_error *err)
-{
-    nci_unpack in = nci_dialogue_open(m);
-    uint32_t number = roll->number;
-    while (!nci_service_is_end(&in)) {
-        nci_service told;
-        NCI_TRY(nci_service_unpack(&in, &told, err));
-        roll = nci_scheduler_roll(s, number);
-        if (!roll)
-            return NCG_OK;
-        if (told.kind == NCI_SERVICE_DID)
-            end_doing(s, roll, told.id, &told);
-        else if (told.kind == NCI_SERVICE_KEPT)
-            nci_kept_answer(s, roll, &told);
-        else if (told.kind == NCI_SERVICE_MEMO)
-            nci_names_memo(s, &told);
-        else if (told.kind == NCI_SERVICE_HAVE)
-            nci_kept_have(s, roll, &told);
-        else if (told.kind == NCI_SERVICE_LOCATE)
-            locate(s, roll->conn, &told, false);
-        else if (told.kind >= NCI_SERVICE_ENDED &&
-                 told.kind <= NCI_SERVICE_TAKEN)
-            ended_there(s, roll, &told);
-        else
-            return nci_fail(err, NCG_ENET, "a worker tells %d", told.kind);
-    }
-    return NCG_OK;
-}
-
-void nci_scheduler_values_left(nci_scheduler *s, const nci_roll *roll)
-{
-    size_t n = 0;
-    for (const nci_doing *d = s->doings; d; d = d->next)
-        n += d->worker == roll->number;
-    while (n--)
-        end_doing(s, roll, 0, NULL);
-    nci_scheduler_value_of(s, NCI_VALUE_LEFT, roll);
-}
-
-void nci_scheduler_values_free(nci_scheduler *s)
+void nci_calls_free(nci_scheduler *s)
 {
     for (size_t i = 0; i < s->calls.capacity; i++)
         call_free(s->calls.slots[i].value);
     nci_task_map_fini(&s->calls);
-    while (s->doings) {
-        nci_doing *next = s->doings->next;
-        doing_free(s->doings);
-        s->doings = next;
-    }
     nci_free(s->value_actions.items);
     nci_free(s->clients);
     nci_values_free(&s->values);

@@ -23,6 +23,8 @@ list(APPEND engine_sources
   cluster/scheduler_report.c
   cluster/scheduler_roll.c
   cluster/scheduler_run.c
+  cluster/scheduler_run_on.c
+  cluster/scheduler_service.c
   cluster/scheduler_status.c
   cluster/scheduler_values.c
   cluster/service.c
