@@ -59,7 +59,7 @@ static const nci_kernel *find_own(const char *name)
     static const nci_kernel *const lists[] = {
         nci_kernels_shape, nci_kernels_scan, nci_kernels_contract,
         nci_kernels_quantile, nci_kernels_quantile_long, nci_kernels_sort,
-        nci_kernels_window};
+        nci_kernels_rolling, nci_kernels_coarsen};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         for (const nci_kernel *k = lists[i]; k->name; k++)
             if (!strcmp(k->name, name))

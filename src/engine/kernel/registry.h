@@ -33,7 +33,8 @@ extern const nci_kernel nci_kernels_contract[]; /* block_contract.c */
 extern const nci_kernel nci_kernels_quantile[]; /* block_quantile.c */
 extern const nci_kernel nci_kernels_quantile_long[];
 extern const nci_kernel nci_kernels_sort[];   /* block_sort.c */
-extern const nci_kernel nci_kernels_window[]; /* block_window.c */
+extern const nci_kernel nci_kernels_rolling[]; /* block_rolling.c */
+extern const nci_kernel nci_kernels_coarsen[]; /* block_coarsen.c */
 
 typedef struct nci_kernel_table nci_kernel_table;
 

@@ -9,7 +9,8 @@ list(APPEND engine_kernel_sources
   kernel/isa_avx2.c kernel/isa_map_base.c kernel/isa_map_avx2.c
   kernel/map_scalar.c kernel/vm.c
   kernel/select_base.c kernel/select_avx2.c kernel/quantile_index.c
-  kernel/block_quantile.c kernel/block_quantile_long.c kernel/block_sort.c kernel/block_window.c)
+  kernel/block_quantile.c kernel/block_quantile_long.c kernel/block_sort.c
+  kernel/block_rolling.c kernel/block_coarsen.c kernel/chunk_values.c)
 # The loops need the vectoriser in every build; the same flags otherwise, so
 # that all instruction sets round alike.
 set_source_files_properties(kernel/fold.c kernel/merge.c
