@@ -30,6 +30,11 @@ ncg_status nci_link_join(ncg_context *ctx, const char *addresses,
                          double timeout, const nci_look *look, ncg_error *err);
 ncg_status nci_link_found(ncg_context *ctx, const nci_handover *who,
                           const char *interface, ncg_error *err);
+/* nci_link_follow_tls: what the scheduler file says of TLS: the cluster has it
+ * or not, and whose certificates they are. EAUTH: that is not so here. */
+ncg_status nci_link_follow_tls(ncg_context *ctx, const char *print,
+                               const uint8_t *secret, const uint8_t *cluster,
+                               ncg_error *err);
 /* nci_link_client: EUNSUPPORTED: the context is not linked; EINVAL. */
 ncg_status nci_link_client(ncg_context *ctx, nci_client **out, ncg_error *err);
 /* nci_link_drop ends the link, and the cluster where it began here. */
