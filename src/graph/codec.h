@@ -38,7 +38,5 @@ ncg_status nci_unpack_grid(nci_unpack *in, nci_grid *out, ncg_error *err);
 void nci_pack_source(nci_pack *pack, const nci_source_spec *spec);
 ncg_status nci_unpack_source(nci_unpack *in, int nfiles,
                              nci_source_spec **out, ncg_error *err);
-/* nci_unpack_status turns the state of a reader into an error. */
-ncg_status nci_unpack_status(const nci_unpack *in, ncg_error *err);
 
 #endif

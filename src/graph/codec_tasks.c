@@ -13,12 +13,6 @@
 #include "graph/codec.h"
 #include "graph/tasks_internal.h"
 
-static ncg_status damaged(nci_unpack *in, ncg_error *err)
-{
-    in->failed = true;
-    return nci_unpack_status(in, err);
-}
-
 /* ---- writing ------------------------------------------------------------- */
 
 static void pack_i32s(nci_pack *pack, const int32_t *values, size_t count)
@@ -219,7 +213,7 @@ static ncg_status next_name(reading *r, const char **name, ncg_error *err)
         return NCG_OK;
     const char *end = memchr(r->names, 0, r->nnames);
     if (!end)
-        return damaged(r->in, err);
+        return nci_unpack_damaged(r->in, err);
     *name = end > r->names ? r->names : NULL;
     r->nnames -= (size_t)(end + 1 - r->names);
     r->names = end + 1;
@@ -290,7 +284,7 @@ static ncg_status list_task(reading *r, nci_task_spec *spec, ncg_error *err)
 {
     NCI_TRY(next_name(r, &spec->name, err));
     ncg_status st = nci_tasks_add(r->tasks, spec, NULL, err);
-    return st == NCG_EINVAL ? damaged(r->in, err) : st;
+    return st == NCG_EINVAL ? nci_unpack_damaged(r->in, err) : st;
 }
 
 static ncg_status list_tasks(reading *r, ncg_error *err)
@@ -309,7 +303,7 @@ static ncg_status list_tasks(reading *r, ncg_error *err)
         NCI_TRY(list_task(r, &spec, err));
         deps += r->counts[t];
     }
-    return r->names && r->nnames ? damaged(r->in, err) : NCG_OK;
+    return r->names && r->nnames ? nci_unpack_damaged(r->in, err) : NCG_OK;
 }
 
 static bool comes_after(const nci_foreign *before, const nci_foreign *key)
@@ -380,7 +374,7 @@ static ncg_status unpack_held(reading *r, ncg_error *err)
     for (size_t t = 0; t < r->ntasks; t++) {
         NCI_TRY(list_task(r, &spec, err));
     }
-    return r->names && r->nnames ? damaged(r->in, err)
+    return r->names && r->nnames ? nci_unpack_damaged(r->in, err)
                                  : hold_values(r, is_held, err);
 }
 

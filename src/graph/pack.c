@@ -222,3 +222,20 @@ int64_t *nci_unpack_i64s(nci_unpack *in, int64_t *count)
     *count = (int64_t)(nbytes / 8);
     return values;
 }
+
+ncg_status nci_unpack_status(const nci_unpack *in, ncg_error *err)
+{
+    if (in->starved)
+        return nci_fail(err, NCG_ENOMEM, "out of memory");
+    if (in->failed)
+        return nci_fail(err, NCG_ECORRUPT,
+                        "the bytes of a graph are damaged at offset %zu",
+                        in->at);
+    return NCG_OK;
+}
+
+ncg_status nci_unpack_damaged(nci_unpack *in, ncg_error *err)
+{
+    in->failed = true;
+    return nci_unpack_status(in, err);
+}

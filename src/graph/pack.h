@@ -53,5 +53,9 @@ const char *nci_unpack_text(nci_unpack *in);
 /* nci_unpack_i64s returns a list that the caller frees with nci_free, NULL on
  * failure. */
 int64_t *nci_unpack_i64s(nci_unpack *in, int64_t *count);
+/* nci_unpack_status turns the state of a reader into an error;
+ * nci_unpack_damaged is that of one that has met what cannot be. */
+ncg_status nci_unpack_status(const nci_unpack *in, ncg_error *err);
+ncg_status nci_unpack_damaged(nci_unpack *in, ncg_error *err);
 
 #endif
