@@ -206,7 +206,7 @@ void nci_net_destroy(nci_net **slot)
     if (!net)
         return;
     end_conns(&net->control, nci_listeners_close);
-    end_conns(&net->serve, nci_servings_end);
+    end_conns(&net->serve, NULL); /* each lets go of its own */
     end_conns(&net->receive, nci_fetches_end);
     nci_loop_end(&net->control.loop);
     nci_loop_end(&net->serve.loop);

@@ -50,7 +50,7 @@ struct nci_net {
     nci_table table;
     nci_counters counters;
     struct nci_fetches *fetches;   /* fetch.c */
-    struct nci_servings *servings; /* serve.c */
+    struct nci_servings *servings; /* serve_table.c */
 };
 
 /* nci_net_ticks turns a time into ticks, at least one. */
@@ -67,9 +67,9 @@ void nci_table_remove(nci_table *table, nci_conn_id id);
 ncg_status nci_listener_open(nci_net *net, const char *host, int port,
                              int roles, char *addresses, ncg_error *err);
 void nci_listeners_close(nci_net *net); /* the control thread */
-extern const nci_conn_ops nci_accept_ops, nci_control_ops, nci_serve_ops;
+extern const nci_conn_ops nci_accept_ops, nci_control_ops;
 
-/* fetch.c, serve.c */
+/* fetch.c */
 ncg_status nci_fetches_create(nci_net *net, ncg_error *err);
 void nci_fetches_end(nci_net *net); /* the receiving thread */
 void nci_fetches_free(nci_net *net);
@@ -78,8 +78,9 @@ void nci_fetches_free(nci_net *net);
 ncg_status nci_fetch_attach(nci_net *net, const nci_fetch_spec *spec,
                             nci_fetch_fn done, void *ctx, nci_conn **out,
                             ncg_error *err);
+/* serve_table.c, serve_conn.c */
+extern const nci_conn_ops nci_serve_ops;
 ncg_status nci_servings_create(nci_net *net, ncg_error *err);
-void nci_servings_end(nci_net *net); /* the sending thread */
 void nci_servings_free(nci_net *net);
 
 #endif

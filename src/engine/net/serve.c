@@ -1,270 +1,36 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Serving: questions for chunks become numbers for the driver, its answers
- * become frames. A chunk that lies in memory or a file in one run is one frame,
- * sent from where it is. Parts, compressed chunks and files whose bytes must be
- * seen go in pieces of PIECE bytes, made one after the other when the socket
- * has taken the last one. All on the sending thread, but for the table of
- * questions, to which answers come from anywhere.
+ * Serving: the driver's answers become frames. A chunk that lies in memory or a
+ * file in one run is one frame, sent from where it is. Parts, compressed chunks
+ * and files whose bytes must be seen go in pieces of PIECE bytes, made one
+ * after the other when the socket has taken the last one. All on the sending
+ * thread, but for what begins an answer.
  */
 #include <string.h>
 
 #include "base/mem.h"
 #include "engine/net/compress.h"
-#include "engine/net/net_internal.h"
-#include "engine/net/part.h"
+#include "engine/net/serve_internal.h"
 
-enum { PIECE = 1 << 20, BUCKETS = 1024, MAX_WAITING = 1 << 16 };
+enum { PIECE = 1 << 20 };
 /* Of one chunk, and of all that may wait for a connection to take them. */
 enum { SMALL = 16 << 10, SMALL_WAITING = 1 << 20 };
-
-/* A question, and then the answer to it on its way. */
-typedef struct serving {
-    struct serving *next;          /* of its bucket */
-    struct serving *below, *above; /* of its connection */
-    uint64_t id;
-    nci_net *net;
-    nci_conn *conn; /* a reference; NULL: nobody waits any more */
-    uint32_t request;
-    nci_fetch_request what;
-    /* The answer. */
-    nci_buf *chunk; /* a reference, NULL: a file or an error */
-    nci_bytes_from from;
-    int64_t nchunk; /* bytes of the whole chunk */
-    int64_t base;   /* where the run begins, if it is one */
-    bool is_run, direct, begun, failed;
-    uint64_t total, sent;
-    uint8_t *raw, *packed; /* scratch */
-    ncg_error error;
-    nci_serve_fn done;
-    void *ctx;
-    nci_loop_job job;
-} serving;
-
-typedef struct nci_servings {
-    nci_serve_hooks hooks;
-    pthread_mutex_t lock; /* guards what follows */
-    uint64_t last_id;
-    serving *buckets[BUCKETS];
-} nci_servings;
-
-/* What a serving connection owns; the sending thread's, but for `waiting`. */
-typedef struct serve_peer {
-    serving *waiting; /* guarded by the lock of nci_servings */
-    int nwaiting;
-} serve_peer;
-
-ncg_status nci_servings_create(nci_net *net, ncg_error *err)
-{
-    net->servings = nci_calloc(1, sizeof *net->servings);
-    if (!net->servings)
-        return nci_fail(err, NCG_ENOMEM, "out of memory");
-    pthread_mutex_init(&net->servings->lock, NULL);
-    return NCG_OK;
-}
-
-void nci_servings_end(nci_net *net)
-{
-    (void)net; /* each connection lets go of its own when it closes */
-}
-
-void nci_servings_free(nci_net *net)
-{
-    if (!net->servings)
-        return;
-    pthread_mutex_destroy(&net->servings->lock);
-    nci_free(net->servings);
-    net->servings = NULL;
-}
 
 void nci_net_serve(nci_net *net, const nci_serve_hooks *hooks)
 {
     net->servings->hooks = *hooks;
 }
 
-/* ---- questions ------------------------------------------------------------
- */
-
-static void unlink_locked(nci_servings *all, serving *s)
-{
-    serve_peer *peer = s->conn->owner;
-    serving **link = &all->buckets[s->id % BUCKETS];
-    while (*link != s)
-        link = &(*link)->next;
-    *link = s->next;
-    if (s->above)
-        s->above->below = s->below;
-    else
-        peer->waiting = s->below;
-    if (s->below)
-        s->below->above = s->above;
-    peer->nwaiting--;
-}
-
-/* Takes a question out of the table; NULL: it is not there any more. */
-static serving *take(nci_servings *all, uint64_t id)
-{
-    pthread_mutex_lock(&all->lock);
-    serving *s = all->buckets[id % BUCKETS];
-    while (s && s->id != id)
-        s = s->next;
-    if (s)
-        unlink_locked(all, s);
-    pthread_mutex_unlock(&all->lock);
-    return s;
-}
-
-static void free_serving(serving *s)
-{
-    nci_buf_release(&s->chunk);
-    nci_conn_release(&s->conn);
-    nci_free(s->raw);
-    nci_free(s->packed);
-    nci_free(s);
-}
-
-/* Returns its number, 0: too many wait. */
-static uint64_t add(nci_servings *all, serving *s)
-{
-    serve_peer *peer = s->conn->owner;
-    uint64_t id = 0;
-    pthread_mutex_lock(&all->lock);
-    if (peer->nwaiting < MAX_WAITING) {
-        id = s->id = ++all->last_id;
-        s->next = all->buckets[id % BUCKETS];
-        all->buckets[id % BUCKETS] = s;
-        s->below = peer->waiting;
-        if (s->below)
-            s->below->above = s;
-        peer->waiting = s;
-        peer->nwaiting++;
-    }
-    pthread_mutex_unlock(&all->lock);
-    return id;
-}
-
-static ncg_status take_fetch(nci_conn *conn, ncg_error *err)
-{
-    const nci_in *in = &conn->in;
-    nci_servings *all = conn->home->net->servings;
-    nci_fetch_request what;
-    NCI_TRY(nci_fetch_decode(nci_conn_head(conn), in->frame.head, &what, err));
-    if (in->frame.payload)
-        return nci_fail(err, NCG_ENET, "FETCH with a payload");
-    if (!all->hooks.wanted)
-        return nci_fail(err, NCG_ENOTFOUND, "no chunks are served here");
-    serving *s = nci_calloc(1, sizeof *s);
-    if (!s)
-        return nci_fail(err, NCG_ENOMEM, "out of memory");
-    s->net = conn->home->net;
-    s->conn = nci_conn_retain(conn);
-    s->request = in->frame.request;
-    s->what = what;
-    uint64_t id = add(all, s);
-    if (!id) {
-        free_serving(s);
-        return nci_fail(err, NCG_ENET, "more than %d questions wait",
-                        MAX_WAITING);
-    }
-    all->hooks.wanted(all->hooks.ctx, id, &what.key);
-    return NCG_OK;
-}
-
-static serving *find_request(nci_conn *conn, uint32_t request)
-{
-    nci_servings *all = conn->home->net->servings;
-    pthread_mutex_lock(&all->lock);
-    serving *s = ((serve_peer *)conn->owner)->waiting;
-    while (s && s->request != request)
-        s = s->below;
-    if (s)
-        unlink_locked(all, s);
-    pthread_mutex_unlock(&all->lock);
-    return s;
-}
-
-static void take_drop(nci_conn *conn)
-{
-    ncg_error why;
-    nci_servings *all = conn->home->net->servings;
-    serving *s = find_request(conn, conn->in.frame.request);
-    if (!s)
-        return; /* it is being sent */
-    nci_fail(&why, NCG_ECANCELED, "not wanted any more");
-    nci_conn_queue_error(conn, s->request, &why);
-    if (all->hooks.gone)
-        all->hooks.gone(all->hooks.ctx, s->id);
-    free_serving(s);
-}
-
-static void serve_ready(nci_conn *conn)
-{
-    ncg_error err;
-    conn->owner = nci_calloc(1, sizeof(serve_peer));
-    if (!conn->owner) {
-        nci_fail(&err, NCG_ENOMEM, "out of memory");
-        nci_conn_fail(conn, &err, true);
-    }
-}
-
-static bool serve_place(nci_conn *conn, ncg_status *st, ncg_error *err)
-{
-    *st = nci_fail(err, NCG_ENET, "%s with a payload on a data connection",
-                   nci_wire_type_name(conn->in.frame.type));
-    return true;
-}
-
-static ncg_status serve_frame(nci_conn *conn, ncg_error *err)
-{
-    int type = conn->in.frame.type;
-    if (type == NCI_WIRE_FETCH)
-        return take_fetch(conn, err);
-    if (type != NCI_WIRE_DROP)
-        return nci_fail(err, NCG_ENET, "%s on a data connection",
-                        nci_wire_type_name(type));
-    take_drop(conn);
-    return NCG_OK;
-}
-
-static void serve_closed(nci_conn *conn, const ncg_error *why)
-{
-    nci_servings *all = conn->home->net->servings;
-    serve_peer *peer = conn->owner;
-    (void)why; /* who fetches tells it */
-    while (peer) {
-        pthread_mutex_lock(&all->lock);
-        serving *s = peer->waiting;
-        if (s)
-            unlink_locked(all, s);
-        pthread_mutex_unlock(&all->lock);
-        if (!s)
-            break;
-        if (all->hooks.gone)
-            all->hooks.gone(all->hooks.ctx, s->id);
-        free_serving(s);
-    }
-    nci_free(peer);
-    conn->owner = NULL;
-}
-
-const nci_conn_ops nci_serve_ops = {.ready = serve_ready,
-                                    .place = serve_place,
-                                    .frame = serve_frame,
-                                    .closed = serve_closed};
-
-/* ---- answers ----------------------------------------------------------------
- */
-
-static void end_answer(serving *a)
+static void end_answer(nci_serving *a)
 {
     if (a->done)
         a->done(a->ctx);
-    free_serving(a);
+    nci_serving_free(a);
 }
 
 static void end_out(nci_out *out)
 {
-    serving *a = out->ctx;
+    nci_serving *a = out->ctx;
     if (a->sent == a->total && !a->failed)
         atomic_fetch_add_explicit(&a->net->counters.chunks_out, 1,
                                   memory_order_relaxed);
@@ -272,7 +38,7 @@ static void end_out(nci_out *out)
 }
 
 /* An ERROR frame in place of the next piece. */
-static void make_error(serving *a, nci_out *out)
+static void make_error(nci_serving *a, nci_out *out)
 {
     uint8_t head[NCI_ERROR_SIZE];
     nci_frame frame = {
@@ -292,16 +58,15 @@ static void make_error(serving *a, nci_out *out)
     a->failed = true;
 }
 
-static bool wants_crc(const serving *a)
+static bool wants_crc(const nci_serving *a)
 {
     ncg_wire_checksum how = a->net->options.wire.checksum;
-    return how == NCG_CHECKSUM_ON ||
-           (how == NCG_CHECKSUM_AUTO && !a->conn->peer.same_host &&
-            !a->net->tls);
+    return how == NCG_CHECKSUM_ON || (how == NCG_CHECKSUM_AUTO &&
+                                      !a->conn->peer.same_host && !a->net->tls);
 }
 
-static void make_chunk(serving *a, nci_out *out, uint64_t nraw, size_t npayload,
-                       bool compressed)
+static void make_chunk(nci_serving *a, nci_out *out, uint64_t nraw,
+                       size_t npayload, bool compressed)
 {
     uint8_t head[NCI_CHUNK_SIZE];
     nci_piece piece = {a->total, a->sent, nraw};
@@ -324,7 +89,7 @@ static void make_chunk(serving *a, nci_out *out, uint64_t nraw, size_t npayload,
 }
 
 /* Bytes of the next piece: in place where they can be had so. */
-static const uint8_t *piece_bytes(serving *a, uint64_t n)
+static const uint8_t *piece_bytes(nci_serving *a, uint64_t n)
 {
     int64_t at = (int64_t)a->sent;
     if (a->is_run && a->from.memory)
@@ -337,7 +102,7 @@ static const uint8_t *piece_bytes(serving *a, uint64_t n)
 }
 
 /* Room for a piece, made with the first one. */
-static bool has_room(serving *a)
+static bool has_room(nci_serving *a)
 {
     bool packs = a->net->options.wire.compression != NCG_WIRE_PLAIN;
     if (!a->raw && !(a->is_run && a->from.memory))
@@ -355,7 +120,7 @@ static void end_later(void *ctx)
     end_answer(ctx);
 }
 
-static void make_piece(serving *a, nci_out *out)
+static void make_piece(nci_serving *a, nci_out *out)
 {
     ncg_wire_compression how = a->net->options.wire.compression;
     uint64_t left = a->total - a->sent, n = left < PIECE ? left : PIECE;
@@ -374,7 +139,7 @@ static void make_piece(serving *a, nci_out *out)
 
 static bool next_piece(nci_out *out)
 {
-    serving *a = out->ctx;
+    nci_serving *a = out->ctx;
     if (a->failed || (a->begun && a->sent == a->total))
         return false;
     a->begun = true;
@@ -383,7 +148,7 @@ static bool next_piece(nci_out *out)
 }
 
 /* All of it in one frame, from where it is. */
-static void make_direct(serving *a, nci_out *out)
+static void make_direct(nci_serving *a, nci_out *out)
 {
     if (a->from.memory) {
         out->bytes = a->from.memory + a->base;
@@ -395,7 +160,7 @@ static void make_direct(serving *a, nci_out *out)
 }
 
 /* How the bytes will go; false: what was asked for does not fit the chunk. */
-static bool plan(serving *a)
+static bool plan(nci_serving *a)
 {
     const nci_part *part = &a->what.part;
     ncg_wire_compression how = a->net->options.wire.compression;
@@ -413,13 +178,13 @@ static bool plan(serving *a)
         a->total = (uint64_t)nci_part_bytes(part);
         a->is_run = nci_part_is_run(part, &a->base);
     }
-    a->direct = a->is_run && how == NCG_WIRE_PLAIN &&
-                (a->from.memory || !wants_crc(a));
+    a->direct =
+        a->is_run && how == NCG_WIRE_PLAIN && (a->from.memory || !wants_crc(a));
     return true;
 }
 
 /* `done` is not called inside of an answer. */
-static void post_end(serving *a)
+static void post_end(nci_serving *a)
 {
     a->job = (nci_loop_job){.fn = end_later, .ctx = a};
     if (!nci_loop_post_job(&a->net->serve.loop, &a->job))
@@ -429,7 +194,7 @@ static void post_end(serving *a)
 /* On the sending thread. */
 static void send_answer(void *ctx)
 {
-    serving *a = ctx;
+    nci_serving *a = ctx;
     nci_frame none = {.type = NCI_WIRE_CHUNK};
     nci_out *out = nci_out_create(&none, NULL);
     if (!out) { /* the peer would wait for ever */
@@ -457,10 +222,10 @@ static void send_answer(void *ctx)
 
 /* The question, off the table; where nobody asks any more something that has
  * the same end. */
-static serving *begin_answer(nci_net *net, uint64_t id, nci_serve_fn done,
-                             void *ctx)
+static nci_serving *begin_answer(nci_net *net, uint64_t id, nci_serve_fn done,
+                                 void *ctx)
 {
-    serving *a = take(net->servings, id);
+    nci_serving *a = nci_serving_take(net->servings, id, NULL);
     if (!a && done)
         a = nci_calloc(1, sizeof *a);
     if (!a) {
@@ -475,7 +240,7 @@ static serving *begin_answer(nci_net *net, uint64_t id, nci_serve_fn done,
     return a;
 }
 
-static void post_answer(serving *a)
+static void post_answer(nci_serving *a)
 {
     nci_loop *loop = &a->net->serve.loop;
     a->job = (nci_loop_job){.fn = send_answer, .ctx = a};
@@ -490,7 +255,7 @@ static void post_answer(serving *a)
 void nci_serve_buf(nci_net *net, uint64_t request, nci_buf *chunk,
                    nci_serve_fn done, void *ctx)
 {
-    serving *a = begin_answer(net, request, done, ctx);
+    nci_serving *a = begin_answer(net, request, done, ctx);
     if (!a)
         return;
     a->chunk = nci_buf_retain(chunk);
@@ -499,8 +264,7 @@ void nci_serve_buf(nci_net *net, uint64_t request, nci_buf *chunk,
     post_answer(a);
 }
 
-/* ---- small chunks --------------------------------------------------------
- */
+/* ---- small chunks -------------------------------------------------------- */
 
 static bool is_slow(nci_conn *conn)
 {
@@ -510,28 +274,19 @@ static bool is_slow(nci_conn *conn)
     return slow;
 }
 
-/* Takes the question if it may be answered so; it is the caller's then. */
-static serving *take_small(nci_servings *all, uint64_t id)
+/* A part, or a connection that is slow: not so. */
+static bool is_simple(const nci_serving *s)
 {
-    pthread_mutex_lock(&all->lock);
-    serving *s = all->buckets[id % BUCKETS];
-    while (s && s->id != id)
-        s = s->next;
-    if (s && (s->what.part.itemsize || is_slow(s->conn)))
-        s = NULL;
-    if (s)
-        unlink_locked(all, s);
-    pthread_mutex_unlock(&all->lock);
-    return s;
+    return !s->what.part.itemsize && !is_slow(s->conn);
 }
 
 static void end_small(nci_out *out)
 {
-    serving *a = out->ctx;
+    nci_serving *a = out->ctx;
     if (out->sent)
         atomic_fetch_add_explicit(&a->net->counters.chunks_out, 1,
                                   memory_order_relaxed);
-    free_serving(a);
+    nci_serving_free(a);
 }
 
 bool nci_serve_small(nci_net *net, uint64_t request, nci_buf *chunk)
@@ -541,7 +296,8 @@ bool nci_serve_small(nci_net *net, uint64_t request, nci_buf *chunk)
         net->options.wire.compression != NCG_WIRE_PLAIN)
         return false;
     nci_out *out = nci_out_create(&none, NULL);
-    serving *a = out ? take_small(net->servings, request) : NULL;
+    nci_serving *a =
+        out ? nci_serving_take(net->servings, request, is_simple) : NULL;
     if (!a) {
         if (out)
             nci_out_free(out);
@@ -561,7 +317,7 @@ bool nci_serve_small(nci_net *net, uint64_t request, nci_buf *chunk)
 void nci_serve_file(nci_net *net, uint64_t request, int fd, int64_t offset,
                     int64_t nbytes, nci_serve_fn done, void *ctx)
 {
-    serving *a = begin_answer(net, request, done, ctx);
+    nci_serving *a = begin_answer(net, request, done, ctx);
     if (!a)
         return;
     a->from.file = fd;
@@ -572,7 +328,7 @@ void nci_serve_file(nci_net *net, uint64_t request, int fd, int64_t offset,
 
 void nci_serve_fail(nci_net *net, uint64_t request, const ncg_error *error)
 {
-    serving *a = begin_answer(net, request, NULL, NULL);
+    nci_serving *a = begin_answer(net, request, NULL, NULL);
     if (!a)
         return;
     a->error = *error;

@@ -20,6 +20,8 @@ list(APPEND engine_net_sources
   net/part.c
   net/secure.c
   net/serve.c
+  net/serve_conn.c
+  net/serve_table.c
   net/sock.c
   net/timer.c
   net/tls.c
