@@ -3,20 +3,12 @@
  * Arithmetic by name: variables of one name meet, their dimensions meet by
  * name, what one of them lacks is broadcast. Dimensions come in the order of
  * the first, then those that only the second has.
- *
- * Attributes stay as far as they stay true. Those that say where a value lies
- * (coordinates, grid_mapping, cell_measures, mesh) always do. Those that say
- * what it is stay where two quantities of equal units are added, subtracted or
- * the like and both say the same; of an operation of one input, where the units
- * stay. All others are left out.
  */
+#include "dataset/arith.h"
+
 #include <math.h>
-#include <string.h>
 
 #include "base/dtype.h"
-#include "base/mem.h"
-#include "dataset/combine.h"
-#include "dataset/units.h"
 #include "graph/ops/ops.h"
 
 /* ---- operations ---------------------------------------------------------- */
@@ -38,106 +30,6 @@ static ncg_status parse_op(const char *name, int ninputs, nci_map_op *out,
                     "no operation \"%s\" of %d data set%s%s%s%s", name, ninputs,
                     ninputs > 1 ? "s" : "", near ? " (did you mean \"" : "",
                     near ? near : "", near ? "\"?)" : "");
-}
-
-/* The result has the units of the inputs, where these are equal. */
-static bool keeps_units(nci_map_op op)
-{
-    switch (op) {
-    case NCI_MAP_ADD:
-    case NCI_MAP_SUB:
-    case NCI_MAP_MIN:
-    case NCI_MAP_MAX:
-    case NCI_MAP_FMIN:
-    case NCI_MAP_FMAX:
-    case NCI_MAP_MOD:
-    case NCI_MAP_FMOD:
-    case NCI_MAP_HYPOT:
-    case NCI_MAP_COPYSIGN:
-    case NCI_MAP_NEG:
-    case NCI_MAP_ABS:
-    case NCI_MAP_FLOOR:
-    case NCI_MAP_CEIL:
-    case NCI_MAP_TRUNC:
-    case NCI_MAP_RINT:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* ---- attributes ---------------------------------------------------------- */
-
-static bool is_where(const char *name)
-{
-    static const char *const where[] = {"coordinates",   "grid_mapping",
-                                        "cell_measures", "mesh",
-                                        "location",      "geometry"};
-    for (size_t i = 0; i < sizeof where / sizeof where[0]; i++)
-        if (!strcmp(name, where[i]))
-            return true;
-    return false;
-}
-
-/* True of the inputs, not of what is made of them. */
-static bool is_spent(const char *name)
-{
-    static const char *const spent[] = {
-        "actual_range", "valid_range", "valid_min",           "valid_max",
-        "flag_values",  "flag_masks",  "ancillary_variables", "flag_meanings"};
-    for (size_t i = 0; i < sizeof spent / sizeof spent[0]; i++)
-        if (!strcmp(name, spent[i]))
-            return true;
-    return false;
-}
-
-static bool same_attr(const nci_attr *a, const nci_attr *b)
-{
-    return b && a->dtype == b->dtype && a->count == b->count && a->values &&
-           b->values &&
-           !memcmp(a->values, b->values,
-                   (size_t)a->count * ncg_dtype_size(a->dtype));
-}
-
-static bool same_units(const nci_attrs *a, const nci_attrs *b)
-{
-    return nci_units_equal(nci_attrs_text(a, "units"),
-                           nci_attrs_text(b, "units"));
-}
-
-/* `other` NULL: an operation of one input. */
-static bool stays(nci_map_op op, const nci_attrs *attrs, const nci_attr *attr,
-                  const nci_attrs *other)
-{
-    if (is_where(attr->name))
-        return true;
-    if (is_spent(attr->name) || !keeps_units(op))
-        return false;
-    if (!other)
-        return !strcmp(attr->name, "units") || op == NCI_MAP_FLOOR ||
-               op == NCI_MAP_CEIL || op == NCI_MAP_TRUNC || op == NCI_MAP_RINT;
-    if (!same_units(attrs, other))
-        return false;
-    return !strcmp(attr->name, "units") ||
-           same_attr(attr, nci_attrs_find(other, attr->name));
-}
-
-static ncg_status keep_attrs(nci_map_op op, nci_variable *var,
-                             const nci_attrs *other, ncg_error *err)
-{
-    const char *units = nci_attrs_text(&var->attrs, "units");
-    bool temperature = op == NCI_MAP_SUB && other &&
-                       nci_cf_is_temperature(units) &&
-                       same_units(&var->attrs, other);
-    for (size_t i = var->attrs.count; i-- > 0;) {
-        const nci_attr *attr = &var->attrs.items[i];
-        if (!stays(op, &var->attrs, attr, other))
-            nci_attrs_remove(&var->attrs, attr->name);
-    }
-    if (temperature && !nci_attrs_put_text(&var->attrs, "units_metadata",
-                                           "temperature: difference"))
-        return nci_fail(err, NCG_ENOMEM, "out of memory");
-    return NCG_OK;
 }
 
 /* ---- which variables ----------------------------------------------------- */
@@ -217,7 +109,8 @@ static ncg_status make_binary(binary *p, nci_variable *into,
     NCI_TRY(nci_node_map(p->op, NCG_DTYPE_NONE, into->rank, shape, operands, 2,
                          &result, err));
     set_result(into, result);
-    if (keeps_units(p->op) && !same_units(&x->attrs, &y->attrs))
+    if (nci_arith_keeps_units(p->op) &&
+        !nci_arith_same_units(&x->attrs, &y->attrs))
         nci_combining_note(p->how,
                            "%s: units differ (\"%.60s\" and \"%.60s\"): values "
                            "are combined as they are, the result has none",
@@ -228,7 +121,7 @@ static ncg_status make_binary(binary *p, nci_variable *into,
                            nci_attrs_text(&y->attrs, "units")
                                ? nci_attrs_text(&y->attrs, "units")
                                : "");
-    return keep_attrs(p->op, into, &y->attrs, err);
+    return nci_arith_keep_attrs(p->op, into, &y->attrs, err);
 }
 
 static ncg_status add_data(binary *p, int v, ncg_error *err)
@@ -319,97 +212,6 @@ static ncg_status binary_aligned(binary *p, nci_model **out, ncg_error *err)
     return NCG_OK;
 }
 
-/* ---- one position that stands for many
- * ---------------------------------------- */
-
-/* A mean over time keeps a time of one position, whose bounds are the period.
- * Where these hold every position of the other data set, it stands for all. */
-static ncg_status covers(const nci_model *model, const nci_index *one,
-                         const nci_index *many, bool *out, ncg_error *err)
-{
-    double *bounds = NULL;
-    *out = false;
-    if (one->var < 0 || many->var < 0 || one->count != 1 || many->count < 2 ||
-        one->is_text || many->is_text || one->is_time != many->is_time ||
-        (one->is_time && one->units.calendar != many->units.calendar) ||
-        (!one->is_time && !nci_units_equal(one->unit_text, many->unit_text)))
-        return NCG_OK;
-    NCI_TRY(nci_bounds_values(model, one->var, &bounds, err));
-    *out = bounds != NULL;
-    for (int64_t i = 0; *out && i < many->count; i++) {
-        double x = nci_index_value(many, i, one);
-        *out = x >= fmin(bounds[0], bounds[1]) &&
-               x <= fmax(bounds[0], bounds[1]);
-    }
-    nci_free(bounds);
-    return NCG_OK;
-}
-
-/* Takes the dimension away, with its coordinate and bounds. */
-static ncg_status squeeze(nci_model **model, const nci_index *one,
-                          ncg_error *err)
-{
-    nci_model *old = *model, *picked = NULL;
-    const nci_pick pick = {.count = 1, .step = 1};
-    const char *names[2] = {one->name, NULL};
-    int bounds = nci_model_bounds(old, one->var);
-    const nci_pick **picks = nci_calloc(old->ndims + 1, sizeof *picks);
-    bool *drop = nci_calloc(old->ndims + 1, sizeof *drop);
-    ncg_status st = NCG_OK;
-    if (!picks || !drop) {
-        st = nci_fail(err, NCG_ENOMEM, "out of memory");
-    } else {
-        picks[one->dim] = &pick;
-        drop[one->dim] = true;
-        st = nci_model_pick(old, picks, drop, &picked, err);
-    }
-    names[1] = bounds < 0 ? NULL : old->vars[bounds].name;
-    if (!st)
-        st = nci_model_drop(picked, names, bounds < 0 ? 1 : 2, model, err);
-    if (picked)
-        nci_model_release(&picked);
-    nci_free(picks);
-    nci_free(drop);
-    if (!st)
-        nci_model_release(&old);
-    return st;
-}
-
-static ncg_status squeeze_where_covered(nci_model **model,
-                                        const nci_model *other,
-                                        const char *name, ncg_error *err)
-{
-    nci_index one = {.var = -1}, many = {.var = -1};
-    bool is_covered = false;
-    NCI_TRY(nci_index_read(*model, name, &one, err));
-    ncg_status st = nci_index_read(other, name, &many, err);
-    if (!st)
-        st = covers(*model, &one, &many, &is_covered, err);
-    if (!st && is_covered)
-        st = squeeze(model, &one, err);
-    nci_index_fini(&one);
-    nci_index_fini(&many);
-    return st;
-}
-
-/* *model becomes a copy without the dimensions along which its one position
- * stands for all of the other. */
-static ncg_status without_covering(const nci_model *from,
-                                   const nci_model *other, nci_model **out,
-                                   ncg_error *err)
-{
-    nci_model *model = NULL;
-    NCI_TRY(nci_model_copy(from, &model, err));
-    ncg_status st = NCG_OK;
-    for (size_t d = 0; !st && d < from->ndims; d++)
-        st = squeeze_where_covered(&model, other, from->dims[d].name, err);
-    if (st)
-        nci_model_release(&model);
-    else
-        *out = model;
-    return st;
-}
-
 ncg_status nci_model_binary(const char *op, const nci_model *a,
                             const nci_model *b, const nci_combining *how,
                             nci_model **out, ncg_error *err)
@@ -417,9 +219,9 @@ ncg_status nci_model_binary(const char *op, const nci_model *a,
     nci_model *both[2] = {NULL, NULL}, *aligned[2] = {NULL, NULL};
     binary p = {.how = how};
     NCI_TRY(parse_op(op, 2, &p.op, err));
-    ncg_status st = without_covering(a, b, &both[0], err);
+    ncg_status st = nci_model_without_covering(a, b, &both[0], err);
     if (!st)
-        st = without_covering(b, a, &both[1], err);
+        st = nci_model_without_covering(b, a, &both[1], err);
     if (!st)
         st = nci_models_align((const nci_model *const *)both, 2, how, NULL,
                               aligned, err);
@@ -503,7 +305,8 @@ static ncg_status apply(const single *s, const nci_model *model,
         set_result(var, result);
         count++;
         if (!is_limit || !s->has_number)
-            st = keep_attrs(s->op, var, s->has_number ? &unknown : NULL, err);
+            st = nci_arith_keep_attrs(s->op, var,
+                                      s->has_number ? &unknown : NULL, err);
     }
     if (!st && !count)
         st = nci_fail(err, NCG_EINVAL,

@@ -3,6 +3,8 @@ list(APPEND dataset_sources
   align.c
   anomaly.c
   arith.c
+  arith_attrs.c
+  arith_cover.c
   cells.c
   cf_attrs.c
   cf_coords.c
@@ -10,6 +12,7 @@ list(APPEND dataset_sources
   cf_refs.c
   cf_windows.c
   concat.c
+  concat_values.c
   edit.c
   groups.c
   index.c
