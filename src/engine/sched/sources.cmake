@@ -29,5 +29,7 @@ list(APPEND engine_sched_sources
   sched/values.c
   sched/values_call.c
   sched/values_check.c
+  sched/values_member.c
+  sched/values_record.c
   sched/worker.c
   sched/worker_chunk.c)

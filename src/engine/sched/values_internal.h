@@ -2,11 +2,16 @@
 #ifndef NCI_ENGINE_SCHED_VALUES_INTERNAL_H
 #define NCI_ENGINE_SCHED_VALUES_INTERNAL_H
 /*
- * values.c: events and life. values_call.c: calls from waiting to their end,
- * what is lost with a worker. values_check.c: counts and invariants.
+ * values.c: events and life. values_member.c: workers, what moves between them.
+ * values_record.c: records, and when they go. values_call.c: calls from waiting
+ * to their end, what is lost with a worker. values_check.c: counts and
+ * invariants.
  */
 #include "engine/sched/task_map.h"
 #include "engine/sched/values.h"
+
+/* Workers that died under a call, inputs that were not there: then it fails. */
+enum { NCI_VALUE_STRIKES = 3, NCI_VALUE_MISSES = 20 };
 
 typedef struct nci_value nci_value;
 typedef struct nci_value_member nci_value_member;
@@ -79,6 +84,9 @@ struct nci_values {
 
 /* ---- values.c */
 void nci_values_say(nci_values *s, nci_value_action action);
+
+/* ---- values_record.c */
+nci_value *nci_value_of(const nci_values *s, int64_t id);
 void nci_value_link(nci_value_list *list, nci_value *v);
 void nci_value_unlink(nci_value *v);
 static inline bool nci_value_is_open(const nci_value *v)
@@ -92,11 +100,33 @@ static inline bool nci_value_is_wanted(const nci_value *v)
 }
 /* nci_value_review looks later whether a record or its value may go. */
 void nci_value_review(nci_values *s, nci_value *v);
+/* nci_values_review looks now. */
+void nci_values_review(nci_values *s);
+ncg_status nci_value_call(nci_values *s, const nci_value_event *e,
+                          ncg_error *err);
+ncg_status nci_value_keep(nci_values *s, const nci_value_event *e,
+                          ncg_error *err);
+
+/* ---- values_member.c */
+nci_value_member *nci_value_member_of(const nci_values *s, uint32_t number);
+ncg_status nci_value_join(nci_values *s, const nci_value_event *e,
+                          ncg_error *err);
+void nci_value_leave(nci_values *s, nci_value_member *m);
+/* nci_value_drain: it takes no more, what it has goes to others. */
+void nci_value_drain(nci_values *s, nci_value_member *m);
+/* nci_value_try_clear says that a member that drains has nothing left to do. */
+void nci_value_try_clear(nci_values *s, nci_value_member *m);
+/* nci_value_set_free enters it among those with a thread, or takes it out. */
 void nci_value_set_free(nci_values *s, nci_value_member *m);
 /* nci_value_put: the value is on m, or on nobody (NULL). */
 void nci_value_put(nci_value *v, nci_value_member *m);
 /* nci_value_move begins to take a value off a member that drains. */
 void nci_value_move(nci_values *s, nci_value *v);
+void nci_value_end_move(nci_value *v);
+/* nci_value_moved: m was to take v (NULL: not known any more), and tells how it
+ * went. */
+void nci_value_moved(nci_values *s, nci_value_member *m, nci_value *v,
+                     const nci_value_event *e);
 
 /* ---- values_call.c */
 /* nci_value_open begins a call that is idle, and what it needs. */
