@@ -3,7 +3,7 @@
  * it is read here, for every form that is taken; the others are not taken; no
  * bytes do harm. */
 #include "io/files.h"
-#include "io/folder.h"
+#include "folder.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -15,7 +15,7 @@
 
 enum { NX = 50, NT = 3, NFILES = 4 };
 
-static char paths[NFILES][64];
+static char paths[NFILES][96];
 static char *list[NFILES];
 
 static void write_values(int ncid, int var)

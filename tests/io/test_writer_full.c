@@ -9,24 +9,9 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "test.h"
+#include "folder.h"
 
 enum { PASSED = 0, CANNOT = 77, WRONG = 1, UNEXPECTED = 2 };
-
-static char dir[64];
-
-static int count_files(void)
-{
-    char command[128];
-    int count = -1;
-    snprintf(command, sizeof command, "ls -A %s | wc -l", dir);
-    FILE *pipe = popen(command, "r");
-    if (!pipe || fscanf(pipe, "%d", &count) != 1)
-        count = -1;
-    if (pipe)
-        pclose(pipe);
-    return count;
-}
 
 static nci_header *make_header(void)
 {
@@ -47,7 +32,7 @@ static ncg_status write_noise(const char *format, int deflate, ncg_error *err)
     nci_writer *writer = NULL;
     char path[128];
     uint32_t *noise = malloc(65536 * sizeof *noise), seed = 1;
-    snprintf(path, sizeof path, "%s/full.nc", dir);
+    snprintf(path, sizeof path, "%s/full.nc", folder);
     ncg_status st = nci_writer_create(path, h, &options, &writer, err);
     for (int64_t t = 0; !st && t < 64; t++) {
         nci_buf *buf = NULL;
@@ -75,7 +60,7 @@ static int expect_full(const char *text)
         ncg_error err = {0};
         ncg_status st = write_noise(formats[i / 2], i % 2, &err);
         if (st != NCG_EOUTPUT || !strstr(err.message, text) ||
-            !strstr(err.message, "full.nc") || count_files()) {
+            !strstr(err.message, "full.nc") || count_in_folder()) {
             fprintf(stderr, "%s: %s: %s\n", formats[i / 2], ncg_status_name(st),
                     err.message);
             return WRONG;
@@ -87,17 +72,14 @@ static int expect_full(const char *text)
 static int run(int (*body)(long), long argument)
 {
     int status;
-    snprintf(dir, sizeof dir, "/tmp/ncgraph-full-XXXXXX");
-    assert_non_null(mkdtemp(dir));
+    assert_int_equal(make_folder(NULL), 0);
     fflush(NULL);
     pid_t child = fork();
     assert_true(child >= 0);
     if (!child)
         exit(body(argument));
     assert_int_equal(waitpid(child, &status, 0), child);
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", dir);
-    assert_int_equal(system(command), 0);
+    assert_int_equal(clear_folder(NULL), 0);
     assert_true(WIFEXITED(status));
     return WEXITSTATUS(status);
 }
@@ -126,7 +108,7 @@ static int with_disk(long nbytes)
     snprintf(options, sizeof options, "size=%ld", nbytes);
     if (unshare(CLONE_NEWNS) ||
         mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-        mount("tmpfs", dir, "tmpfs", 0, options))
+        mount("tmpfs", folder, "tmpfs", 0, options))
         return CANNOT;
     return expect_full("No space left");
 }

@@ -6,27 +6,11 @@
 #include <sys/stat.h>
 
 #include "base/grid.h"
-#include "test.h"
+#include "folder.h"
 
 enum { NT = 24, NY = 90, NX = 180 };
 
-static char dir[64];
 static ncg_error err;
-
-static int make_dir(void **state)
-{
-    (void)state;
-    snprintf(dir, sizeof dir, "/tmp/ncgraph-peers-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-    char command[128];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf %s", dir);
-    return system(command);
-}
 
 /* Runs a shell command in the directory; -1 where the program is missing. */
 static int run(const char *program, const char *command)
@@ -37,10 +21,10 @@ static int run(const char *program, const char *command)
         print_message("not run: %s is not installed\n", program);
         return -1;
     }
-    snprintf(line, sizeof line, "cd %s && { %s; } > log 2>&1", dir, command);
+    snprintf(line, sizeof line, "cd %s && { %s; } > log 2>&1", folder, command);
     if (!system(line))
         return 0;
-    snprintf(line, sizeof line, "cat %s/log", dir);
+    snprintf(line, sizeof line, "cat %s/log", folder);
     return system(line) ? 2 : 1;
 }
 
@@ -96,7 +80,7 @@ static void write_file(const char *name, const char *format, int deflate)
     nci_attrs_put_text(&v->attrs, "units", "K");
     nci_write_options options = {format, deflate, true};
     nci_writer *writer = NULL;
-    snprintf(path, sizeof path, "%s/%s", dir, name);
+    snprintf(path, sizeof path, "%s/%s", folder, name);
     CHECK_OK(nci_writer_create(path, h, &options, &writer, &err));
     put_coordinates(writer);
     put_field(writer);
@@ -145,16 +129,16 @@ static void it_is_as_small_as_nccopy(void **state)
                  NX);
         if (run("nccopy", command) == -1)
             skip();
-        snprintf(path, sizeof path, "%s/a.nc", dir);
+        snprintf(path, sizeof path, "%s/a.nc", folder);
         assert_int_equal(stat(path, &ours), 0);
-        snprintf(path, sizeof path, "%s/n.nc", dir);
+        snprintf(path, sizeof path, "%s/n.nc", folder);
         assert_int_equal(stat(path, &theirs), 0);
         assert_true((double)ours.st_size <= 1.03 * (double)theirs.st_size);
     }
 }
 
 #define WITH_DIR(name)                                                         \
-    cmocka_unit_test_setup_teardown(name, make_dir, remove_dir)
+    cmocka_unit_test_setup_teardown(name, make_folder, clear_folder)
 
 NCG_TESTS(WITH_DIR(others_read_it), WITH_DIR(others_append_to_it),
           WITH_DIR(it_is_as_small_as_nccopy))

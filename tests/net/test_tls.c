@@ -11,31 +11,15 @@
 #include <sys/socket.h>
 
 #include "engine/net/tls.h"
+#include "folder.h"
 #include "net_pair.h"
 
 /* ---- certificates in files ------------------------------------------------- */
 
-static char dir[64];
-
-static int make_dir(void **state)
-{
-    (void)state;
-    snprintf(dir, sizeof dir, "/tmp/ncgraph-tls-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-    char command[128];
-    (void)state;
-    snprintf(command, sizeof command, "rm -r %s", dir);
-    return system(command);
-}
-
 static char *path_of(const char *name, const char *kind)
 {
     char *path = malloc(128);
-    snprintf(path, 128, "%s/%s.%s", dir, name, kind);
+    snprintf(path, 128, "%s/%s.%s", folder, name, kind);
     return path;
 }
 
@@ -363,5 +347,5 @@ int main(int argc, char **argv)
         NCG_TEST(strangers_are_turned_away)};
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
-    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+    return cmocka_run_group_tests(tests, make_folder, clear_folder);
 }
