@@ -11,6 +11,10 @@ nci_node *nci_node_alloc(nci_node_kind kind, ncg_dtype dtype, int rank,
 void nci_node_set_missing(nci_node *node, const nci_node *from);
 /* nci_node_hash_common starts a token with what all kinds have. */
 void nci_node_hash_common(const nci_node *node, nci_hash *hash);
+/* nci_operand_check: EINVAL: it does not broadcast to the shape, or holds no
+ * numbers. */
+ncg_status nci_operand_check(const nci_operand *operand, int rank,
+                             const int64_t *shape, ncg_error *err);
 /* nci_node_everywhere makes an array of the dtype, shape, missing value and name
  * of `like` (nothing else of it is looked at) with one value everywhere. */
 ncg_status nci_node_everywhere(const nci_node *like, const void *value,
