@@ -108,6 +108,7 @@ static inline void reduce_plainly(const array *a, const reduction *r,
     }
 }
 
+/* `missing` NULL: no value of the result stands for one that is missing. */
 static inline void check_cell(const array *a, const reduction *r, const cell *c,
                               ncg_dtype dtype, const uint8_t *missing,
                               const uint8_t *got)
@@ -117,7 +118,7 @@ static inline void check_cell(const array *a, const reduction *r, const cell *c,
     bool from_wide = nci_dtype_is_wide(a->decode.out);
     bool is_missing = nci_dtype_is_float(dtype)
                           ? isnan(nci_dtype_get(dtype, got))
-                          : (op != NCG_OP_COUNT || r->how.min_count > 1) &&
+                          : missing &&
                                 !memcmp(got, missing, ncg_dtype_size(dtype));
     bool expect_missing =
         op == NCG_OP_COUNT ? r->how.min_count > 1 && c->count < r->how.min_count

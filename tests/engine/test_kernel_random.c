@@ -144,7 +144,8 @@ static void check_reduction(const array *a)
     nci_buf *out = run_alike(a, node);
     size_t size = ncg_dtype_size(node->dtype);
     for (int64_t c = 0; c < ncells; c++)
-        check_cell(a, &r, &cells[c], node->dtype, node->missing,
+        check_cell(a, &r, &cells[c], node->dtype,
+                   node->has_missing ? node->missing : NULL,
                    (uint8_t *)nci_buf_data(out) + (size_t)c * size);
     nci_buf_release(&out);
     free(cells);
