@@ -297,11 +297,24 @@ static const option_def defs[] = {
 };
 #define NDEFS (sizeof defs / sizeof *defs)
 
+/* Names under which those who come from dask look for options. */
+static const char *const others[][2] = {
+    {"nthreads", "threads"}, {"local-directory", "spill-dir"}};
+
+static bool is_word(const char *word, const char *name, size_t length)
+{
+    return strlen(word) == length && !strncmp(word, name, length);
+}
+
 static const option_def *find_long(const char *name, size_t length)
 {
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (is_word(others[i][0], name, length)) {
+            name = others[i][1];
+            length = strlen(name);
+        }
     for (size_t i = 0; i < NDEFS; i++)
-        if (strlen(defs[i].name) == length &&
-            !strncmp(defs[i].name, name, length))
+        if (is_word(defs[i].name, name, length))
             return &defs[i];
     return NULL;
 }

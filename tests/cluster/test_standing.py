@@ -60,11 +60,14 @@ class Standing(clustertest.TestCase):
 
     def test_status_and_retire(self):
         cluster = self.cluster("--exclusive")
-        workers = [self.worker(name) for name in ("one", "two")]
+        workers = [self.worker(name, "--nthreads", threads,
+                               "--local-directory=.")
+                   for name, threads in (("one", 3), ("two", 2))]
         status = lambda: json.loads(self.ok(
             "cluster", "status", "--scheduler-file", "s.json").out)
-        self.assertEqual(sorted(w["name"] for w in status()["workers"]),
-                         ["one", "two"])
+        self.assertEqual(sorted((w["name"], w["threads"])
+                                for w in status()["workers"]),
+                         [("one", 3), ("two", 2)])
         self.assertEqual(status()["computations"], [])
         self.fails(3, "cluster", "retire", "nobody", "--scheduler-file",
                    "s.json", says="'nobody'")
