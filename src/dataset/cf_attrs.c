@@ -9,15 +9,6 @@
 #include "base/mem.h"
 #include "dataset/ops.h"
 
-bool nci_attrs_put_like(nci_attrs *attrs, const char *name, const char *text)
-{
-    const nci_attr *old = nci_attrs_find(attrs, name);
-    if (!old || old->dtype != NCG_DTYPE_STRING)
-        return nci_attrs_put_text(attrs, name, text);
-    const char *word = nci_intern(text);
-    return word && nci_attrs_put(attrs, name, NCG_DTYPE_STRING, 1, &word);
-}
-
 static const char *const celsius[] = {
     "degC",    "degrees_C",      "degree_C",        "celsius",
     "Celsius", "degree_Celsius", "degrees_Celsius", "degreesC",

@@ -103,11 +103,6 @@ ncg_status nci_models_concat(const nci_model *const *models, size_t n,
                              const char *dim, const nci_combining *how,
                              nci_model **out, ncg_error *err);
 
-/* nci_model_date_units tells whether a variable holds dates, its own or as the
- * bounds of one that does, and how they are counted. */
-ncg_status nci_model_date_units(const nci_model *model, int var, bool *is_date,
-                                nci_time_units *out, ncg_error *err);
-
 /* ---- arith.c ------------------------------------------------------------- */
 
 /* nci_model_binary combines the data variables of equal names. */

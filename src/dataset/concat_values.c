@@ -33,22 +33,6 @@ int nci_concat_axis(const nci_joint *j, const nci_member *m, size_t k,
 
 /* ---- values in memory ---------------------------------------------------- */
 
-ncg_status nci_model_date_units(const nci_model *model, int v, bool *is_date,
-                                nci_time_units *out, ncg_error *err)
-{
-    const nci_variable *var = &model->vars[v];
-    *is_date = nci_variable_is_dates(var);
-    if (*is_date)
-        return nci_variable_time_units(var, out, err);
-    for (size_t i = 0; var->kind == NCI_KIND_BOUNDS && i < model->nvars; i++)
-        if (nci_variable_is_dates(&model->vars[i]) &&
-            nci_model_bounds(model, (int)i) == v) {
-            *is_date = true;
-            return nci_variable_time_units(&model->vars[i], out, err);
-        }
-    return NCG_OK;
-}
-
 /* Whether the values of part k count from another date than the reference's;
  * they are counted anew. */
 static ncg_status rebase(const nci_joint *j, const nci_member *m, size_t k,

@@ -24,7 +24,7 @@ bool nci_model_is_data_dim(const nci_model *model, int dim);
 int nci_variable_axis(const nci_variable *var, int dim);
 bool nci_variable_is_numeric(const nci_variable *var);
 
-/* ---- pick.c -------------------------------------------------------------- */
+/* ---- model_build.c ------------------------------------------------------- */
 
 /* nci_array_f64 makes a constant array from doubles, stored as `dtype`. */
 ncg_status nci_array_f64(ncg_dtype dtype, int rank, const int64_t *shape,
@@ -46,6 +46,35 @@ void nci_variable_set_dims(nci_variable *to, const nci_variable *from,
                            const bool *drop);
 /* nci_model_prune removes dimensions that no variable has. */
 void nci_model_prune(nci_model *model);
+/* nci_attrs_put_like sets a text in the type (char or string) that the
+ * attribute has; false: memory is out. */
+bool nci_attrs_put_like(nci_attrs *attrs, const char *name, const char *text);
+
+/* ---- variable_time.c ----------------------------------------------------- */
+
+/* nci_variable_time_units parses units and calendar of a time coordinate. */
+ncg_status nci_variable_time_units(const nci_variable *coord,
+                                   nci_time_units *out, ncg_error *err);
+/* nci_variable_date_units: EUNSUPPORTED also where the calendar is "none", in
+ * which time goes on and the date does not. */
+ncg_status nci_variable_date_units(const nci_variable *coord,
+                                   nci_time_units *out, ncg_error *err);
+bool nci_variable_is_dates(const nci_variable *coord);
+/* nci_model_date_units tells whether a variable holds dates, its own or as the
+ * bounds of one that does, and how they are counted. */
+ncg_status nci_model_date_units(const nci_model *model, int var, bool *is_date,
+                                nci_time_units *out, ncg_error *err);
+
+/* ---- bounds.c ------------------------------------------------------------ */
+
+/* nci_bounds_find: the bounds of a coordinate if they are two values a position
+ * in memory, or -1. */
+int nci_bounds_find(const nci_model *model, int coord);
+/* nci_bounds_values reads the bounds of a 1-D or scalar coordinate, two values
+ * a position, in its units, longitudes around their points; *out is NULL where
+ * there are none of that form. EMISMATCH: units that do not go together. */
+ncg_status nci_bounds_values(const nci_model *model, int coord, double **out,
+                             ncg_error *err);
 
 /* ---- select_values.c, select_time.c -------------------------------------- */
 
@@ -78,14 +107,6 @@ ncg_status nci_choose_times(const nci_variable *coord, nci_choice *choice,
  * "1990-06-15T12") to the absolute times where it begins and ends. */
 ncg_status nci_date_range(nci_calendar calendar, const char *text,
                           nci_us *begin, nci_us *end, ncg_error *err);
-/* nci_variable_time_units parses units and calendar of a time coordinate. */
-ncg_status nci_variable_time_units(const nci_variable *coord,
-                                   nci_time_units *out, ncg_error *err);
-/* nci_variable_date_units: EUNSUPPORTED also where the calendar is "none", in
- * which time goes on and the date does not. */
-ncg_status nci_variable_date_units(const nci_variable *coord,
-                                   nci_time_units *out, ncg_error *err);
-bool nci_variable_is_dates(const nci_variable *coord);
 /* nci_split_range cuts "a..b" at the dots; false when there are none. Pieces
  * may be empty. Both are owned by the caller; NULL when memory is out. */
 bool nci_split_range(const char *text, char **low, char **high);
@@ -260,11 +281,6 @@ ncg_status nci_cf_windows(const nci_groups *groups, const nci_windows *w,
 /* nci_model_vertex_dim returns a dimension of size 2 for bounds, adding one
  * where there is none; -1: memory is out. */
 int nci_model_vertex_dim(nci_model *model);
-/* nci_bounds_values reads the bounds of a 1-D or scalar coordinate, two values
- * a position, in its units, longitudes around their points; *out is NULL where
- * there are none of that form. EMISMATCH: units that do not go together. */
-ncg_status nci_bounds_values(const nci_model *model, int coord, double **out,
-                             ncg_error *err);
 /* nci_cf_attrs changes units, names and cell_methods of a reduced variable. */
 ncg_status nci_cf_attrs(const nci_reducing *r, const nci_variable *from,
                         const nci_weights *weights, nci_variable *to,
@@ -281,8 +297,5 @@ ncg_status nci_cf_references(const nci_model *before, const bool *dropped,
                              nci_model *model, ncg_error *err);
 /* nci_cf_is_temperature: units that need units_metadata for differences. */
 bool nci_cf_is_temperature(const char *units);
-/* nci_attrs_put_like sets a text in the type (char or string) that the
- * attribute has; false: memory is out. */
-bool nci_attrs_put_like(nci_attrs *attrs, const char *name, const char *text);
 
 #endif

@@ -13,33 +13,6 @@
 
 #define DAY_US 86400000000LL
 
-bool nci_variable_is_dates(const nci_variable *coord)
-{
-    const char *units = nci_attrs_text(&coord->attrs, "units");
-    return units && nci_time_is_units(units);
-}
-
-ncg_status nci_variable_time_units(const nci_variable *coord,
-                                   nci_time_units *out, ncg_error *err)
-{
-    ncg_status st = nci_time_units_parse(
-        nci_attrs_text(&coord->attrs, "units"),
-        nci_attrs_text(&coord->attrs, "calendar"), out, err);
-    return st ? nci_error_wrap(err, "%s", coord->name) : NCG_OK;
-}
-
-ncg_status nci_variable_date_units(const nci_variable *coord,
-                                   nci_time_units *out, ncg_error *err)
-{
-    NCI_TRY(nci_variable_time_units(coord, out, err));
-    if (out->calendar == NCI_CAL_NONE)
-        return nci_fail(err, NCG_EUNSUPPORTED,
-                        "%s: calendar \"none\" has no dates to group or "
-                        "select by; isel selects by position",
-                        coord->name);
-    return NCG_OK;
-}
-
 /* ---- dates of any precision ------------------------------------------------
  */
 

@@ -5,6 +5,7 @@ list(APPEND dataset_sources
   arith.c
   arith_attrs.c
   arith_cover.c
+  bounds.c
   cells.c
   cf_attrs.c
   cf_coords.c
@@ -17,6 +18,7 @@ list(APPEND dataset_sources
   groups.c
   index.c
   merge.c
+  model_build.c
   narrow.c
   output.c
   pick.c
@@ -30,5 +32,6 @@ list(APPEND dataset_sources
   select_time.c
   select_values.c
   step_days.c
+  variable_time.c
   weights.c
   widen.c)
