@@ -545,3 +545,38 @@ def test_groups_without_values_are_nan(dtype):
         np.testing.assert_array_equal(np.asarray(made)[[0, 2]], full)
     made = ncg.groupby_reduce(a, [0, 2, 2], 0, "sum")
     np.testing.assert_array_equal(np.asarray(made)[1], [0, 0])
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("chunks", [1, 2, 3, -1])
+def test_spreads_of_infinities(dtype, chunks):
+    inf, nan = np.inf, np.nan
+    values = np.array([[inf, 1, inf, -inf, nan, nan, 2],
+                       [inf, 2, 1, inf, inf, nan, 2],
+                       [inf, 3, 2, 1, inf, nan, 2]], dtype)
+    for shape in (values, values.T.copy(), np.stack([values] * 20)):
+        a = ncg.from_array(shape, chunks=chunks)
+        for name in ("std", "var", "nanstd", "nanvar"):
+            for axis in (0, 1, None):
+                for ddof in (0, 1):
+                    np.testing.assert_allclose(
+                        getattr(np, name)(a, axis=axis, ddof=ddof),
+                        getattr(np, name)(shape, axis=axis, ddof=ddof),
+                        rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_windows_and_groups_of_infinities():
+    inf = np.inf
+    values = np.array([inf, inf, inf, 1, 2, 3, inf, 4, -inf, -inf, -inf, 5.])
+    a = ncg.from_array(values, chunks=4)
+    windows = np.lib.stride_tricks.sliding_window_view
+    for name in ("std", "var", "mean", "sum", "min", "max"):
+        np.testing.assert_allclose(
+            getattr(windows(a, 3), name)(axis=-1),
+            getattr(windows(values, 3), name)(axis=-1), err_msg=name)
+    labels = np.arange(12) // 3
+    wanted = values.reshape(4, 3).std(axis=1)
+    np.testing.assert_allclose(
+        ncg.groupby_reduce(a, labels, 0, "std"), wanted)

@@ -161,7 +161,8 @@ static void copy_row(const rolling *r, int64_t to, int64_t from)
                w * sizeof *r->b);
 }
 
-/* One value as a state; a missing one counts as nothing. */
+/* One value as a state; a missing one counts as nothing. The deviation of an
+ * infinity is NaN. */
 static void put_state(const rolling *r, int64_t at, double x)
 {
     double nothing = r->op == NCG_OP_MIN   ? INFINITY
@@ -171,7 +172,7 @@ static void put_state(const rolling *r, int64_t at, double x)
     r->a[at] = misses ? nothing : x;
     r->count[at] = !misses;
     if (spreads(r))
-        r->b[at] = 0;
+        r->b[at] = misses ? 0 : x - x;
 }
 
 /* ---- lines --------------------------------------------------------------- */

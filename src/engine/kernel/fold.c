@@ -519,7 +519,8 @@ static double count_at(const nci_acc *acc, int64_t cell)
                          : (double)acc->missed32[cell];
 }
 
-/* Sums about k become mean and squared deviations about the mean. */
+/* Sums about k become mean and squared deviations about the mean; of
+ * infinities, these are NaN. */
 static void finish_squares(nci_acc *acc, int64_t cell, int64_t n)
 {
     double *s = acc->value[0], *q = acc->value[1], *w = acc->value[2];
@@ -531,9 +532,9 @@ static void finish_squares(nci_acc *acc, int64_t cell, int64_t n)
     for (int64_t c = cell; c < cell + n; c++) {
         double size = w ? w[c] : count_at(acc, c);
         double shift = size != 0 ? s[c] / size : 0;
-        double rest = q[c] - s[c] * shift;
-        s[c] = acc->k[c] + shift;
-        q[c] = rest < 0 ? 0 : rest;
+        double rest = q[c] - s[c] * shift, k = acc->k[c];
+        s[c] = k + shift;
+        q[c] = (rest < 0 ? 0 : rest) + (k - k);
     }
 }
 

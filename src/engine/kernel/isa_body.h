@@ -470,6 +470,8 @@ static bool column_squares_weighted(const double *restrict k,
     return any != 0;
 }
 
+/* k - k is 0, and NaN where the first value is an infinity: those equal to it
+ * were taken for missing ones. */
 static void column_deviations(const int32_t *restrict count,
                               const double *restrict k, double *restrict s,
                               double *restrict q, int64_t n)
@@ -478,7 +480,7 @@ static void column_deviations(const int32_t *restrict count,
         double shift = s[i] / (double)count[i];
         double rest = q[i] - s[i] * shift;
         s[i] = k[i] + shift;
-        q[i] = rest < 0 ? 0 : rest;
+        q[i] = (rest < 0 ? 0 : rest) + (k[i] - k[i]);
     }
 }
 
