@@ -249,3 +249,13 @@ def test_quantiles_of_many_chunks(rng, monkeypatch, axis, keep):
             got, np.nanquantile(v, [0.2, 0.7], axis=axis, keepdims=keep),
             rtol=1e-5)
         np.testing.assert_array_equal(got, made.compute())
+
+
+@pytest.mark.parametrize("chunks", [2, 10])
+def test_results_are_the_callers(chunks):
+    values = np.arange(10)
+    x = ncg.asarray(values, chunks=chunks)
+    for scheduler in ("threads", ncg.get):
+        made, = dask.compute(x, scheduler=scheduler)
+        made[0] = 42
+        assert values[0] == 0 and x[0].compute() == 0

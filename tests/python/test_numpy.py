@@ -580,3 +580,39 @@ def test_windows_and_groups_of_infinities():
     wanted = values.reshape(4, 3).std(axis=1)
     np.testing.assert_allclose(
         ncg.groupby_reduce(a, labels, 0, "std"), wanted)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("dtype", ["f2", "f4", "c8"])
+@pytest.mark.parametrize("name", ["nansum", "nanprod"])
+def test_nan_that_parts_give_is_not_left_out(name, dtype):
+    values = np.array([np.inf, -np.inf, np.nan, 0, np.inf, 2], dtype)
+    for chunks in (1, 2, 3):
+        made = getattr(np, name)(ncg.from_array(values, chunks=chunks))
+        np.testing.assert_array_equal(made, getattr(np, name)(values))
+
+
+def test_what_is_asked_for_is_not_left_aside():
+    half = np.array([np.nan, np.inf, -np.inf, 1], "f2")
+    a = ncg.from_array(half, chunks=2)
+    np.testing.assert_array_equal(
+        np.nan_to_num(a, nan=5, posinf=6, neginf=7), [5, 6, 7, 1])
+    rows = np.array([(1, 2), (0, 3), (2, 1)], [("x", "i4"), ("y", "i4")])
+    np.testing.assert_array_equal(
+        np.sort(ncg.from_array(rows, chunks=2), order="y"),
+        np.sort(rows, order="y"))
+    with pytest.raises(TypeError, match="where"):
+        np.clip(a, 0, 1, where=half > 0)
+
+
+@pytest.mark.parametrize("f", [
+    lambda a: a + 300, lambda a: a * -1, lambda a: a ** 256,
+    lambda a: np.maximum(a, 256), lambda a: np.block((a, a)),
+    lambda a: np.block([]), lambda a: np.block([[a], a])])
+def test_refused_when_it_is_written(f):
+    a = ncg.ones(3, dtype="u1", chunks=2)
+    with pytest.raises(Exception) as wanted:
+        f(np.ones(3, "u1"))
+    with pytest.raises(wanted.type):
+        f(a)
+    assert bool((a < 300).all()) and not bool((a == -1).any())

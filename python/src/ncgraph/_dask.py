@@ -50,9 +50,18 @@ def optimize(dsk: Any, wanted: Any, **kwargs: Any) -> Any:
 
 
 def finalize(results: Any) -> Any:
-    """Assemble chunks, nested as their keys were."""
+    """Assemble chunks, nested as their keys were; the result is the caller's."""
     made = _assembled(results)
-    return made if not isinstance(made, np.ndarray) or made.ndim else made[()]
+    if not made.ndim:
+        return made[()]
+    # Who changed a graph's own chunk would change what is computed of it.
+    return made.copy() if np.may_share_memory(made, _first(results)) else made
+
+
+def _first(results: Any) -> Any:
+    while isinstance(results, (list, tuple)):
+        results = results[0]
+    return results
 
 
 def _depth(value: Any) -> int:
@@ -63,11 +72,8 @@ def _assembled(results: Any) -> Any:
     if not isinstance(results, (list, tuple)):
         return np.asarray(results)
     depth = _depth(results)
-    first = results
-    while isinstance(first, (list, tuple)):
-        first = first[0]
-    if np.ndim(first) == 0:
-        return np.asarray(first)
+    if np.ndim(_first(results)) == 0:
+        return np.asarray(_first(results))
 
     def join(value: Any, axis: int) -> np.ndarray:
         if axis == depth:

@@ -176,7 +176,9 @@ def _native(ufunc: np.ufunc, operands: list[Any], wanted: Sequence[np.dtype],
     try:
         arrays = [readable(as_array(o, d), d) for o, d in zip(operands, wanted)]
     except OverflowError:
-        return None
+        if out.kind != "b":
+            raise
+        return None  # a number may be compared that the dtype does not hold
     if wanted[0].kind == "b":
         name = _OF_TRUTH.get(name, name)
     codes = tuple(None if a.dtype == d else native_code(d)
@@ -378,6 +380,9 @@ def astype(a: Any, dtype: Any, order: Any = "K", casting: str = "unsafe",
 def clip(a: Any, min: Any = None, max: Any = None, out: Any = None,
          a_min: Any = None, a_max: Any = None, **kwargs: Any) -> Array:
     """Limit values to an interval, as :func:`numpy.clip`."""
+    if kwargs:
+        raise TypeError("clip() got unexpected keyword arguments: "
+                        f"{sorted(kwargs)}")
     low = a_min if min is None else min
     high = a_max if max is None else max
     made = operand(a)

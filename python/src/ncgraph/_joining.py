@@ -35,7 +35,7 @@ def hstack(tup: Any, **kwargs: Any) -> Array:
 @implements("dstack")
 def dstack(tup: Any, **kwargs: Any) -> Array:
     """Join along the third axis."""
-    return _shape.concatenate([atleast_3d(a) for a in tup], axis=2)
+    return _shape.concatenate([atleast_3d(a) for a in tup], axis=2, **kwargs)
 
 
 @implements("flipud")

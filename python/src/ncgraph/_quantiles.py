@@ -170,7 +170,7 @@ def _median(a: Any, axis: Any, keepdims: Any, skipna: bool) -> Array:
     if a.dtype.kind in "cm":  # the mean of two, which is no quantile
         from ._reduce import callable_reduction
         return callable_reduction(function, a, axes_of(axis, a.ndim),
-                                  keepdims is True, a.dtype, {}, tree=False)
+                                  keepdims is True, a.dtype, {})
     if a.dtype.kind == "b":
         a = a.astype("f8")
     return _quantiles(a, 0.5, axis, "linear", keepdims, skipna)

@@ -155,8 +155,10 @@ def _python(op: str, a: Array, axes: tuple[int, ...], dtype: Any,
     result = a.dtype if a.dtype == object and dtype is None and \
         op not in ("any", "all") else \
         np.asarray(function(_sample(a), axis=axes, **kwargs)).dtype
+    # Sums of parts are NaN where these have infinities: none is left out.
+    merge = getattr(np, op) if op in ("sum", "prod") else function
     return callable_reduction(function, a, axes, keepdims, result, kwargs,
-                              tree=op in _TREES)
+                              merge if op in _TREES else None)
 
 
 def _sample(a: Array) -> np.ndarray:
@@ -166,15 +168,17 @@ def _sample(a: Array) -> np.ndarray:
 
 def callable_reduction(function: Callable, a: Array, axes: tuple[int, ...],
                        keepdims: bool, dtype: Any, kwargs: dict[str, Any],
-                       tree: bool) -> Array:
-    """Reduce by a function of NumPy's shape; as a tree where it may be one."""
+                       merge: Callable | None = None) -> Array:
+    """Reduce by a function of NumPy's shape; chunk by chunk where another one
+    merges what it gives."""
     from ._python import Reach, layer
-    if tree and any(len(a.chunks[d]) > 1 for d in axes):
+    if merge is not None and any(len(a.chunks[d]) > 1 for d in axes):
         chunks = tuple((1,) * len(c) if d in axes else c
                        for d, c in enumerate(a.chunks))
         reach = [[Reach(d, *_bounds(a.chunks[d])) for d in range(a.ndim)]]
         a = layer(Reduced(function, axes, True, kwargs), [a], chunks, reach,
                   dtype)
+        function = merge
     chunks, reach, place = [], [], 0
     for d, c in enumerate(a.chunks):
         if d in axes:
@@ -331,7 +335,7 @@ def _arg_function(op: str, skipna: bool) -> Callable:
         else:
             name = f"nan{op}" if skipna and a.dtype.kind in "fc" else op
             made = callable_reduction(getattr(np, name), a, axes, keep, "i8",
-                                      {}, tree=False)
+                                      {})
         if keep and axis is None:
             made = reshape(made, (1,) * ndim)
         return _out(made, out)
@@ -458,7 +462,8 @@ def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None,
         return a
     if is_native(a.dtype):
         return a._new("sort", (axis,))
-    return _whole_axis(np.sort, a, axis, a.dtype)
+    more = {} if order is None else {"order": order}
+    return _whole_axis(np.sort, a, axis, a.dtype, **more)
 
 
 def argsort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None,

@@ -317,10 +317,7 @@ def _stacked(seq: Sequence[Any], axis: int, dtype: Any) -> Array:
 
 def block(arrays: Any, allow_unknown_chunksizes: bool = False) -> Array:
     """Assemble an array of nested lists, as :func:`numpy.block`."""
-    def depth(value: Any) -> int:
-        return 1 + depth(value[0]) if isinstance(value, list) and value else 0
-
-    levels = depth(arrays)
+    levels = _levels(arrays)
     most = max(leaf.ndim for leaf in _leaves(arrays))
     rank = max(levels, most)
 
@@ -330,6 +327,23 @@ def block(arrays: Any, allow_unknown_chunksizes: bool = False) -> Array:
         return concatenate([build(v, level + 1) for v in value],
                            axis=rank - levels + level)
     return build(arrays, 0)
+
+
+def _levels(value: Any) -> int:
+    """How deep lists are nested, which is the same everywhere."""
+    if isinstance(value, tuple):
+        raise TypeError("arrays is a tuple. Only lists can be used to arrange "
+                        "blocks, and np.block does not allow implicit "
+                        "conversion from tuple to ndarray.")
+    if not isinstance(value, list):
+        return 0
+    found = {_levels(v) for v in value}
+    if not found:
+        raise ValueError("List at arrays cannot be empty")
+    if len(found) > 1:
+        raise ValueError("List depths are mismatched: some lists are nested "
+                         "more deeply than others")
+    return 1 + found.pop()
 
 
 def _leaves(value: Any) -> list[Array]:

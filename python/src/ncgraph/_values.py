@@ -77,8 +77,8 @@ def _lazy_function(name: str, ninputs: int = 1) -> None:
     implements(name)(wrapped)
 
 
-for _name in ("i0", "sinc", "nan_to_num", "real_if_close", "fix", "isposinf",
-              "isneginf", "unwrap_"):
+for _name in ("i0", "sinc", "real_if_close", "fix", "isposinf",
+              "isneginf"):
     if hasattr(np, _name):
         _lazy_function(_name)
 
@@ -89,7 +89,8 @@ def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0,
     """Replace NaN and infinities, as :func:`numpy.nan_to_num`."""
     a = asarray(x)
     if a.dtype.kind != "f" or not is_native(a.dtype):
-        return a if a.dtype.kind in "biu" else _lazy(np.nan_to_num, [a])
+        return a if a.dtype.kind in "biu" else _lazy(
+            np.nan_to_num, [a], nan=nan, posinf=posinf, neginf=neginf)
     info = np.finfo(a.dtype)
     high = info.max if posinf is None else posinf
     low = info.min if neginf is None else neginf
