@@ -10,17 +10,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a CHOICE is written to. */
+_Static_assert(sizeof(ncg_overlap) == sizeof(int) &&
+                   sizeof(ncg_join) == sizeof(int) &&
+                   sizeof(nci_progress_mode) == sizeof(int) &&
+                   sizeof(ncg_time_stamp) == sizeof(int) &&
+                   sizeof(ncg_wire_compression) == sizeof(int) &&
+                   sizeof(ncg_wire_checksum) == sizeof(int),
+               "enums are as large as int");
+
 typedef ncg_status setter(nci_options *, const char *name, const char *value,
                           ncg_error *);
 
-/* One of `flag`, `text`, `set` says where the value goes. */
+/* One of `flag`, `text`, `choice`, `set` says where the value goes. */
 typedef struct option_def {
     char letter;
     const char *name;
     const char *arg; /* NULL: the option takes no value */
     const char *help;
-    size_t flag; /* offset of a bool in nci_options, 0: none */
-    size_t text; /* offset of a const char * plus one, 0: none */
+    size_t flag;   /* offset of a bool in nci_options, 0: none */
+    size_t text;   /* offset of a const char * plus one, 0: none */
+    size_t choice; /* offset of an enum plus one, 0: none; its values are those
+                      of the places in `choices` */
+    const char *choices; /* words that are taken, "a|b|c"; NULL: any */
     setter *set;
 } option_def;
 
@@ -58,22 +70,6 @@ static ncg_status set_variables(nci_options *o, const char *name,
         before ? nci_xformat("%s,%s", before, value) : nci_xstrdup(value);
     free(before);
     return NCG_OK;
-}
-
-static ncg_status set_format(nci_options *o, const char *name,
-                             const char *value, ncg_error *err)
-{
-    int which;
-    o->format = value;
-    return parse_choice(name, "nc4|nc4c|nc3|nc64|nc5", value, &which, err);
-}
-
-static ncg_status set_dtype(nci_options *o, const char *name, const char *value,
-                            ncg_error *err)
-{
-    int which;
-    o->dtype = value;
-    return parse_choice(name, "f4|f8|in", value, &which, err);
 }
 
 static ncg_status set_deflate(nci_options *o, const char *name,
@@ -150,24 +146,6 @@ static ncg_status set_death_timeout(nci_options *o, const char *name,
     return parse_time(name, value, &o->death_timeout, err);
 }
 
-static ncg_status set_overlap(nci_options *o, const char *name,
-                              const char *value, ncg_error *err)
-{
-    int which = 0;
-    ncg_status st = parse_choice(name, "error|first|last", value, &which, err);
-    o->overlap = (ncg_overlap)which;
-    return st;
-}
-
-static ncg_status set_join(nci_options *o, const char *name, const char *value,
-                           ncg_error *err)
-{
-    int which = 0;
-    ncg_status st = parse_choice(name, "exact|inner", value, &which, err);
-    o->join = (ncg_join)which;
-    return st;
-}
-
 static ncg_status set_missing(nci_options *o, const char *name,
                               const char *value, ncg_error *err)
 {
@@ -177,54 +155,27 @@ static ncg_status set_missing(nci_options *o, const char *name,
     return st;
 }
 
-static ncg_status set_progress(nci_options *o, const char *name,
-                               const char *value, ncg_error *err)
-{
-    int which = 0;
-    ncg_status st =
-        parse_choice(name, "auto|bar|json|none", value, &which, err);
-    o->progress = (nci_progress_mode)which;
-    return st;
-}
-
-static ncg_status set_stamp(nci_options *o, const char *name, const char *value,
-                            ncg_error *err)
-{
-    int which = 0;
-    ncg_status st = parse_choice(name, "mid|first|last", value, &which, err);
-    o->stamp = (ncg_time_stamp)which;
-    return st;
-}
-
-static ncg_status set_wire_compression(nci_options *o, const char *name,
-                                       const char *value, ncg_error *err)
-{
-    int which = 0;
-    ncg_status st = parse_choice(name, "none|lz4|zstd", value, &which, err);
-    o->wire.compression = (ncg_wire_compression)which;
-    return st;
-}
-
-static ncg_status set_wire_checksum(nci_options *o, const char *name,
-                                    const char *value, ncg_error *err)
-{
-    int which = 0;
-    ncg_status st = parse_choice(name, "auto|on|off", value, &which, err);
-    o->wire.checksum = (ncg_wire_checksum)which;
-    return st;
-}
-
-#define FLAG(letter, name, field, help)                                        \
+/* l: letter, n: name, a: argument, h: help */
+#define FLAG(l, n, field, h)                                                   \
+    {.letter = l, .name = n, .help = h, .flag = offsetof(nci_options, field)}
+#define PUT(l, n, a, h, member, field)                                         \
+    .letter = l, .name = n, .arg = a, .help = h,                               \
+    .member = offsetof(nci_options, field) + 1
+#define TEXT(l, n, a, field, h)                                                \
     {                                                                          \
-        letter, name, NULL, help, offsetof(nci_options, field), 0, NULL        \
+        PUT(l, n, a, h, text, field)                                           \
     }
-#define TEXT(letter, name, arg, field, help)                                   \
+#define WORD(l, n, a, field, words, h)                                         \
     {                                                                          \
-        letter, name, arg, help, 0, offsetof(nci_options, field) + 1, NULL     \
+        PUT(l, n, a, h, text, field), .choices = words                         \
     }
-#define CALL(letter, name, arg, function, help)                                \
+#define CHOICE(l, n, a, field, words, h)                                       \
     {                                                                          \
-        letter, name, arg, help, 0, 0, function                                \
+        PUT(l, n, a, h, choice, field), .choices = words                       \
+    }
+#define CALL(l, n, a, function, h)                                             \
+    {                                                                          \
+        .letter = l, .name = n, .arg = a, .help = h, .set = function           \
     }
 
 static const option_def defs[] = {
@@ -233,20 +184,22 @@ static const option_def defs[] = {
     FLAG('O', "overwrite", overwrite, "replace FILE when it exists"),
     CALL('V', "variables", "A,B", set_variables,
          "use these variables (default: every numeric one)"),
-    CALL('f', "format", "FMT", set_format,
+    WORD('f', "format", "FMT", format, "nc4|nc4c|nc3|nc64|nc5",
          "nc4 nc4c nc3 nc64 nc5 (default nc4)"),
     CALL('z', "deflate", "N", set_deflate,
          "compression 0 to 9 or none (default 1)"),
-    CALL(0, "dtype", "TYPE", set_dtype, "f4, f8, or in: the input's type"),
+    WORD(0, "dtype", "TYPE", dtype, "f4|f8|in",
+         "f4, f8, or in: the input's type"),
     FLAG(0, "keepdims", keepdims, "keep every reduced dimension with size 1"),
-    CALL(0, "time-stamp", "WHERE", set_stamp,
-         "time of a reduced period: mid first last"),
+    CHOICE(0, "time-stamp", "WHERE", stamp, "mid|first|last",
+           "time of a reduced period: mid first last"),
     FLAG(0, "no-history", no_history, "leave the history attribute as it is"),
     FLAG(0, "json", json, "with -o -: print JSON"),
     TEXT(0, "glob", "PATTERN", glob, "which files of a directory"),
-    CALL(0, "overlap", "HOW", set_overlap,
-         "two files hold the same step: error first last"),
-    CALL(0, "join", "HOW", set_join, "coordinates that differ: exact inner"),
+    CHOICE(0, "overlap", "HOW", overlap, "error|first|last",
+           "two files hold the same step: error first last"),
+    CHOICE(0, "join", "HOW", join, "exact|inner",
+           "coordinates that differ: exact inner"),
     CALL(0, "missing", "HOW", set_missing,
          "a variable that a file lacks: error fill"),
     FLAG(0, "no-default-fill", no_default_fill,
@@ -262,10 +215,10 @@ static const option_def defs[] = {
     TEXT(0, "scheduler-file", "FILE", scheduler_file,
          "compute on the cluster of FILE; from anywhere"),
     FLAG(0, "exclusive", exclusive, "under mpirun: rank 0 only schedules"),
-    CALL(0, "wire-compression", "HOW", set_wire_compression,
-         "of chunks sent or spilled: none lz4 zstd"),
-    CALL(0, "wire-checksum", "HOW", set_wire_checksum,
-         "of chunks between processes: auto on off"),
+    CHOICE(0, "wire-compression", "HOW", wire.compression, "none|lz4|zstd",
+           "of chunks sent or spilled: none lz4 zstd"),
+    CHOICE(0, "wire-checksum", "HOW", wire.checksum, "auto|on|off",
+           "of chunks between processes: auto on off"),
     FLAG(0, "tls", wire.tls, "encrypt what passes between processes"),
     TEXT(0, "tls-ca-file", "FILE", wire.tls_ca_file,
          "TLS: certificate of the authority (PEM)"),
@@ -274,7 +227,8 @@ static const option_def defs[] = {
     FLAG(0, "explain", explain, "print the plan, do not run it"),
     TEXT(0, "graph", "FILE.svg", graph, "draw the task graph with Graphviz"),
     FLAG(0, "dry-run", dry_run, "check everything, run nothing"),
-    CALL(0, "progress", "HOW", set_progress, "auto bar json none"),
+    CHOICE(0, "progress", "HOW", progress, "auto|bar|json|none",
+           "auto bar json none"),
     TEXT(0, "stats", "FILE", stats, "write counters as JSON"),
     FLAG(0, "strict", strict, "notes are errors"),
     FLAG('q', "quiet", quiet, "errors only"),
@@ -330,10 +284,18 @@ static const option_def *find_short(char letter)
 static ncg_status apply(const option_def *def, const char *name,
                         const char *value, nci_options *o, ncg_error *err)
 {
+    int which = 0;
     if (def->set)
         return def->set(o, name, value, err);
+    ncg_status st = NCG_OK;
+    if (def->choices)
+        st = parse_choice(name, def->choices, value, &which, err);
+    if (st)
+        return st;
     if (def->text)
         *(const char **)((char *)o + def->text - 1) = value;
+    else if (def->choice)
+        memcpy((char *)o + def->choice - 1, &which, sizeof which);
     else
         *(bool *)((char *)o + def->flag) = true;
     return NCG_OK;

@@ -49,6 +49,8 @@ class Usage(clitest.TestCase):
                 (["--missing", "0"], "error|fill"),
                 (["--progress", "fast"], "auto|bar|json|none"),
                 (["--time-stamp", "end"], "mid|first|last"),
+                (["--wire-compression", "gzip"], "none|lz4|zstd"),
+                (["--wire-checksum", "maybe"], "auto|on|off"),
                 (["--graph", "g.txt"], ".svg"),
                 (["--quiet=yes"], "no value"),
                 (["--json"], "-o -"), (["-V", ""], "-V"),
