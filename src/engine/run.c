@@ -140,9 +140,9 @@ static ncg_status spill_held(nci_local_run *r, int64_t need, bool also_read,
     *freed = 0;
     if (need <= r->limit || !sources || !nci_source_table_held(sources))
         return NCG_OK;
-    NCI_TRY(nci_source_table_spill(
-        sources, &r->executor->spill, need - r->limit, &reader, also_read,
-        freed, err));
+    NCI_TRY(nci_source_table_spill(sources, &r->executor->spill,
+                                   need - r->limit, &reader, also_read, freed,
+                                   err));
     r->spilled_held += *freed;
     r->limit += *freed;
     r->held -= *freed;
@@ -299,7 +299,8 @@ ncg_status nci_executor_run_in_turn(
                        .sink = sink,
                        .held = held,
                        .limit = x->limit - held,
-                       .failed = -1};
+                       .failed = -1,
+                       .last = -1};
     r.tasks = (nci_lane_run){.executor = x,
                              .plan = plan,
                              .sources = sources,

@@ -63,9 +63,11 @@ typedef struct nci_local_run {
     nci_action *ring; /* what no thread has taken yet */
     size_t ring_first, nring;
     int64_t pace;       /* ns a task, of late; 0: not known */
+    int64_t books;      /* ns that the scheduler takes for one; the same */
     nci_task_map store; /* task -> what it left */
     nci_task_map disk;  /* task -> its copy on disk */
     int active;         /* threads that work for this run, or will */
+    int last;           /* the one that took tasks last; -1: it has ended */
     bool over;
     ncg_status status;
     bool has_error;
@@ -77,6 +79,12 @@ typedef struct nci_local_run {
  * what is to be done. The caller holds the lock; it is no thread of the pool.
  */
 void nci_local_apply(nci_local_run *run);
+/* nci_local_execute does the work of an item; its event tells how it ended.
+ * What was put is let go. nci_local_set_failed makes an event, of a task or put
+ * or of a transfer, one of failure. */
+ncg_status nci_local_execute(nci_local_run *run, nci_lane *lane,
+                             nci_local_item *item, ncg_error *err);
+void nci_local_set_failed(nci_event *event, ncg_status status);
 /* nci_local_help wakes threads for what waits behind a task that takes longer
  * than expected. The caller holds the lock. */
 void nci_local_help(nci_local_run *run);

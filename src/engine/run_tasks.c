@@ -7,6 +7,10 @@
  * share of them: the lock, and the scheduler's books that move from one core's
  * cache to the other's, then cost little a task.
  *
+ * The scheduler is one at a time. Where it takes longer for a task than the
+ * task itself, a second thread would wait for it most of the time, and take its
+ * books to another core's cache: then one thread goes on alone.
+ *
  * A thread that finds nothing takes half of what another one has not begun.
  * When it finds nothing there either it sleeps; whoever gets more to do than
  * pays for waking it does so.
@@ -24,6 +28,8 @@
 /* Work that is worth waking a thread; of single tasks, one in how many is
  * timed once it is known how long they take. */
 enum { WAKE_NS = 20000, SHORT_BATCH_NS = 100000, TIMED = 16, SPINS = 40 };
+/* The scheduler never needs more for a task: a thread was interrupted. */
+enum { MOST_BOOKS_NS = 2000 };
 
 static void pause_briefly(void)
 {
@@ -85,6 +91,35 @@ static void call_locked(nci_local_run *r, int thread, size_t want)
         r->active++;
         nci_pool_submit(r->executor->pool, thread, &job);
     }
+}
+
+/* ---- how many threads ------------------------------------------------------
+ */
+
+/* Threads that tasks keep busy while one at a time is with the scheduler.
+ * `slack`: how much longer than now tasks would have to take. */
+static int64_t useful_locked(const nci_local_run *r, int64_t slack)
+{
+    if (!r->pace || !r->books)
+        return r->executor->threads;
+    return 1 + r->pace / (slack * r->books);
+}
+
+/* A thread ends where there are too many, and another one goes on: that has
+ * come by since this one took tasks. */
+static bool is_one_too_many_locked(const nci_local_run *r, int thread)
+{
+    return r->last >= 0 && r->last != thread && r->active > 1 &&
+           r->active > useful_locked(r, 1);
+}
+
+static void learn_books_locked(nci_local_run *r, int64_t since, uint32_t tasks)
+{
+    if (!since || !tasks)
+        return;
+    int64_t each = (clock_ns() - since) / tasks + 1;
+    each = each < MOST_BOOKS_NS ? each : MOST_BOOKS_NS;
+    r->books = r->books ? (7 * r->books + each) / 8 : each;
 }
 
 /* ---- batches ---------------------------------------------------------------
@@ -190,7 +225,8 @@ static bool take_locked(nci_local_run *r, int thread)
     atomic_store(&batch->span, (uint64_t)n);
     size_t others = r->nring + (n > 1 ? n - 1 : 0);
     batch->is_timed = n > 1 || !r->pace || ++batch->untimed % TIMED == 0;
-    if (!r->pace || (int64_t)others * r->pace > WAKE_NS)
+    if ((!r->pace || (int64_t)others * r->pace > WAKE_NS) &&
+        r->active < useful_locked(r, 2))
         call_locked(r, thread, others);
     return n > 0;
 }
@@ -269,77 +305,8 @@ void nci_local_apply(nci_local_run *r)
     call_locked(r, -1, r->nring);
 }
 
-/* ---- a task -----------------------------------------------------------------
+/* ---- what has ended ---------------------------------------------------------
  */
-
-static ncg_status put_chunk(nci_local_run *r, const nci_local_item *item,
-                            ncg_error *err)
-{
-    const nci_layer *layer = nci_plan_layer(r->plan, item->action.task);
-    int64_t index[NCG_MAX_RANK] = {0};
-    nci_grid_index(&layer->grid, item->action.task - layer->base, index);
-    return r->sink->put(r->sink->ctx, layer->store.output, index, item->chunk,
-                        err);
-}
-
-static ncg_status run_task(nci_local_run *r, nci_lane *lane,
-                           nci_local_item *item, ncg_error *err)
-{
-    const nci_lane_inputs inputs = {
-        item->ndeps ? lane->deps + item->first_dep : NULL, item->ndeps};
-    if (item->lacks_memory)
-        return nci_fail(err, NCG_ENOMEM, "out of memory (inputs of a task)");
-    if (atomic_load_explicit(&r->stopping, memory_order_relaxed))
-        return nci_fail(err, NCG_ECANCELED, "canceled");
-    return nci_lane_run_task(&r->tasks, lane, &inputs, item->action.task,
-                             item->action.threads, &item->out, err);
-}
-
-static ncg_status work_off(nci_local_run *r, nci_lane *lane,
-                           nci_local_item *item, ncg_error *err)
-{
-    switch (item->action.kind) {
-    case NCI_ACTION_PUT:
-        item->event.kind = NCI_EVENT_PUT_DONE;
-        return put_chunk(r, item, err);
-    case NCI_ACTION_SPILL:
-        item->event.kind = NCI_EVENT_SPILLED;
-        return nci_spill_file_write(r->spill, item->chunk, &item->copy, err);
-    case NCI_ACTION_LOAD:
-        item->event.kind = NCI_EVENT_LOADED;
-        return nci_spill_file_read(r->spill, item->copy, &item->out, err);
-    default:
-        item->event.kind = NCI_EVENT_TASK_DONE;
-        return run_task(r, lane, item, err);
-    }
-}
-
-/* Of a task or put, or of a transfer. */
-static void set_failed(nci_event *event, ncg_status status)
-{
-    bool is_task =
-        event->kind == NCI_EVENT_TASK_DONE || event->kind == NCI_EVENT_PUT_DONE;
-    event->kind = is_task ? NCI_EVENT_TASK_FAILED : NCI_EVENT_SPILL_FAILED;
-    event->status = status;
-}
-
-/* Does the work of an item; its event tells how it ended. What was put is let
- * go. */
-static ncg_status execute(nci_local_run *r, nci_lane *lane,
-                          nci_local_item *item, ncg_error *err)
-{
-    item->event =
-        (nci_event){.task = item->action.task, .attempt = item->action.attempt};
-    nci_error_clear(err);
-    ncg_status st = work_off(r, lane, item, err);
-    if (st) {
-        set_failed(&item->event, st);
-        nci_buf_release(&item->out);
-    }
-    item->event.bytes = (int64_t)nci_buf_size(item->out);
-    nci_buf_release(&item->chunk);
-    return st;
-}
 
 /* Works a batch off, as far as nobody takes some of it; ns an item, 0: not
  * known. */
@@ -351,7 +318,8 @@ static int64_t execute_batch(nci_local_run *r, nci_lane *lane, nci_batch *batch)
     nci_local_item *item;
     uint32_t done = 0;
     while ((item = claim(batch))) {
-        has_failed |= execute(r, lane, item,
+        has_failed |=
+            nci_local_execute(r, lane, item,
                               has_failed ? &later : &batch->error) != NCG_OK;
         atomic_store_explicit(&batch->done, ++done, memory_order_release);
     }
@@ -411,7 +379,8 @@ static void report_locked(nci_local_run *r, nci_local_item *item,
         nci_tile_cache_task_done(r->cache,
                                  nci_plan_layer(r->plan, event->task));
     if (!keep_result_locked(r, item)) {
-        set_failed(event, nci_fail(&own, NCG_ENOMEM, "out of memory"));
+        nci_local_set_failed(event,
+                             nci_fail(&own, NCG_ENOMEM, "out of memory"));
         err = &own;
     }
     if (event->status)
@@ -467,27 +436,51 @@ static bool find_locked(nci_local_run *r, int thread)
     return r->nring && take_locked(r, thread);
 }
 
+/* Tells how a batch ended, and what that leads to; the tasks in it. */
+static uint32_t settle_locked(nci_local_run *r, nci_lane *lane,
+                              nci_batch *batch, int64_t spent)
+{
+    uint32_t told = batch->reported;
+    report_batch_locked(r, batch, spent);
+    apply_locked(r, lane);
+    return batch->reported - told;
+}
+
+static void end_thread_locked(nci_local_run *r, int thread)
+{
+    if (r->last == thread)
+        r->last = -1;
+    if (--r->active == 0)
+        pthread_cond_signal(&r->ended);
+}
+
 /* Runs tasks until there are none for this thread. */
 static void run_job(const nci_job *job, int thread)
 {
     nci_local_run *r = job->ctx;
     nci_lane *lane = &r->executor->lanes[thread];
     nci_batch *batch = &r->batches[thread];
+    int64_t since = 0;
+    uint32_t tasks = 0;
+    bool is_new = true;
     take_lock(r);
-    while (find_locked(r, thread)) {
+    while ((is_new || !is_one_too_many_locked(r, thread)) &&
+           find_locked(r, thread)) {
+        is_new = false;
+        r->last = thread;
+        learn_books_locked(r, since, tasks);
         pthread_mutex_unlock(&r->lock);
         drop_all(lane);
         int64_t spent = execute_batch(r, lane, batch);
         take_lock(r);
-        report_batch_locked(r, batch, spent);
-        apply_locked(r, lane);
+        since = spent ? clock_ns() : 0;
+        tasks = settle_locked(r, lane, batch, spent);
     }
     if (lane->ndrops) {
         pthread_mutex_unlock(&r->lock);
         drop_all(lane);
         take_lock(r);
     }
-    if (--r->active == 0)
-        pthread_cond_signal(&r->ended);
+    end_thread_locked(r, thread);
     pthread_mutex_unlock(&r->lock);
 }

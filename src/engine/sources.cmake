@@ -10,7 +10,7 @@ list(APPEND engine_sources
   predict.c
   run.c
   run_plan.c
-  run_tasks.c
+  run_item.c run_tasks.c
   generate.c
   source.c
   spill_file.c
