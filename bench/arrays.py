@@ -7,7 +7,8 @@
 memory   mean, std, a*b+c then sum, transpose and rechunk of arrays of --mib in memory (in_memory.c). Best of three in a
          process; the arrays are made before. Peaks hold the arrays.
 chunked  rechunk, (x + x.T).sum(), anomaly then std, quadratic means on --gb of chunks in a file (collections.c), which
-         both read by plain reads from the page cache, in the same chunks. ncgraph runs under --mem MiB.
+         all read by plain reads from the page cache, in the same chunks. ncgraph runs under --mem MiB. The limit is plain
+         loops over the same chunks, built for this machine (collections_limit.c).
 
 Every program runs in a process of its own, round-robin; the table has the median of the rounds, without the time to start
 Python. Values that differ by more than 1e-5 from ncgraph's (dask adds float32 in float32) are marked WRONG. Needs numpy, dask.
@@ -198,8 +199,10 @@ def chunked_commands(name, a, directory):
     for i, path in enumerate(paths):
         write_store(path, shape, i)
     sizes = ["x".join(map(str, s)) for s in (shape, chunks)]
+    limit = [program(a, "collections_limit"), name, *sizes, str(a.threads), *paths]
     print(f"  {name}: float32 {sizes[0]} in chunks of {sizes[1]}{', two arrays' if len(paths) == 2 else ''}")
     return {"ncgraph": [program(a, "collections"), name, *sizes, str(a.mem), str(a.threads), *paths],
+            **({} if name == "rechunk" else {"limit": limit}),
             "dask": [sys.executable, os.path.abspath(__file__), "--peer", "chunked", "dask", name, str(a.threads), *sizes,
                      *paths]}
 
