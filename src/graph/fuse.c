@@ -166,6 +166,7 @@ static ncg_status add_operand(builder *b, nci_node *node, const view *v,
                spans_domain(node, v, fused)) {
         access->kind = NCI_OPERAND_SOURCE;
         access->source = node->source;
+        access->stored = node->stored;
         access->data = nci_buf_retain(node->data); /* keeps the source */
         b->has_source = true;
     }

@@ -75,6 +75,7 @@ typedef struct nci_access {
     int input; /* LAYER: which of the layer's inputs */
     nci_buf *data;
     ncg_dtype dtype;
+    int64_t stored; /* SOURCE: bytes of a value where it is stored */
     nci_class load; /* as what it comes into its register, where there are
                        steps */
     bool has_missing;
@@ -132,8 +133,9 @@ typedef struct nci_fused {
     int32_t *labels; /* one a domain position of the label axis */
     nci_rows rows;   /* by chunk of the label axis; empty without labels */
     /* Further folds of the same tiles into the same cells: see
-     * graph/pass_share.h. A task leaves the states of all, one after another,
-     * the own one first. */
+     * graph/pass_share.h. Each has a program of its own; operand 0 of each is
+     * the source, whether it is read or not. A task leaves the states of all,
+     * one after another, the own one first. */
     struct nci_fused *more;
     int nmore;
 } nci_fused;
@@ -164,7 +166,8 @@ typedef struct nci_combine {
     bool keep[NCG_MAX_RANK];
 } nci_combine;
 
-/* ---- BLOCK ---------------------------------------------------------------- */
+/* ---- BLOCK ----------------------------------------------------------------
+ */
 
 /* An array that a BLOCK layer takes boxes of; input i of the layer. */
 typedef struct nci_block_arg {
@@ -252,7 +255,7 @@ typedef struct nci_plan {
     int nlayers, capacity;
     int64_t ntasks;
     int64_t *bases; /* of the layers, side by side; NULL: look into them */
-    int *outputs; /* STORE layer of each output, in the caller's order */
+    int *outputs;   /* STORE layer of each output, in the caller's order */
     int noutputs;
 } nci_plan;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Folding a stretch of one row as it lies in memory, in one pass: that nothing
- * is missing shows in the sums, which a NaN would have made NaN. */
+/* Folding values as they lie in memory, or as the last step of a program makes
+ * them, in one pass. That nothing is missing from a stretch of one row shows in
+ * its sums, which a NaN would have made NaN. */
 #include "engine/kernel/fold_plain.h"
 
 #include <math.h>
@@ -68,4 +69,60 @@ bool nci_acc_plain_row(nci_acc *acc, const nci_isa_map *map, nci_class c,
     if (done)
         *cells = ahead;
     return done;
+}
+
+/* ---- what a step makes ----------------------------------------------------
+ */
+
+nci_sums_of nci_acc_sums_of(const nci_fold *fold, const nci_isa_map *map,
+                            const nci_step *last, const nci_walk *cells)
+{
+    const nci_walk_axis *inner = &cells->axis[cells->rank - 1];
+    bool is_sum = fold->op == NCG_OP_SUM || fold->op == NCG_OP_MEAN;
+    bool has_squares = fold->op == NCG_OP_STD || fold->op == NCG_OP_VAR;
+    nci_sums_of of = {0};
+    if (!last || fold->is_weighted || nci_fold_is_wide(fold) ||
+        last->on > NCI_CLASS_F32 || nci_step_class(last) != last->on)
+        return of;
+    if (is_sum && nci_walk_is_row(cells))
+        of.row = map->row_of[last->on][last->op];
+    else if (!inner->table && inner->stride == 1 && is_sum)
+        of.column = map->column_of[last->on][last->op];
+    else if (!inner->table && inner->stride == 1 && has_squares)
+        of.squares = map->squares_of[last->on][last->op];
+    return of;
+}
+
+bool nci_acc_add_row(nci_acc *acc, const nci_sums_of *of, const void *a,
+                     const void *b, int64_t n, int64_t row, nci_walk *cells)
+{
+    nci_walk ahead = *cells;
+    nci_run run = nci_walk_next(&ahead, n);
+    double sum = row < n || run.count != n ? NAN : of->row(a, b, n);
+    if (isnan(sum))
+        return false;
+    acc->value[0][run.offset] += sum;
+    *cells = ahead;
+    return true;
+}
+
+bool nci_acc_add_run(nci_acc *acc, const nci_sums_of *of, const void *a,
+                     const void *b, const nci_run *run)
+{
+    int64_t cell = run->offset;
+    if (of->squares)
+        return of->squares(acc->k + cell, acc->value[0] + cell,
+                           acc->value[1] + cell, a, b, run->count);
+    return of->column(acc->value[0] + cell, a, b, run->count);
+}
+
+void nci_acc_settle(nci_acc *acc, const double *x, const nci_run *run)
+{
+    int64_t cell = run->offset;
+    if (acc->missed64)
+        acc->isa->tally64(acc->missed64 + cell, x, run->count);
+    else
+        acc->isa->tally32(acc->missed32 + cell, x, run->count);
+    if (acc->k)
+        acc->isa->column_first(acc->k + cell, x, run->count);
 }

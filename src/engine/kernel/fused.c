@@ -14,7 +14,7 @@
  */
 
 /* Blocks never cut a row except at multiples of NCI_BLOCK from its start. */
-static int64_t block_size(int64_t row, int64_t at, int64_t total)
+static int64_t row_block(int64_t row, int64_t at, int64_t total)
 {
     int64_t left = total - at, n = NCI_BLOCK;
     if (row > NCI_BLOCK) {
@@ -30,6 +30,7 @@ typedef struct part {
     nci_walk operands[NCI_MAX_OPERANDS];
     nci_walk out, places;
     nci_vm vm;
+    nci_sums_of sums; /* without storing the values; or none */
 } part;
 
 static void open_walk(const nci_task *task, const nci_piece *piece, int stream,
@@ -45,6 +46,28 @@ static void open_part(const nci_task *task, const nci_piece *piece, part *p)
     open_walk(task, piece, NCI_STREAM_OUT, &p->out);
     if (task->is_used[NCI_STREAM_PLACE])
         open_walk(task, piece, NCI_STREAM_PLACE, &p->places);
+}
+
+static int64_t run_left(const nci_walk *walk)
+{
+    return walk->axis[walk->rank - 1].count - walk->at[walk->rank - 1];
+}
+
+/* Columns may be cut anywhere: where that is not too short, at the end of what
+ * lies together, so that operands are read where they are; in equal blocks. */
+static int64_t column_block(const nci_task *task, const part *p, int64_t left)
+{
+    enum { SHORT = 256 };
+    int64_t run = run_left(&p->out);
+    for (int k = 0; k < task->fused->noperands; k++) {
+        int64_t own = run_left(&p->operands[k]);
+        run = own < run ? own : run;
+    }
+    if (run < SHORT)
+        run = left;
+    int64_t blocks = (run + NCI_BLOCK - 1) / NCI_BLOCK;
+    int64_t n = (run + blocks - 1) / blocks;
+    return n < left ? n : left;
 }
 
 /* The raw 64-bit values where the result is an operand as it is. */
@@ -165,6 +188,43 @@ static void store_values(const nci_task *task, part *p, const nci_lane *lane,
     }
 }
 
+/* A cell may come several times in a block: what its first value is has to be
+ * known before the next one comes. */
+static void sum_columns(const nci_task *task, part *p, nci_acc *acc,
+                        const nci_lane *lane, int64_t n, const nci_vm_pair *in)
+{
+    int64_t size = nci_vm_class(task->fused) == NCI_CLASS_F32 ? 4 : 8;
+    const uint8_t *a = in->a, *b = in->b;
+    const double *x = NULL;
+    bool any;
+    for (int64_t at = 0; at < n;) {
+        nci_run run = nci_walk_next(&p->out, n - at);
+        if (nci_acc_add_run(acc, &p->sums, a + at * size, b + at * size,
+                            &run)) {
+            if (!x)
+                x = nci_vm_doubles(&p->vm, nci_vm_finish(&p->vm, in, n), n,
+                                   lane->doubles, &any);
+            nci_acc_settle(acc, x + at, &run);
+        }
+        at += run.count;
+    }
+}
+
+/* Folds what the last step makes; NULL: that is done. Else the values of the
+ * block, which are still to be folded. */
+static const void *sum_values(const nci_task *task, part *p, nci_acc *acc,
+                              const nci_lane *lane, int64_t n, int64_t row_left)
+{
+    nci_vm_pair in = nci_vm_inputs(&p->vm, task->views, p->operands, n);
+    if (p->sums.row) {
+        bool done =
+            nci_acc_add_row(acc, &p->sums, in.a, in.b, n, row_left, &p->out);
+        return done ? NULL : nci_vm_finish(&p->vm, &in, n);
+    }
+    sum_columns(task, p, acc, lane, n, &in);
+    return NULL;
+}
+
 /* Floats go into columns as they are where none is missing. */
 static void fold_values(const nci_task *task, part *p, nci_acc *acc,
                         const nci_lane *lane, int64_t n, int64_t row,
@@ -174,8 +234,12 @@ static void fold_values(const nci_task *task, part *p, nci_acc *acc,
     nci_fold_block block = {.n = n, .row = row, .start = at % row};
     nci_class c = nci_vm_class(f);
     nci_mask mask;
-    const void *values =
-        nci_vm_block(&p->vm, task->views, p->operands, n, NULL, &block.weight);
+    const void *values = p->sums.row || p->sums.column || p->sums.squares
+                             ? sum_values(task, p, acc, lane, n, row - at % row)
+                             : nci_vm_block(&p->vm, task->views, p->operands, n,
+                                            NULL, &block.weight);
+    if (!values)
+        return;
     if (nci_acc_plain_row(acc, p->vm.map, c, nci_vm_is_small(f), values, n,
                           row - at % row, &p->out))
         return;
@@ -210,6 +274,8 @@ static void run_block(const nci_task *task, part *p, nci_acc *acc,
     bool any_missing = false;
     for (int k = 0; k < f->noperands; k++) {
         const void *raw;
+        if (k != f->result && k != f->weight)
+            continue;
         if (k != f->result && nci_view_is_plain(&task->views[k])) {
             nci_view_copy(&task->views[k], &p->operands[k], n,
                           lane->registers + k * NCI_BLOCK);
@@ -266,11 +332,16 @@ void nci_run_in_order(const nci_task *task, const nci_piece *piece,
     if (is_program)
         nci_vm_open(&p.vm, task->fused, task->isa, p.operands,
                     (uint8_t *)lane->registers, lane->raw);
+    p.sums = (nci_sums_of){0};
+    if (is_program && task->fused->folds)
+        p.sums = nci_acc_sums_of(&task->fused->fold, p.vm.map,
+                                 nci_vm_last(task->fused), &p.out);
     bool direct = is_direct(task, &p);
     nci_row_sums rows;
     bool sums_rows = nci_row_sums_open(&rows, task, &p.out, p.operands);
     for (int64_t at = 0; at < total;) {
-        int64_t n = block_size(piece->row, at, total);
+        int64_t n = piece->row > 1 ? row_block(piece->row, at, total)
+                                   : column_block(task, &p, total - at);
         if (direct)
             run_direct(task, &p, acc, lane, n);
         else if (sums_rows && nci_row_sums_add(&rows, acc, lane, n))

@@ -326,9 +326,12 @@ int64_t nci_task_most_operand_bytes(const nci_plan *plan,
                                     const nci_layer *layer)
 {
     int64_t bytes = 0;
-    for (int k = 0; k < layer->fused.noperands; k++)
-        if (layer->fused.operands[k].kind == NCI_OPERAND_LAYER)
-            bytes += most_gather_bytes(plan, layer, &layer->fused.operands[k]);
+    for (int i = 0; i <= layer->fused.nmore; i++) {
+        const nci_fused *f = nci_fused_part(&layer->fused, i);
+        for (int k = 0; k < f->noperands; k++)
+            if (f->operands[k].kind == NCI_OPERAND_LAYER)
+                bytes += most_gather_bytes(plan, layer, &f->operands[k]);
+    }
     return bytes;
 }
 
@@ -336,10 +339,11 @@ int64_t nci_task_operand_bytes(const nci_plan *plan, const nci_layer *layer,
                                const nci_box *box)
 {
     int64_t bytes = 0;
-    for (int k = 0; k < layer->fused.noperands; k++) {
-        const nci_access *access = &layer->fused.operands[k];
-        if (access->kind == NCI_OPERAND_LAYER)
-            bytes += gather_bytes(plan, layer, access, box);
+    for (int i = 0; i <= layer->fused.nmore; i++) {
+        const nci_fused *f = nci_fused_part(&layer->fused, i);
+        for (int k = 0; k < f->noperands; k++)
+            if (f->operands[k].kind == NCI_OPERAND_LAYER)
+                bytes += gather_bytes(plan, layer, &f->operands[k], box);
     }
     return bytes;
 }

@@ -18,12 +18,19 @@ typedef void (*nci_map_fn)(const void *a, const void *b, const void *c,
                            int64_t n, void *out);
 typedef nci_map_fn nci_map_row[NCI_MAP_OP_COUNT];
 
+typedef double (*nci_row_of_fn)(const void *a, const void *b, int64_t n);
+typedef bool (*nci_column_of_fn)(double *sum, const void *a, const void *b,
+                                 int64_t n);
+
+typedef bool (*nci_squares_of_fn)(const double *k, double *s, double *q,
+                                  const void *a, const void *b, int64_t n);
+
 typedef struct nci_isa_map {
     nci_map_row row[NCI_CLASS_COUNT]; /* NULL: see nci_map_scalar */
     /* from one class to another; NULL where the bits are the same */
     nci_map_fn cast[NCI_CLASS_COUNT][NCI_CLASS_COUNT];
     nci_map_fn truth[NCI_CLASS_COUNT]; /* x != 0; NaN is true */
-    nci_map_fn not_truth; /* of truth values */
+    nci_map_fn not_truth;              /* of truth values */
     /* integers wrapped to a dtype below 64 bits, in place */
     void (*wrap[NCG_DTYPE_BOOL + 1])(int64_t *x, int64_t n);
     /* raw values of an integer dtype to 64 bits, and back */
@@ -40,6 +47,12 @@ typedef struct nci_isa_map {
     double (*row_sum[NCI_CLASS_F32 + 1])(const void *x, int64_t n);
     void (*row_squares[NCI_CLASS_F32 + 1])(const void *x, int64_t n, double k,
                                            double out[2]);
+    /* Sums of what an operation makes of a and b, which is stored nowhere; NULL
+     * for most operations. Rows as row_sum; columns, of which NaN is left out:
+     * true where there was one. Squares as column_squares of isa.h. */
+    nci_row_of_fn row_of[NCI_CLASS_F32 + 1][NCI_MAP_OP_COUNT];
+    nci_column_of_fn column_of[NCI_CLASS_F32 + 1][NCI_MAP_OP_COUNT];
+    nci_squares_of_fn squares_of[NCI_CLASS_F32 + 1][NCI_MAP_OP_COUNT];
 } nci_isa_map;
 
 extern const nci_isa_map nci_isa_map_base;

@@ -210,8 +210,8 @@ static inline double meet(double *sum)
 #define ROWS(T, s)                                                             \
     static inline doubles4 load4_##s(const T *x)                               \
     {                                                                          \
-        return __builtin_convertvector(                                        \
-            *(const s##x4_any *)(const void *)x, doubles4);                    \
+        return __builtin_convertvector(*(const s##x4_any *)(const void *)x,    \
+                                       doubles4);                              \
     }                                                                          \
     static double row_sum_##s(const void *from, int64_t n)                     \
     {                                                                          \
@@ -253,6 +253,60 @@ static inline double meet(double *sum)
 ROWS(double, f64)
 ROWS(float, f32)
 
+/* The operation is done in its own class, as where its result is stored. */
+#define SUMS_OF(name, T, s, op)                                                \
+    static double row_of_##name##_##s(const void *pa, const void *pb,          \
+                                      int64_t n)                               \
+    {                                                                          \
+        const T *a = pa, *b = pb;                                              \
+        doubles4 sum[4] = {{0}};                                               \
+        double lane[NCI_LANES];                                                \
+        int64_t i = 0;                                                         \
+        for (; i + NCI_LANES <= n; i += NCI_LANES)                             \
+            for (int v = 0; v < 4; v++) {                                      \
+                const void *at = a + i + 4 * v, *bt = b + i + 4 * v;           \
+                sum[v] += __builtin_convertvector(*(const s##x4_any *)at op *  \
+                                                      (const s##x4_any *)bt,   \
+                                                  doubles4);                   \
+            }                                                                  \
+        memcpy(lane, sum, sizeof lane);                                        \
+        for (int64_t l = 0; i < n; i++, l++)                                   \
+            lane[l] += (double)(a[i] op b[i]);                                 \
+        return meet(lane);                                                     \
+    }                                                                          \
+    static bool column_of_##name##_##s(double *restrict sum, const void *pa,   \
+                                       const void *pb, int64_t n)              \
+    {                                                                          \
+        const T *restrict a = pa, *restrict b = pb;                            \
+        int64_t any = 0;                                                       \
+        for (int64_t i = 0; i < n; i++) {                                      \
+            double x = (double)(a[i] op b[i]);                                 \
+            int64_t is_missing = x != x;                                       \
+            any |= is_missing;                                                 \
+            sum[i] += is_missing ? 0 : x;                                      \
+        }                                                                      \
+        return any != 0;                                                       \
+    }                                                                          \
+    static bool squares_of_##name##_##s(                                       \
+        const double *restrict k, double *restrict sum, double *restrict q,    \
+        const void *pa, const void *pb, int64_t n)                             \
+    {                                                                          \
+        const T *restrict a = pa, *restrict b = pb;                            \
+        int64_t any = 0;                                                       \
+        for (int64_t i = 0; i < n; i++) {                                      \
+            double d = (double)(a[i] op b[i]) - k[i];                          \
+            any |= d != d;                                                     \
+            d = d == d ? d : 0;                                                \
+            sum[i] += d;                                                       \
+            q[i] += d * d;                                                     \
+        }                                                                      \
+        return any != 0;                                                       \
+    }
+#define ALL_SUMS_OF(T, s)                                                      \
+    SUMS_OF(add, T, s, +) SUMS_OF(sub, T, s, -) SUMS_OF(mul, T, s, *)
+ALL_SUMS_OF(double, f64)
+ALL_SUMS_OF(float, f32)
+
 /* ---- the table ----------------------------------------------------------- */
 
 #define COMPARISON_ROW(s)                                                      \
@@ -265,41 +319,37 @@ ROWS(float, f32)
 
 #define FLOAT_ROW(s)                                                           \
     {                                                                          \
-        COMPARISON_ROW(s), [NCI_MAP_ADD] = add_##s, [NCI_MAP_SUB] = sub_##s,   \
-                           [NCI_MAP_MUL] = mul_##s, [NCI_MAP_DIV] = div_##s,   \
-                           [NCI_MAP_FMIN] = fmin_##s,                          \
-                           [NCI_MAP_FMAX] = fmax_##s,                          \
-                           [NCI_MAP_COPYSIGN] = copysign_##s,                  \
-                           [NCI_MAP_NEG] = neg_##s,                            \
-                           [NCI_MAP_SQUARE] = square_##s,                      \
-                           [NCI_MAP_FLOOR] = floor_##s,                        \
-                           [NCI_MAP_CEIL] = ceil_##s,                          \
-                           [NCI_MAP_TRUNC] = trunc_##s,                        \
-                           [NCI_MAP_RINT] = rint_##s,                          \
-                           [NCI_MAP_ISINF] = isinf_##s,                        \
-                           [NCI_MAP_SQRT] = sqrt_##s,                          \
-                           [NCI_MAP_RADIANS] = radians_##s,                    \
-                           [NCI_MAP_DEGREES] = degrees_##s,                    \
-                           [NCI_MAP_RECIPROCAL] = reciprocal_##s               \
+        COMPARISON_ROW(s),                                                     \
+            [NCI_MAP_ADD] = add_##s, [NCI_MAP_SUB] = sub_##s,                  \
+            [NCI_MAP_MUL] = mul_##s, [NCI_MAP_DIV] = div_##s,                  \
+            [NCI_MAP_FMIN] = fmin_##s, [NCI_MAP_FMAX] = fmax_##s,              \
+            [NCI_MAP_COPYSIGN] = copysign_##s, [NCI_MAP_NEG] = neg_##s,        \
+            [NCI_MAP_SQUARE] = square_##s, [NCI_MAP_FLOOR] = floor_##s,        \
+            [NCI_MAP_CEIL] = ceil_##s, [NCI_MAP_TRUNC] = trunc_##s,            \
+            [NCI_MAP_RINT] = rint_##s, [NCI_MAP_ISINF] = isinf_##s,            \
+            [NCI_MAP_SQRT] = sqrt_##s, [NCI_MAP_RADIANS] = radians_##s,        \
+            [NCI_MAP_DEGREES] = degrees_##s,                                   \
+            [NCI_MAP_RECIPROCAL] = reciprocal_##s                              \
+    }
+
+#define OF_ROW(kind, s)                                                        \
+    {                                                                          \
+        [NCI_MAP_ADD] = kind##_add_##s, [NCI_MAP_SUB] = kind##_sub_##s,        \
+        [NCI_MAP_MUL] = kind##_mul_##s                                         \
     }
 
 #define INTEGER_ROW(s)                                                         \
     {                                                                          \
-        COMPARISON_ROW(s), [NCI_MAP_ADD] = add_int, [NCI_MAP_SUB] = sub_int,   \
-                           [NCI_MAP_MUL] = mul_int, [NCI_MAP_FMIN] = min_##s,  \
-                           [NCI_MAP_FMAX] = max_##s,                           \
-                           [NCI_MAP_BITAND] = and_int,                         \
-                           [NCI_MAP_BITOR] = or_int,                           \
-                           [NCI_MAP_BITXOR] = xor_int,                         \
-                           [NCI_MAP_NEG] = neg_int,                            \
-                           [NCI_MAP_SQUARE] = square_int,                      \
-                           [NCI_MAP_INVERT] = invert_int,                      \
-                           [NCI_MAP_FLOOR] = same_int,                         \
-                           [NCI_MAP_CEIL] = same_int,                          \
-                           [NCI_MAP_TRUNC] = same_int,                         \
-                           [NCI_MAP_RINT] = same_int,                          \
-                           [NCI_MAP_ISINF] = isnan_##s,                        \
-                           [NCI_MAP_SIGNBIT] = signbit_##s                     \
+        COMPARISON_ROW(s),                                                     \
+            [NCI_MAP_ADD] = add_int, [NCI_MAP_SUB] = sub_int,                  \
+            [NCI_MAP_MUL] = mul_int, [NCI_MAP_FMIN] = min_##s,                 \
+            [NCI_MAP_FMAX] = max_##s, [NCI_MAP_BITAND] = and_int,              \
+            [NCI_MAP_BITOR] = or_int, [NCI_MAP_BITXOR] = xor_int,              \
+            [NCI_MAP_NEG] = neg_int, [NCI_MAP_SQUARE] = square_int,            \
+            [NCI_MAP_INVERT] = invert_int, [NCI_MAP_FLOOR] = same_int,         \
+            [NCI_MAP_CEIL] = same_int, [NCI_MAP_TRUNC] = same_int,             \
+            [NCI_MAP_RINT] = same_int, [NCI_MAP_ISINF] = isnan_##s,            \
+            [NCI_MAP_SIGNBIT] = signbit_##s                                    \
     }
 
 const nci_isa_map NCI_MAP_TABLE = {
@@ -309,10 +359,10 @@ const nci_isa_map NCI_MAP_TABLE = {
             [NCI_CLASS_U64] = INTEGER_ROW(u64)},
     .cast = {[NCI_CLASS_F64] = {[NCI_CLASS_F32] = narrow},
              [NCI_CLASS_F32] = {[NCI_CLASS_F64] = widen},
-             [NCI_CLASS_I64] = {[NCI_CLASS_F64] = to_f64_i64,
-                                [NCI_CLASS_F32] = to_f32_i64},
-             [NCI_CLASS_U64] = {[NCI_CLASS_F64] = to_f64_u64,
-                                [NCI_CLASS_F32] = to_f32_u64}},
+             [NCI_CLASS_I64] =
+                 {[NCI_CLASS_F64] = to_f64_i64, [NCI_CLASS_F32] = to_f32_i64},
+             [NCI_CLASS_U64] =
+                 {[NCI_CLASS_F64] = to_f64_u64, [NCI_CLASS_F32] = to_f32_u64}},
     .truth = {[NCI_CLASS_F64] = truth_f64,
               [NCI_CLASS_F32] = truth_f32,
               [NCI_CLASS_I64] = truth_i64,
@@ -348,4 +398,7 @@ const nci_isa_map NCI_MAP_TABLE = {
     .sum = sum_int,
     .row_sum = {row_sum_f64, row_sum_f32},
     .row_squares = {row_squares_f64, row_squares_f32},
+    .row_of = {OF_ROW(row_of, f64), OF_ROW(row_of, f32)},
+    .column_of = {OF_ROW(column_of, f64), OF_ROW(column_of, f32)},
+    .squares_of = {OF_ROW(squares_of, f64), OF_ROW(squares_of, f32)},
 };

@@ -37,6 +37,14 @@ static int last_use(const nci_fused *f, int s)
     return last;
 }
 
+static bool is_wanted(const nci_fused *f, int reg)
+{
+    bool wanted = reg == f->result || reg == f->weight;
+    for (int s = 0; s < f->nsteps && !wanted; s++)
+        wanted = reads(&f->steps[s], reg);
+    return wanted;
+}
+
 static void place_results(nci_vm *vm)
 {
     const nci_fused *f = vm->fused;
@@ -70,8 +78,10 @@ void nci_vm_open(nci_vm *vm, const nci_fused *fused, const nci_isa *isa,
                    .registers = registers,
                    .raw = raw};
     place_results(vm);
-    for (int k = 0; k < fused->noperands; k++)
+    for (int k = 0; k < fused->noperands; k++) {
+        vm->is_read[k] = is_wanted(fused, k);
         vm->is_one[k] = has_one_value(&walks[k]);
+    }
 }
 
 nci_class nci_vm_class(const nci_fused *fused)
@@ -255,15 +265,17 @@ static void run_step(const nci_vm *vm, const nci_step *step,
         wrap(vm, step->dtype, n, out);
 }
 
-const void *nci_vm_block(nci_vm *vm, const nci_view *views, nci_walk *walks,
-                         int64_t n, void *into, const double **weight)
+/* Values of all operands that are read and of the first `nsteps` steps; the
+ * result at `into` unless that is NULL. */
+static void run_steps(nci_vm *vm, const nci_view *views, nci_walk *walks,
+                      int64_t n, int nsteps, void *into, const void **value)
 {
     const nci_fused *f = vm->fused;
-    const void *value[NCI_MAX_OPERANDS + NCI_MAX_STEPS];
     for (int k = 0; k < f->noperands; k++)
-        value[k] = vm->is_one[k] ? load_one(vm, k, &views[k], &walks[k])
-                                 : load(vm, k, &views[k], &walks[k], n);
-    for (int s = 0; s < f->nsteps; s++) {
+        value[k] = !vm->is_read[k] ? NULL
+                   : vm->is_one[k] ? load_one(vm, k, &views[k], &walks[k])
+                                   : load(vm, k, &views[k], &walks[k], n);
+    for (int s = 0; s < nsteps; s++) {
         int reg = f->noperands + s;
         void *out = into && reg == f->result
                         ? into
@@ -271,9 +283,46 @@ const void *nci_vm_block(nci_vm *vm, const nci_view *views, nci_walk *walks,
         run_step(vm, &f->steps[s], value, n, out);
         value[reg] = out;
     }
+}
+
+const void *nci_vm_block(nci_vm *vm, const nci_view *views, nci_walk *walks,
+                         int64_t n, void *into, const double **weight)
+{
+    const nci_fused *f = vm->fused;
+    const void *value[NCI_MAX_OPERANDS + NCI_MAX_STEPS];
+    run_steps(vm, views, walks, n, f->nsteps, into, value);
     if (weight)
         *weight = f->weight >= 0 ? value[f->weight] : NULL;
     return value[f->result];
+}
+
+const nci_step *nci_vm_last(const nci_fused *f)
+{
+    bool is_last = f->nsteps && f->result == f->noperands + f->nsteps - 1;
+    return is_last && f->weight < 0 ? &f->steps[f->nsteps - 1] : NULL;
+}
+
+nci_vm_pair nci_vm_inputs(nci_vm *vm, const nci_view *views, nci_walk *walks,
+                          int64_t n)
+{
+    const nci_step *last = nci_vm_last(vm->fused);
+    const void *value[NCI_MAX_OPERANDS + NCI_MAX_STEPS];
+    run_steps(vm, views, walks, n, vm->fused->nsteps - 1, NULL, value);
+    return (nci_vm_pair){value[last->a],
+                         step_inputs(last) > 1 ? value[last->b] : NULL};
+}
+
+const void *nci_vm_finish(nci_vm *vm, const nci_vm_pair *inputs, int64_t n)
+{
+    const nci_fused *f = vm->fused;
+    const nci_step *last = nci_vm_last(f);
+    const void *value[NCI_MAX_OPERANDS + NCI_MAX_STEPS] = {NULL};
+    void *out = vm->registers + vm->place[f->nsteps - 1] * REGISTER;
+    value[last->a] = inputs->a;
+    if (inputs->b)
+        value[last->b] = inputs->b;
+    run_step(vm, last, value, n, out);
+    return out;
 }
 
 /* ---- results ------------------------------------------------------------- */
@@ -302,8 +351,7 @@ const double *nci_vm_doubles(const nci_vm *vm, const void *result, int64_t n,
         return result;
     case NCI_CLASS_F32:
         nci_mask_plain(NCG_DTYPE_F32, NULL, &mask);
-        *any_missing =
-            vm->isa->decode[NCG_DTYPE_F32](result, n, &mask, temp);
+        *any_missing = vm->isa->decode[NCG_DTYPE_F32](result, n, &mask, temp);
         return temp;
     default:
         if (nci_dtype_is_wide(dtype_of_result(vm->fused)))
@@ -336,10 +384,9 @@ static void put(const nci_vm *vm, const uint8_t *x, int64_t n, uint8_t *out,
     }
     bool any;
     const double *d = nci_vm_doubles(vm, x, n, temp, &any);
-    nci_encode(vm->isa, d, n, f->out,
-               f->has_missing && !nci_dtype_is_float(f->out) ? f->missing
-                                                             : NULL,
-               out);
+    nci_encode(
+        vm->isa, d, n, f->out,
+        f->has_missing && !nci_dtype_is_float(f->out) ? f->missing : NULL, out);
 }
 
 void nci_vm_store(const nci_vm *vm, const void *result, const nci_run *run,

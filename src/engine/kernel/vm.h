@@ -16,10 +16,11 @@ typedef struct nci_vm {
     const nci_fused *fused;
     const nci_isa *isa;
     const nci_isa_map *map;
-    int place[NCI_MAX_STEPS];     /* register of each step's result */
-    bool is_one[NCI_MAX_OPERANDS]; /* operand has one value */
+    int place[NCI_MAX_STEPS];          /* register of each step's result */
+    bool is_read[NCI_MAX_OPERANDS];    /* operand is wanted */
+    bool is_one[NCI_MAX_OPERANDS];     /* operand has one value */
     const void *one[NCI_MAX_OPERANDS]; /* a block of it, once loaded */
-    uint8_t *registers, *raw;     /* NCI_BLOCK values of 8 bytes each */
+    uint8_t *registers, *raw;          /* NCI_BLOCK values of 8 bytes each */
 } nci_vm;
 
 /* nci_vm_open prepares for a run of blocks; `registers` has room for
@@ -31,6 +32,17 @@ void nci_vm_open(nci_vm *vm, const nci_fused *fused, const nci_isa *isa,
  * is. *weight becomes the weights (doubles), if any. */
 const void *nci_vm_block(nci_vm *vm, const nci_view *views, nci_walk *walks,
                          int64_t n, void *into, const double **weight);
+/* nci_vm_inputs computes the next n positions but for the last step, whose
+ * result the program's is, and gives its inputs; nci_vm_finish does that step,
+ * as many times as it is asked for. nci_vm_last: that step; NULL: the result is
+ * another register, or there are weights. */
+typedef struct nci_vm_pair {
+    const void *a, *b; /* b NULL: the step has one input */
+} nci_vm_pair;
+const nci_step *nci_vm_last(const nci_fused *fused);
+nci_vm_pair nci_vm_inputs(nci_vm *vm, const nci_view *views, nci_walk *walks,
+                          int64_t n);
+const void *nci_vm_finish(nci_vm *vm, const nci_vm_pair *inputs, int64_t n);
 nci_class nci_vm_class(const nci_fused *fused);
 /* nci_vm_is_small tells whether the result is integers of at most 32 bits. */
 bool nci_vm_is_small(const nci_fused *fused);
