@@ -13,8 +13,8 @@ enum {
     CUT_STATE = 16 << 10, /* groups of such states hold one label if they can */
     MOST_GROUPS = 256,    /* more groups than this make larger ones; */
     MOST_CHUNKS = 1 << 14, /* the same where they are of chunks in memory */
-    STATE_SHARE = 8,      /* of a group's bytes: what its state may be, */
-    LEAST_GROUPS = 8      /* unless that left fewer groups than this */
+    STATE_SHARE = 8,       /* of a group's bytes: what its state may be, */
+    LEAST_GROUPS = 8       /* unless that left fewer groups than this */
 };
 static const int64_t FOLD_MOST = (int64_t)256 << 20;
 
@@ -182,6 +182,35 @@ static void size_blocks(blocker *b, const nci_fold_axes *fold,
             merge_axis(b, d, target, over != NULL);
 }
 
+/* Groups that a chunk holds, at most: each label that is above the one before
+ * it may be a new one, of as many as there are between the least and the most.
+ */
+static int64_t labels_in(const nci_axis *axis, int64_t chunk,
+                         const int32_t *labels)
+{
+    int64_t first = axis->edge[chunk], n = 1;
+    int32_t least = labels[first], most = least;
+    for (int64_t i = first + 1; i < axis->edge[chunk + 1]; i++) {
+        n += labels[i] > labels[i - 1];
+        least = labels[i] < least ? labels[i] : least;
+        most = labels[i] > most ? labels[i] : most;
+    }
+    return n < most - least + 1 ? n : most - least + 1;
+}
+
+/* Even the chunk with the fewest groups has a state of each. */
+static int64_t fewest_labels(const nci_grid *fine, const nci_fold_axes *fold)
+{
+    int64_t fewest = INT64_MAX;
+    const nci_axis *axis = fold->labels ? &fine->axis[fold->label_axis] : NULL;
+    for (int64_t c = 0; axis && c < axis->nchunks; c++) {
+        bool is_empty = axis->edge[c] == axis->edge[c + 1];
+        int64_t n = is_empty ? 1 : labels_in(axis, c, fold->labels);
+        fewest = n < fewest ? n : fewest;
+    }
+    return fewest < INT64_MAX ? fewest : 1;
+}
+
 ncg_status nci_block_grid(const nci_grid *fine, int64_t item,
                           const nci_fold_axes *fold,
                           const nci_block_hints *hints, nci_grid *out,
@@ -190,6 +219,8 @@ ncg_status nci_block_grid(const nci_grid *fine, int64_t item,
     blocker b = {.fine = fine,
                  .bytes = item,
                  .cells_bytes = fold ? fold->cell_bytes : 0};
+    if (fold)
+        b.cells_bytes *= fewest_labels(fine, fold);
     size_blocks(&b, fold, hints);
     nci_grid grid = {.rank = fine->rank};
     for (int d = 0; d < fine->rank; d++) {

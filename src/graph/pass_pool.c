@@ -5,11 +5,19 @@
  *     std(t) --- SUB --- x
  *                  \---- SELECT(t: L[i]) --- mean(t by L) --- x
  *
- * and the same without groups, where the mean is broadcast along t.
+ * and the same without groups, where the mean is broadcast along t. Without
+ * groups std may go over one axis more: each position along it is a group then,
+ * years and months being an axis each.
  */
 #include "graph/pass_pool.h"
 
 #include <string.h>
+
+#include "base/mem.h"
+
+/* What the states of all groups may take in a task: a run that has little
+ * memory goes on. Each cell has a mean, squared deviations and a count. */
+enum { MOST_BYTES = 48 << 20, CELL_BYTES = 20 };
 
 static int64_t pick_at(const nci_pick *pick, int64_t i)
 {
@@ -27,8 +35,8 @@ static bool lays_back(const nci_node *select, const nci_node *mean)
     for (int a = 0; a < rank; a++) {
         const nci_pick *pick = &select->picks[a];
         bool by_label = axis_of[a] == r->label_axis;
-        if (pick->count != (by_label ? x->shape[r->label_axis]
-                                     : mean->shape[a]))
+        if (pick->count !=
+            (by_label ? x->shape[r->label_axis] : mean->shape[a]))
             return false;
         for (int64_t i = 0; i < pick->count; i++)
             if (pick_at(pick, i) != (by_label ? r->labels[i] : i))
@@ -77,7 +85,39 @@ static bool is_aligned(const nci_node *map, const nci_node *mean)
     return true;
 }
 
-static bool is_pooled(const nci_node *node, const nci_node **out)
+/* The axes of both reductions are the same, or *extra is the one that the mean
+ * has kept. */
+static bool has_axes_of(const nci_reduce *r, const nci_node *mean, int rank,
+                        int *extra)
+{
+    *extra = -1;
+    for (int d = 0; d < rank; d++) {
+        if (r->over[d] == mean->reduce.over[d])
+            continue;
+        if (!r->over[d] || *extra >= 0)
+            return false;
+        *extra = d;
+    }
+    return *extra < 0 || mean->reduce.label_axis < 0;
+}
+
+/* Whether the states of the groups along axis `extra` are small enough. */
+static ncg_status has_room(const nci_node *x, const nci_reduce *r, int extra,
+                           bool *out, ncg_error *err)
+{
+    nci_grid grid = {0};
+    int64_t cells = extra < 0 ? 0 : x->shape[extra];
+    NCI_TRY(nci_node_grid(x, &grid, err));
+    for (int d = 0; extra >= 0 && d < x->rank; d++)
+        if (!r->over[d] &&
+            !nci_mul_i64(cells, nci_axis_longest(&grid.axis[d]), &cells))
+            cells = INT64_MAX; /* stays too large */
+    nci_grid_fini(&grid);
+    *out = cells <= MOST_BYTES / CELL_BYTES;
+    return NCG_OK;
+}
+
+static bool is_pooled(const nci_node *node, const nci_node **out, int *extra)
 {
     const nci_reduce *r = &node->reduce;
     const nci_node *map = node->inputs[0].node;
@@ -87,25 +127,49 @@ static bool is_pooled(const nci_node *node, const nci_node **out)
         return false;
     const nci_node *x = map->inputs[0].node, *mean = mean_of(map);
     if (!mean || !nci_token_equal(mean->inputs[0].node->token, x->token) ||
-        !is_aligned(map, mean) ||
-        memcmp(r->over, mean->reduce.over, (size_t)x->rank) != 0)
+        !is_aligned(map, mean) || !has_axes_of(r, mean, x->rank, extra))
         return false;
     *out = mean;
     return true;
 }
 
-ncg_status nci_pass_pool(const nci_node *node, nci_node **out, ncg_error *err)
+static ncg_status pool(const nci_node *node, const nci_node *mean, int extra,
+                       nci_node **out, ncg_error *err)
 {
-    const nci_node *mean = NULL;
-    *out = NULL;
-    if (!is_pooled(node, &mean))
-        return NCG_OK;
+    nci_node *x = mean->inputs[0].node;
     nci_reduce reduce = node->reduce;
+    int32_t *own = NULL;
     reduce.label_axis = mean->reduce.label_axis;
     reduce.nlabels = mean->reduce.nlabels;
     reduce.labels = mean->reduce.labels;
+    if (extra >= 0) {
+        reduce.label_axis = extra;
+        reduce.nlabels = (int32_t)x->shape[extra];
+        own = nci_alloc((size_t)(reduce.nlabels + 1) * sizeof *own);
+        if (!own)
+            return nci_fail(err, NCG_ENOMEM, "out of memory");
+        for (int32_t i = 0; i < reduce.nlabels; i++)
+            own[i] = i;
+        reduce.labels = own;
+    }
     reduce.pools = reduce.label_axis >= 0;
-    NCI_TRY(nci_node_reduce(mean->inputs[0].node, &reduce, NULL, out, err));
+    ncg_status st = nci_node_reduce(x, &reduce, NULL, out, err);
+    nci_free(own);
+    return st;
+}
+
+ncg_status nci_pass_pool(const nci_node *node, nci_node **out, ncg_error *err)
+{
+    const nci_node *mean = NULL;
+    int extra = -1;
+    *out = NULL;
+    bool fits = false;
+    if (!is_pooled(node, &mean, &extra))
+        return NCG_OK;
+    NCI_TRY(has_room(mean->inputs[0].node, &node->reduce, extra, &fits, err));
+    if (!fits)
+        return NCG_OK;
+    NCI_TRY(pool(node, mean, extra, out, err));
     if ((*out)->dtype != node->dtype)
         nci_node_release(out);
     return NCG_OK;

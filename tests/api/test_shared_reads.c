@@ -358,9 +358,83 @@ static void departures_from_a_mean_wait_for_it(void **state)
     ncg_context_destroy(&ctx);
 }
 
+/* ---- years and months ------------------------------------------------------
+ */
+
+enum { YEARS = 6, MONTHS = 12, PLACES = 500 };
+
+/* x less the mean of its month over all years, then the deviation. */
+static ncg_array *deviation_of_anomalies(ncg_array *x)
+{
+    static const int axes[] = {0, 1};
+    ncg_reduce_options how = NCG_REDUCE_OPTIONS_INIT;
+    ncg_array *mean = NULL, *anomalies = NULL, *out = NULL;
+    ncg_error err;
+    how.op = NCG_OP_MEAN;
+    how.keepdims = true;
+    CHECK_OK(ncg_array_reduce(x, axes, 1, &how, &mean, &err));
+    ncg_array *pair[2] = {x, mean};
+    CHECK_OK(ncg_array_map("subtract", pair, 2, &anomalies, &err));
+    how.op = NCG_OP_STD;
+    how.keepdims = false;
+    CHECK_OK(ncg_array_reduce(anomalies, axes, 2, &how, &out, &err));
+    ncg_array_release(&mean);
+    ncg_array_release(&anomalies);
+    return out;
+}
+
+static double value_at(int64_t year, int64_t month, int64_t place)
+{
+    int64_t n = (year * MONTHS + month) * PLACES + place;
+    return n % 7 == 3 ? NAN : sin((double)n) * 9 + 1;
+}
+
+static double plain_deviation(int64_t place)
+{
+    double squares = 0;
+    int64_t all = 0;
+    for (int64_t m = 0; m < MONTHS; m++) {
+        double sum = 0;
+        int64_t n = 0;
+        for (int64_t y = 0; y < YEARS; y++)
+            if (!isnan(value_at(y, m, place))) {
+                sum += value_at(y, m, place);
+                n++;
+            }
+        for (int64_t y = 0; n && y < YEARS; y++) {
+            double d = value_at(y, m, place) - sum / (double)n;
+            squares += isnan(d) ? 0 : d * d;
+        }
+        all += n;
+    }
+    return sqrt(squares / (double)all);
+}
+
+static void anomalies_by_month_are_read_once(void **state)
+{
+    (void)state;
+    for (int threads = 1; threads <= 2; threads++) {
+        ncg_context *ctx = new_context(threads, 0);
+        cube c = {.shape = {YEARS, MONTHS, PLACES},
+                  .chunk = {threads + 1, MONTHS, PLACES},
+                  .dtype = NCG_DTYPE_F64};
+        ncg_array *x = source(ctx, &c), *made = NULL;
+        ncg_array *std = deviation_of_anomalies(x);
+        assert_int_equal(compute_counted(ctx, &std, 1, &made), chunks_of(&c));
+        const double *found = ncg_array_data(made);
+        for (int64_t p = 0; p < PLACES; p++)
+            CHECK_NEAR(found[p], plain_deviation(p), 1e-12);
+        ncg_array_release(&made);
+        ncg_array_release(&std);
+        ncg_array_release(&x);
+        ncg_context_destroy(&ctx);
+    }
+}
+
 NCG_TESTS(NCG_TEST(reductions_share_their_read),
           NCG_TEST(other_axes_are_read_apart),
           NCG_TEST(products_share_their_reads),
           NCG_TEST(columns_read_both_arrays_once),
           NCG_TEST(products_of_large_chunks_are_right),
-          NCG_TEST(departures_from_a_mean_wait_for_it))
+          NCG_TEST(departures_from_a_mean_wait_for_it),
+          NCG_TEST(anomalies_by_month_are_read_once))

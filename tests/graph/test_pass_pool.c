@@ -73,8 +73,9 @@ static nci_reduce deviation(const anomaly *a)
                     .skipna = below(3),
                     .min_count = below(3),
                     .ddof = (int)below(3)};
+    int more = a->is_grouped ? -1 : (int)below(2 * a->t.rank);
     for (int d = 0; d < a->t.rank; d++) {
-        r.over[d] = a->mean.over[d];
+        r.over[d] = a->mean.over[d] || d == more;
         r.keep[d] = r.over[d] && below(3) == 0;
     }
     return r;
@@ -117,6 +118,37 @@ static void pooled_like_in_two_steps(void **state)
     }
 }
 
+/* Groups along an axis of their own would have states of 80 MB. */
+static void large_groups_are_left_alone(void **state)
+{
+    ncg_error err;
+    anomaly a = {0};
+    nci_node *std = NULL, *pooled = NULL;
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        int64_t shape[3] = {1, 4, i ? 1000 : 1000000};
+        a.t = t_random(NCG_DTYPE_F32, 3, shape);
+        a.x = t_node(&a.t);
+        a.mean = (nci_reduce){.op = NCG_OP_MEAN,
+                              .label_axis = -1,
+                              .skipna = true,
+                              .over = {true}};
+        subtract(&a);
+        nci_reduce r = {.op = NCG_OP_STD,
+                        .label_axis = -1,
+                        .skipna = true,
+                        .over = {true, true}};
+        CHECK_OK(nci_node_reduce(a.node, &r, NULL, &std, &err));
+        CHECK_OK(nci_pass_pool(std, &pooled, &err));
+        assert_int_equal(pooled != NULL, i);
+        nci_node_release(&pooled);
+        nci_node_release(&std);
+        nci_node_release(&a.x);
+        nci_node_release(&a.node);
+        t_free(&a.t);
+    }
+}
+
 /* A std over other axes, by groups, or about something else stays. */
 static void others_are_left_alone(void **state)
 {
@@ -144,8 +176,8 @@ static void others_are_left_alone(void **state)
                         .skipna = true};
         r.over[0] = kind != 2;
         r.over[1] = kind == 2;
-        CHECK_OK(nci_node_reduce(kind == 3 ? a.x : a.node, &r, NULL, &std,
-                                 &err));
+        CHECK_OK(
+            nci_node_reduce(kind == 3 ? a.x : a.node, &r, NULL, &std, &err));
         CHECK_OK(nci_pass_pool(std, &pooled, &err));
         assert_null(pooled);
         nci_node_release(&std);
@@ -155,4 +187,6 @@ static void others_are_left_alone(void **state)
     t_free(&a.t);
 }
 
-NCG_TESTS(NCG_TEST(pooled_like_in_two_steps), NCG_TEST(others_are_left_alone))
+NCG_TESTS(NCG_TEST(pooled_like_in_two_steps),
+          NCG_TEST(large_groups_are_left_alone),
+          NCG_TEST(others_are_left_alone))

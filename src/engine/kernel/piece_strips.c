@@ -11,13 +11,16 @@ static bool is_for_strips(const nci_task *task)
 }
 
 /* The reduced axis whose positions are the steps: the outermost of all axes
- * longer than 1, and the only reduced one of them. Any axis where the piece is
- * one step; -1 where it is none. */
+ * longer than 1, and the only reduced one of them; but for groups, which may be
+ * cells of their own. Any axis where the piece is one step; -1 where it is
+ * none. */
 static int step_axis(const nci_task *task, const nci_piece *piece)
 {
     int axis = -1, longest = -1;
     for (int d = 0; d < task->rank; d++) {
         bool is_over = task->fused->over[d];
+        if (is_over && longest >= 0 && d == task->fused->label_axis)
+            is_over = false;
         if (piece->count[d] > 1) {
             if (is_over && longest >= 0)
                 return -1;
