@@ -32,7 +32,9 @@
  *   Ownership  What comes through `T **out` belongs to the caller. Pointers that
  *              a getter returns are borrowed from its argument.
  *   Threads    A context and what came from it may be used from any thread;
- *              one computation at a time runs in a context, others wait.
+ *              one computation at a time runs in a context, others wait. A
+ *              function that a computation calls cannot compute in the same
+ *              context (EINVAL).
  *   Options    `struct_size` first, filled by the _INIT macro; NULL = defaults.
  */
 #ifndef NCG_CDEF /* bindings read this header preprocessed, without these */
@@ -210,11 +212,11 @@ typedef struct ncg_context_options {
 NCG_API ncg_status ncg_context_create(const ncg_context_options *options,
                                       ncg_context **out, ncg_error *err);
 /* ncg_context_destroy waits for a running computation, stops the threads and
- * sets *ctx to NULL. Data sets and arrays of the context keep what they need
+ * sets *ctx to NULL; not from a function that a computation calls. Data sets and arrays of the context keep what they need
  * and may be released later, not computed. NULL is accepted. */
 NCG_API void ncg_context_destroy(ncg_context **ctx);
-/* ncg_context_cancel makes the running computation end with ECANCELED. Safe in
- * a signal handler. */
+/* ncg_context_cancel makes the running computation end with ECANCELED, where
+ * none runs the next one. Safe in a signal handler. */
 NCG_API void ncg_context_cancel(ncg_context *ctx);
 /* ncg_remove_unfinished removes the temporary files of all saves under way in
  * this process, which fail after that: for a program that is about to exit at
@@ -708,7 +710,8 @@ NCG_API ncg_status ncg_dataset_concat(ncg_dataset *const *datasets, size_t n,
  * those of the first, then what only the second has. A dimension of one
  * position whose bounds hold all positions of the other, as a mean over time
  * leaves it, is broadcast, too. Data variables that only one has are left out,
- * coordinates are kept unless they disagree.
+ * coordinates are kept unless they disagree, those of the second where the
+ * result has their dimensions.
  * Attributes that say where values lie stay; what both say of equal units stays
  * under add, subtract, minimum and the like; all others go, for the result is
  * another quantity.
@@ -867,7 +870,8 @@ NCG_API const char *ncg_map_op_name(size_t op);
 NCG_API int ncg_map_op_inputs(size_t op);
 /* ncg_array_cast converts to a dtype as NumPy's astype does: floating-point
  * numbers are cut to integers, towards zero; those out of range go to its ends.
- * NaN becomes the missing value of the integers. */
+ * NaN becomes the missing value of the integers. Integers with a missing value
+ * take part as floating-point numbers here, too. */
 NCG_API ncg_status ncg_array_cast(ncg_array *array, ncg_dtype dtype,
                                   ncg_array **out, ncg_error *err);
 /* ncg_array_clip limits to low..high; either may be NULL. */
@@ -1619,8 +1623,8 @@ NCG_API ncg_status ncg_submit(ncg_context *ctx,
 /* ncg_run_poll tells how far the run is; never waits. */
 NCG_API ncg_run_state ncg_run_poll(const ncg_run *run);
 /* ncg_run_wait waits until the run has ended, at most so many seconds
- * (negative: as long as it takes), and tells how far it is. Not from a
- * callback of the run. */
+ * (negative: as long as it takes), and tells how far it is. A function that a
+ * computation of the context calls is told at once. */
 NCG_API ncg_run_state ncg_run_wait(ncg_run *run, double seconds);
 /* ncg_run_cancel ends the run: a queued one at once, a running one when its
  * tasks under way have looked; never waits. */

@@ -7,6 +7,7 @@
 #include "api/handles.h"
 #include "api/link.h"
 #include "api/submit.h"
+#include "api/turn.h"
 #include "base/mem.h"
 #include "engine/launch/machine.h"
 #include "io/write/writer.h"
@@ -35,6 +36,7 @@ static ncg_status start_engine(ncg_context *ctx, ncg_error *err)
     NCI_TRY(nci_source_table_create(&ctx->sources, err));
     ctx->options.spill_directory = NULL; /* the executor has a copy */
     NCI_TRY(nci_executor_create(&executor, &ctx->executor, err));
+    ctx->crew = nci_executor_crew(ctx->executor);
     return nci_context_common_kernels(ctx, err);
 }
 
@@ -137,6 +139,7 @@ void ncg_context_destroy(ncg_context **slot)
     if (!slot || !*slot)
         return;
     nci_handle_assert(&(*slot)->handle, NCI_HANDLE_CONTEXT, __func__);
+    NCI_ASSERT(!nci_turn_is_inside(*slot));
     nci_queue_stop(*slot);
     pthread_mutex_lock(&(*slot)->run);
     nci_link_drop(*slot);

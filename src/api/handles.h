@@ -23,6 +23,7 @@ struct ncg_context {
     nci_io *io;
     nci_source_table *sources;
     nci_executor *executor; /* NULL once destroyed */
+    const struct nci_pool *crew; /* its threads; not looked into */
     _Atomic bool cancel;
     pthread_mutex_t run;  /* one computation at a time */
     pthread_mutex_t lock; /* guards: sources being added, stats, and: */

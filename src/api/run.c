@@ -6,6 +6,7 @@
 
 #include "api/graph.h"
 #include "api/link.h"
+#include "api/turn.h"
 #include "base/mem.h"
 #include "engine/fills.h"
 #include "engine/serial.h"
@@ -29,12 +30,21 @@ static double seconds_since(const struct timespec *start)
            1e-9 * (double)(now.tv_nsec - start->tv_nsec);
 }
 
+/* Of a submitted run the context's cancel is its own, too. */
+static bool is_canceled(ncg_context *ctx, nci_run_control *control)
+{
+    if (!control)
+        return atomic_load(&ctx->cancel);
+    if (atomic_load(&ctx->cancel))
+        atomic_store(&control->cancel, true);
+    return atomic_load(&control->cancel);
+}
+
 static void report(void *payload, int64_t tasks_done, int64_t managed)
 {
     run_progress *p = payload;
     nci_io_stats io;
-    if (p->control && atomic_load(&p->ctx->cancel))
-        atomic_store(&p->control->cancel, true);
+    is_canceled(p->ctx, p->control);
     if (!p->tell)
         return;
     nci_io_get_stats(p->ctx->io, &io);
@@ -132,13 +142,10 @@ static ncg_status run_plan(ncg_context *ctx, const nci_plan *plan,
                   ctx->executor, plan, ctx->sources, sink, cancel, tell,
                   &progress, &run, err);
     count_run(ctx, &run);
-    if (!st && run.default_fills) {
+    if (!st && run.default_fills)
         tell_fills(ctx, plan);
-        if (control && atomic_load(&ctx->cancel))
-            atomic_store(&control->cancel, true);
-        if (atomic_load(cancel))
-            st = nci_fail(err, NCG_ECANCELED, "canceled");
-    }
+    if (!st && is_canceled(ctx, control))
+        st = nci_fail(err, NCG_ECANCELED, "canceled");
     if (!st && progress.tell)
         report(&progress, run.tasks, 0);
     if (st && st != NCG_ECANCELED && run.failed >= 0 && sink->is_plain)
@@ -160,7 +167,8 @@ ncg_status nci_context_run_plan(ncg_context *ctx, const nci_plan *plan,
                                 const nci_sink *sink, nci_run_control *control,
                                 bool is_serial, ncg_error *err)
 {
-    pthread_mutex_lock(&ctx->run);
+    nci_turn turn;
+    NCI_TRY(nci_turn_begin(ctx, &turn, err));
     set_ends(ctx, control ? &control->cancel : NULL);
     ncg_status st =
         ctx->executor ? run_plan(ctx, plan, shipment, sink, control,
@@ -171,7 +179,7 @@ ncg_status nci_context_run_plan(ncg_context *ctx, const nci_plan *plan,
     set_ends(ctx, NULL);
     if (st == NCG_ECANCELED)
         atomic_store(&ctx->cancel, false); /* it was for this run */
-    pthread_mutex_unlock(&ctx->run);
+    nci_turn_end(&turn);
     return st;
 }
 

@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "api/protocol.h"
+#include "api/turn.h"
 #include "base/mem.h"
 #include "engine/executor_internal.h"
 #include "engine/serial.h"
@@ -386,6 +387,8 @@ ncg_run_state ncg_run_wait(ncg_run *run, double seconds)
     if (!run)
         return NCG_RUN_FAILED;
     nci_run_queue *q = queue_of(run, __func__);
+    if (nci_turn_is_inside(run->ctx))
+        return ncg_run_poll(run);
     struct timespec until = deadline_in(seconds < 0 ? 0 : seconds);
     int failure = 0;
     pthread_mutex_lock(&q->lock);
@@ -454,11 +457,12 @@ ncg_status ncg_run_recompute_failed(ncg_run *run, ncg_error *err)
     if (ncg_run_poll(run) < NCG_RUN_DONE || !run->error_key)
         return nci_fail(err, NCG_EINVAL, "no task of the run has failed");
     ncg_context *ctx = run->ctx;
-    pthread_mutex_lock(&ctx->run);
+    nci_turn turn;
+    NCI_TRY(nci_turn_begin(ctx, &turn, err));
     ncg_status st =
         ctx->executor ? nci_serial_task(ctx->executor, run->control.plan,
                                         ctx->sources, run->control.failed, err)
                       : nci_fail(err, NCG_EINVAL, "the context was destroyed");
-    pthread_mutex_unlock(&ctx->run);
+    nci_turn_end(&turn);
     return st;
 }

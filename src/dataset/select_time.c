@@ -206,7 +206,7 @@ static ncg_status find_span(clock_look *l, const char *low, const char *high,
         NCI_TRY(nci_date_range(calendar, low, &low_begin, &low_end, err));
     if (*high)
         NCI_TRY(nci_date_range(calendar, high, &high_begin, &high_end, err));
-    bool swapped = low_begin > high_begin;
+    bool swapped = low_begin >= high_end; /* "2000-06..2000" is not */
     return add_span(l, swapped ? high_begin : low_begin,
                     swapped ? low_end : high_end, err);
 }

@@ -106,6 +106,11 @@ void nci_executor_destroy(nci_executor **slot)
     nci_free(x);
 }
 
+const struct nci_pool *nci_executor_crew(const nci_executor *x)
+{
+    return x->pool;
+}
+
 nci_kernel_table *nci_executor_kernels(const nci_executor *x)
 {
     return x->kernels;

@@ -63,6 +63,8 @@ typedef struct nci_run_stats {
 ncg_status nci_executor_create(const nci_executor_options *options,
                                nci_executor **out, ncg_error *err);
 void nci_executor_destroy(nci_executor **executor);
+/* nci_executor_crew: whose threads it has, for nci_pool_is_own. */
+const struct nci_pool *nci_executor_crew(const nci_executor *executor);
 /* nci_executor_kernels: the kernels of this process; borrowed. */
 nci_kernel_table *nci_executor_kernels(const nci_executor *executor);
 int nci_executor_threads(const nci_executor *executor);

@@ -41,6 +41,13 @@ struct nci_pool {
     bool stopping;
 };
 
+static _Thread_local const nci_pool *own; /* of a thread of a pool */
+
+bool nci_pool_is_own(const nci_pool *pool)
+{
+    return pool && pool == own;
+}
+
 static bool take(nci_pool *pool, queue *q, nci_job *out)
 {
     pthread_mutex_lock(&q->lock);
@@ -85,6 +92,7 @@ static void *thread_main(void *arg)
 {
     worker *w = arg;
     nci_job job;
+    own = w->pool;
     do {
         while (find_job(w, &job))
             job.run(&job, w->index);

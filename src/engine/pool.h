@@ -29,6 +29,9 @@ ncg_status nci_pool_create(int threads, nci_pool **out, ncg_error *err);
 /* nci_pool_destroy waits for running jobs and joins; queued jobs are dropped.
  */
 void nci_pool_destroy(nci_pool **pool);
+/* nci_pool_is_own tells whether the calling thread is one of this pool, which
+ * need not be there any more. */
+bool nci_pool_is_own(const nci_pool *pool);
 /* nci_pool_submit queues a job: on thread `thread`'s own queue when called
  * from it, on any with thread == -1. Any thread. */
 void nci_pool_submit(nci_pool *pool, int thread, const nci_job *job);

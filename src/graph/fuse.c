@@ -34,6 +34,7 @@ typedef struct builder {
     bool has_source;
     bool is_flat; /* inputs of element-wise nodes are operands, not built */
     bool is_weight;
+    int depth; /* element-wise nodes that are being built */
     known known[MOST_KNOWN];
     int nknown;
 } builder;
@@ -264,7 +265,11 @@ static ncg_status build_or_cut(builder *b, nci_node *node, const view *v,
     nci_token token = token_of(node, v);
     if (find_known(b, token, reg))
         return NCG_OK;
+    if (b->depth == NCI_MAX_STEPS) /* each takes a step: no use to go down */
+        return find_operand(b, node, v, reg, err);
+    b->depth++;
     ncg_status st = build_map(b, node, v, reg, err);
+    b->depth--;
     if (st == NCG_EUNSUPPORTED) {
         roll_back(b, noperands, nsteps);
         b->nknown = nknown;

@@ -104,20 +104,43 @@ static ncg_dtype by_rule(nci_map_rule rule, ncg_dtype dtype)
     }
 }
 
+/* Functions of real numbers take each input as such: i2 and u2 meet in f4. */
+static ncg_dtype part_of(nci_map_rule rule, ncg_dtype dtype)
+{
+    return rule == NCI_RULE_REAL ? nci_dtype_real(dtype) : dtype;
+}
+
+/* What NumPy does with truth values as with integers of one byte. */
+static bool takes_truth_as_i1(nci_map_op op)
+{
+    return op == NCI_MAP_SHL || op == NCI_MAP_SHR || op == NCI_MAP_FLOORDIV ||
+           op == NCI_MAP_MOD || op == NCI_MAP_FMOD || op == NCI_MAP_POW;
+}
+
+static ncg_status check_dtype(nci_map_op op, ncg_dtype dtype, ncg_error *err)
+{
+    if (nci_map_op_rule(op) == NCI_RULE_BITS && nci_dtype_is_float(dtype))
+        return nci_fail(err, NCG_EINVAL,
+                        "%s is for integers, not for %s values: cast first",
+                        nci_map_op_name(op), ncg_dtype_name(dtype));
+    if (dtype == NCG_DTYPE_BOOL && (op == NCI_MAP_SUB || op == NCI_MAP_NEG))
+        return nci_fail(err, NCG_EINVAL,
+                        "%s is not for truth values: use %s, or cast first",
+                        nci_map_op_name(op),
+                        op == NCI_MAP_SUB ? "logical_xor" : "logical_not");
+    return NCG_OK;
+}
+
 ncg_status nci_map_dtype(nci_map_op op, const ncg_dtype *inputs, int ninputs,
                          ncg_dtype *out, ncg_error *err)
 {
     nci_map_rule rule = nci_map_op_rule(op);
     int first = rule == NCI_RULE_CHOICE ? 1 : 0;
-    ncg_dtype dtype = inputs[first];
+    ncg_dtype dtype = part_of(rule, inputs[first]);
     for (int i = first + 1; i < ninputs; i++)
-        dtype = nci_dtype_promote(dtype, inputs[i]);
-    if (rule == NCI_RULE_BITS && nci_dtype_is_float(dtype))
-        return nci_fail(err, NCG_EINVAL,
-                        "%s is for integers, not for %s values: cast first",
-                        nci_map_op_name(op), ncg_dtype_name(dtype));
-    bool is_shift = op == NCI_MAP_SHL || op == NCI_MAP_SHR;
-    if (is_shift && dtype == NCG_DTYPE_BOOL)
+        dtype = nci_dtype_promote(dtype, part_of(rule, inputs[i]));
+    NCI_TRY(check_dtype(op, dtype, err));
+    if (takes_truth_as_i1(op) && dtype == NCG_DTYPE_BOOL)
         dtype = NCG_DTYPE_I8;
     *out = by_rule(rule, dtype);
     return NCG_OK;

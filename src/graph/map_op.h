@@ -14,11 +14,12 @@
 #include "base/error.h"
 
 /* How the dtype of the result follows from the promoted dtype of the inputs:
- * TYPED stated by the caller; SAME the promoted one; REAL the same where it is
- * floating point, else f4 below 32 bits, f8 from there on; QUOTIENT the same
- * where it is floating point, else f8; TRUTH bool; BITS the promoted one,
- * integers and bool only (i1 where truth values are shifted); CHOICE as SAME,
- * the first input being a condition. */
+ * TYPED stated by the caller; SAME the promoted one (truth values are not
+ * subtracted or negated; divided or raised they are i1); REAL that of the inputs
+ * as floating-point numbers, which integers below 32 bits are of f4, others of
+ * f8; QUOTIENT the same where it is floating point, else f8; TRUTH bool; BITS
+ * the promoted one, integers and bool only (i1 where truth values are shifted);
+ * CHOICE as SAME, the first input being a condition. */
 typedef enum nci_map_rule {
     NCI_RULE_TYPED,
     NCI_RULE_SAME,

@@ -74,6 +74,20 @@ nci_node *nci_node_alloc(nci_node_kind kind, ncg_dtype dtype, int rank,
     return node;
 }
 
+ncg_status nci_node_deepen(nci_node *node, ncg_error *err)
+{
+    for (int i = 0; i < node->ninputs; i++)
+        if (node->inputs[i].node->depth >= node->depth)
+            node->depth = node->inputs[i].node->depth + 1;
+    return node->depth <= NCI_NODE_DEPTH
+               ? NCG_OK
+               : nci_fail(err, NCG_EUNSUPPORTED,
+                          "more than %d operations one upon another: persist "
+                          "or compute the array in between, or stack what is "
+                          "added up and reduce it",
+                          NCI_NODE_DEPTH);
+}
+
 void nci_node_set_missing(nci_node *node, const nci_node *from)
 {
     node->has_missing = from->has_missing;

@@ -85,6 +85,7 @@ struct nci_node {
 
     int ninputs; /* reduce: input, then weights if any */
     nci_operand *inputs;
+    int depth; /* of the longest way down to a node without inputs */
 
     uint32_t source;   /* SOURCE: id the engine knows */
     int64_t stored;    /* SOURCE: bytes of a value where it is stored */

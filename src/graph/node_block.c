@@ -149,6 +149,8 @@ ncg_status nci_node_block(const nci_block_spec *spec, nci_node **out,
         st = copy_inputs(spec, node, err);
     if (!st)
         st = copy_params(spec, node, err);
+    if (!st)
+        st = nci_node_deepen(node, err);
     if (st) {
         nci_node_release(&node);
         return st;

@@ -9,6 +9,11 @@
 nci_node *nci_node_alloc(nci_node_kind kind, ncg_dtype dtype, int rank,
                          int ninputs, ncg_error *err);
 void nci_node_set_missing(nci_node *node, const nci_node *from);
+/* nci_node_deepen sets the depth of a node that has its inputs. What walks an
+ * expression calls itself once a level, so there are at most NCI_NODE_DEPTH of
+ * them: EUNSUPPORTED. */
+enum { NCI_NODE_DEPTH = 2000 };
+ncg_status nci_node_deepen(nci_node *node, ncg_error *err);
 /* nci_node_hash_common starts a token with what all kinds have. */
 void nci_node_hash_common(const nci_node *node, nci_hash *hash);
 /* nci_operand_check: EINVAL: it does not broadcast to the shape, or holds no

@@ -84,6 +84,11 @@ ncg_status nci_node_map(nci_map_op op, ncg_dtype dtype, int rank,
         node->inputs[i] = operands[i];
         nci_node_retain(operands[i].node);
     }
+    ncg_status st = nci_node_deepen(node, err);
+    if (st) {
+        nci_node_release(&node);
+        return st;
+    }
     set_map_missing(node, operands[0].node);
     node->name = operands[0].node->name;
     nci_hash hash;

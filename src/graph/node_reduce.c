@@ -254,7 +254,9 @@ static ncg_status make_reduce(nci_node *input, const nci_reduce *reduce,
         node->ninputs = 2;
     }
     node->name = input->name;
-    st = set_reduced_missing(node, input, err);
+    st = nci_node_deepen(node, err);
+    if (!st)
+        st = set_reduced_missing(node, input, err);
     if (st)
         goto done;
     int nothing = empty_axis(input, reduce);

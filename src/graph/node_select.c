@@ -131,6 +131,8 @@ ncg_status nci_node_select(nci_node *input, const nci_pick *picks,
         node->inputs[0].axis[d] = d;
         st = copy_pick(&picks[d], &node->picks[d], err);
     }
+    if (!st)
+        st = nci_node_deepen(node, err);
     if (st) {
         nci_node_release(&node);
         return st;

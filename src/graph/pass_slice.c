@@ -38,6 +38,12 @@ static bool split(const nci_pick *picks, const nci_node *reduction,
     return any;
 }
 
+static bool can_push(const nci_pick *picks, const nci_node *reduction)
+{
+    nci_pick below[NCG_MAX_RANK], above[NCG_MAX_RANK];
+    return split(picks, reduction, below, above);
+}
+
 /* Weights follow their input: the same picks on the axes they share. */
 static ncg_status select_weights(const nci_node *reduction,
                                  const nci_pick *below, nci_operand *out,
@@ -129,21 +135,27 @@ static ncg_status distribute(nci_memo *memo, const nci_pick *picks,
     return st;
 }
 
+static ncg_status push_below(nci_memo *memo, const nci_pick *picks,
+                             nci_node *reduction, nci_node **out,
+                             ncg_error *err)
+{
+    nci_node *pushed = NULL;
+    NCI_TRY(push(picks, reduction, &pushed, err));
+    ncg_status st = slice(memo, pushed, out, err);
+    nci_node_release(&pushed);
+    return st;
+}
+
 static ncg_status push_select(nci_memo *memo, const nci_pick *picks,
                               nci_node *input, nci_node **out, ncg_error *err)
 {
-    nci_pick below[NCG_MAX_RANK], above[NCG_MAX_RANK];
     if (input->kind == NCI_NODE_SELECT)
         return compose(memo, picks, input, out, err);
     if (input->kind == NCI_NODE_MAP)
         return distribute(memo, picks, input, out, err);
-    if (input->kind != NCI_NODE_REDUCE || !split(picks, input, below, above))
-        return nci_node_select(input, picks, out, err);
-    nci_node *pushed = NULL;
-    NCI_TRY(push(picks, input, &pushed, err));
-    ncg_status st = slice(memo, pushed, out, err);
-    nci_node_release(&pushed);
-    return st;
+    if (input->kind == NCI_NODE_REDUCE && can_push(picks, input))
+        return push_below(memo, picks, input, out, err);
+    return nci_node_select(input, picks, out, err);
 }
 
 static nci_token token_of(const nci_pick *picks, const nci_node *input)

@@ -229,6 +229,31 @@ static void bad_dtypes_and_options(void **state)
     BAD(NCG_EINVAL, "192", ncg_array_compute(b->x, data, 100, &err));
 }
 
+/* What walks expressions calls itself: more of them than its stack has room
+ * for are refused, not met by a crash. */
+static void bad_depth(void **state)
+{
+    enum { FINE = 1900, TOO_MANY = 2100 };
+    bed *b = *state;
+    ncg_error err;
+    ncg_array *sum = ncg_array_retain(b->x);
+    ncg_status st = NCG_OK;
+    double data[24];
+    for (int i = 0; !st && i < TOO_MANY; i++) {
+        ncg_array *pair[] = {sum, b->x}, *next = NULL;
+        st = ncg_array_map("add", pair, 2, &next, &err);
+        if (st)
+            break;
+        ncg_array_release(&sum);
+        sum = next;
+        if (i == FINE)
+            CHECK_OK(ncg_array_compute(sum, data, sizeof data, &err));
+    }
+    assert_int_equal(st, NCG_EUNSUPPORTED);
+    CHECK_MESSAGE("one upon another: persist");
+    ncg_array_release(&sum);
+}
+
 static void bad_chunks(void **state)
 {
     bed *b = *state;
@@ -368,6 +393,7 @@ int main(int argc, char **argv)
         NCG_TEST(bad_shapes),
         NCG_TEST(bad_axes),
         NCG_TEST(bad_dtypes_and_options),
+        NCG_TEST(bad_depth),
         NCG_TEST(bad_chunks),
         NCG_TEST(bad_kernels),
         NCG_TEST(bad_callbacks),

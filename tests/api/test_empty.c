@@ -315,6 +315,15 @@ static void differences_of_nothing(void **state)
     check_computes(b, y);
     ncg_array_release(&y);
     CHECK_STATUS(NCG_EINVAL, ncg_array_diff(b->x, -1, 1, &y, &err));
+    ncg_array *many = NULL; /* at once, however many differences there are */
+    CHECK_OK(
+        ncg_array_arange(b->ctx, NCG_DTYPE_I32, 0, 1e8, 1, 0, &many, &err));
+    CHECK_OK(ncg_array_diff(many, 1000000000, 0, &y, &err));
+    check_shape(y, 1, (int64_t[]){0});
+    assert_int_equal(ncg_array_dtype(y), NCG_DTYPE_I32);
+    check_computes(b, y);
+    ncg_array_release(&y);
+    ncg_array_release(&many);
 }
 
 static void other_reductions_of_nothing(void **state)

@@ -248,6 +248,9 @@ static void sel_of_dates(void **state)
     assert_int_equal(count_time(model, "time=1991-02"), 28);
     assert_int_equal(count_time(model, "time=..1990"), 365);
     assert_int_equal(count_time(model, "time=1991-12-31.."), 366);
+    /* an end that names a span around the other one ends with it */
+    assert_int_equal(count_time(model, "time=1990-12..1990"), 31);
+    assert_int_equal(count_time(model, "time=1990..1990-02"), 59);
     assert_int_equal(count_time(model, "time=1990,1992"), 730);
     assert_int_equal(count_time(model, "time=1990-06-15"), 1);
     assert_int_equal(count_time(model, "time=1990-06-15T12"), 1);

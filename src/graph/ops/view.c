@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Operations that only say where values lie: they become positions of axes and
- * are fused into whatever reads the array; no task is made for them. The one
- * exception is padding with a constant, which needs room for new values.
+ * are fused into whatever reads the array; no task is made for them. Exceptions
+ * are padding with a constant, which needs room for new values, and axes of so
+ * many positions that a list of them would be large: their parts are joined.
  */
 #include <string.h>
 
@@ -166,6 +167,8 @@ ncg_status nci_ops_map(nci_map_op op, ncg_dtype dtype, nci_node *const *inputs,
 /* ---- positions
  * ------------------------------------------------------------------- */
 
+enum { LONG_AXIS = 1 << 20 }; /* more positions than these are not listed */
+
 /* Takes index[count] of one axis; takes the list, too. */
 static ncg_status take_list(nci_node *input, int axis, int64_t *index_take,
                             int64_t count, nci_node **out, ncg_error *err)
@@ -188,6 +191,21 @@ static ncg_status make_list(int64_t count, int64_t **out, ncg_error *err)
     return *out ? NCG_OK : nci_fail(err, NCG_ENOMEM, "out of memory");
 }
 
+static ncg_status roll_long(nci_node *input, int axis, int64_t shift,
+                            nci_node **out, ncg_error *err)
+{
+    nci_node *parts[2] = {NULL, NULL};
+    int64_t stay = input->shape[axis] - shift;
+    ncg_status st = nci_ops_slice(input, axis, stay, shift, 1, &parts[0], err);
+    if (!st)
+        st = nci_ops_slice(input, axis, 0, stay, 1, &parts[1], err);
+    if (!st)
+        st = nci_ops_concat(parts, 2, axis, out, err);
+    nci_node_release(&parts[0]);
+    nci_node_release(&parts[1]);
+    return st;
+}
+
 ncg_status nci_ops_roll(nci_node *input, int axis, int64_t shift,
                         nci_node **out, ncg_error *err)
 {
@@ -198,6 +216,8 @@ ncg_status nci_ops_roll(nci_node *input, int axis, int64_t shift,
         *out = nci_node_retain(input);
         return NCG_OK;
     }
+    if (n > LONG_AXIS)
+        return roll_long(input, axis, shift, out, err);
     NCI_TRY(make_list(n, &index, err));
     for (int64_t i = 0; i < n; i++)
         index[i] = i < shift ? i - shift + n : i - shift;
@@ -240,10 +260,14 @@ ncg_status nci_ops_diff(nci_node *input, int axis, int n, nci_node **out,
     NCI_TRY(nci_ops_check_numeric(input, "diff", err));
     if (n < 0)
         return nci_fail(err, NCG_EINVAL, "diff: order %d is negative", n);
-    int64_t size = input->shape[axis], times = size > 0 ? size : 1;
-    nci_node *node = nci_node_retain(input);
+    int64_t size = input->shape[axis];
+    nci_node *node = NULL;
+    if (n >= size && n > 0) /* nothing is left: of nothing once is enough */
+        NCI_TRY(nci_ops_slice(input, axis, 0, 0, 1, &node, err));
+    else
+        node = nci_node_retain(input);
     ncg_status st = NCG_OK;
-    for (times = n < times ? n : times; !st && times > 0; times--) {
+    for (int times = n < size || n < 1 ? n : 1; !st && times > 0; times--) {
         nci_node *next = NULL;
         st = diff_once(node, axis, &next, err);
         nci_node_release(&node);
@@ -274,11 +298,40 @@ static int64_t seen_at(nci_pad_mode mode, int64_t i, int64_t n)
     return mode == NCI_PAD_SYMMETRIC ? period - 1 - i : period - i;
 }
 
+/* What is seen at `count` positions from `first` on. */
+static ncg_status take_seen(nci_node *input, int axis, nci_pad_mode mode,
+                            int64_t first, int64_t count, nci_node **out,
+                            ncg_error *err)
+{
+    int64_t *index;
+    NCI_TRY(make_list(count, &index, err));
+    for (int64_t i = 0; i < count; i++)
+        index[i] = seen_at(mode, first + i, input->shape[axis]);
+    return take_list(input, axis, index, count, out, err);
+}
+
+static ncg_status pad_long(nci_node *input, int axis, int64_t before,
+                           int64_t after, nci_pad_mode mode, nci_node **out,
+                           ncg_error *err)
+{
+    nci_node *parts[3] = {NULL, input, NULL};
+    ncg_status st =
+        take_seen(input, axis, mode, -before, before, &parts[0], err);
+    if (!st)
+        st = take_seen(input, axis, mode, input->shape[axis], after, &parts[2],
+                       err);
+    if (!st)
+        st = nci_ops_concat(parts, 3, axis, out, err);
+    nci_node_release(&parts[0]);
+    nci_node_release(&parts[2]);
+    return st;
+}
+
 static ncg_status pad_axis(nci_node *input, int axis, int64_t before,
                            int64_t after, nci_pad_mode mode, nci_node **out,
                            ncg_error *err)
 {
-    int64_t n = input->shape[axis], *index;
+    int64_t n = input->shape[axis];
     if (!before && !after) {
         *out = nci_node_retain(input);
         return NCG_OK;
@@ -287,10 +340,9 @@ static ncg_status pad_axis(nci_node *input, int axis, int64_t before,
         return nci_fail(err, NCG_EINVAL,
                         "pad: axis %d is empty, only a constant can be added",
                         axis);
-    NCI_TRY(make_list(before + n + after, &index, err));
-    for (int64_t i = 0; i < before + n + after; i++)
-        index[i] = seen_at(mode, i - before, n);
-    return take_list(input, axis, index, before + n + after, out, err);
+    if (n > LONG_AXIS)
+        return pad_long(input, axis, before, after, mode, out, err);
+    return take_seen(input, axis, mode, -before, before + n + after, out, err);
 }
 
 /* Chunks of the padded axis: those of the input, the first and the last one

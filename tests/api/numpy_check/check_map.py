@@ -53,9 +53,8 @@ def elementwise(rng):
     inputs = [input_(rng, shape_=whole if i == 0 else
                      broadcastable(rng, whole), span=span)
               for i in range(ncg.MAP_OPS[op])]
-    if op == "negative" and inputs[0].values.dtype == np.bool_ or \
-            op == "power" and inputs[1].values.dtype.kind == "i":
-        # NumPy refuses these: truth values, negative exponents of integers.
+    if op == "power" and inputs[1].values.dtype.kind == "i":
+        # NumPy refuses negative exponents of integers.
         inputs[-1].values = np.abs(inputs[-1].values.astype("f8"))
         inputs[-1].missing = None
     parts = [i.real() for i in inputs]
@@ -72,6 +71,24 @@ def elementwise(rng):
         rtol = 2e-6 if want.dtype == np.float32 else 1e-14
     return Case(text, lambda c: ncg.map_(op, *[i.on(c) for i in inputs]), want,
                 rtol, atol=1e-30 if rtol else 0)
+
+
+@check(cases=500)
+def small(rng):
+    """Integers of one and two bytes and truth values meet in dtypes of their
+    own, or do not meet."""
+    dtypes = ["bool", "i1", "u1", "i2", "u2"]
+    op = str(rng.choice(sorted(o for o, n in ncg.MAP_OPS.items() if n < 3)))
+    inputs = [input_(rng, dtypes=dtypes, shape_=(3,), missing=False, span=5)
+              for _ in range(ncg.MAP_OPS[op])]
+    for one in inputs[1:] if op in ("power", "left_shift", "right_shift") \
+            else []:
+        one.values = np.abs(one.values)
+    want = numpy_result(op, [i.values for i in inputs])
+    return Case(f"{op} {[str(i.values.dtype) for i in inputs]}",
+                lambda c: ncg.map_(op, *[i.on(c) for i in inputs]),
+                "EINVAL" if want is None else want,
+                2e-6 if op in LIBRARY else 0.0)
 
 
 @check(cases=150)

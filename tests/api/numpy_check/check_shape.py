@@ -134,6 +134,22 @@ def roll(rng):
                 as_want(one, np.roll(one.values, shift, axis)))
 
 
+@check(cases=12)
+def long_axes(rng):
+    """More positions than are listed: parts are joined."""
+    n = 2**20 + int(rng.integers(1, 9))
+    one = input_(rng, dtypes=["i1", "i2"], shape_=(n,), missing=False)
+    one.chunks = (int(rng.integers(n // 5, n)),)
+    mode = str(rng.choice(["roll", "edge", "reflect", "symmetric", "wrap"]))
+    if mode == "roll":
+        shift = int(rng.integers(-n, n))
+        return Case(f"roll {n} by {shift}", lambda c: one.on(c).roll(shift, 0),
+                    np.roll(one.values, shift))
+    width = [[int(w) for w in rng.integers(0, 9, 2)]]
+    return Case(f"pad {n} {mode} {width}", lambda c: one.on(c).pad(width, mode),
+                np.pad(one.values, width, mode))
+
+
 @check(cases=40)
 def flip(rng):
     one = input_(rng, shape_=shape(rng, low=1))
