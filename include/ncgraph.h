@@ -313,9 +313,12 @@ typedef struct ncg_worker_options {
     double lifetime;      /* seconds until the worker must have left; 0: open */
     double death_timeout; /* seconds without a scheduler; 0: 60 */
     int restarts;         /* when it crashes; -1: never */
+    const char *resources; /* what it has for calls that ask for it, such as
+                              "GPU=2 TAPE=1": any names, and how much there is;
+                              NULL: nothing */
 } ncg_worker_options;
 #define NCG_WORKER_OPTIONS_INIT                                                \
-    {sizeof(ncg_worker_options), NULL, NULL, NULL, NULL, NULL, 0, 0, 0}
+    {sizeof(ncg_worker_options), NULL, NULL, NULL, NULL, NULL, 0, 0, 0, NULL}
 
 /* ncg_worker_serve joins the cluster of a scheduler file and serves until that
  * ends, or SIGTERM or SIGUSR1 say that it is time to leave: then what it holds
@@ -1697,8 +1700,11 @@ typedef struct ncg_future_options {
     size_t struct_size;
     const char *worker; /* name of the only one that may do it; NULL: any */
     int retries;        /* a call that fails is tried so many times more */
+    const char *resources; /* what each call takes of its worker's resources
+                              while it runs, such as "GPU=1"; it waits for a
+                              worker that has as much. NULL: nothing */
 } ncg_future_options;
-#define NCG_FUTURE_OPTIONS_INIT {sizeof(ncg_future_options), NULL, 0}
+#define NCG_FUTURE_OPTIONS_INIT {sizeof(ncg_future_options), NULL, 0, NULL}
 
 /* ncg_future_submit asks for one call; the values of `inputs` (of the same
  * context) are there when it begins. Never waits. A process that has no such

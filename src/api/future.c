@@ -107,7 +107,8 @@ ncg_status ncg_future_submit(ncg_context *ctx, const char *function,
                             .inputs = its,
                             .ninputs = ninputs,
                             .worker = options->worker,
-                            .retries = options->retries};
+                            .retries = options->retries,
+                            .resources = options->resources};
     if (!st)
         st = submit(client, &spec, 1, out, err);
     nci_free(its);
@@ -132,7 +133,8 @@ ncg_status ncg_future_map(ncg_context *ctx, const char *function,
         specs[i] = (nci_future_spec){.function = function,
                                      .argument = arguments[i],
                                      .worker = options->worker,
-                                     .retries = options->retries};
+                                     .retries = options->retries,
+                            .resources = options->resources};
     ncg_status st = submit(client, specs, n, out, err);
     nci_free(specs);
     return st;

@@ -10,6 +10,7 @@
 #include "engine/launch/machine.h"
 #include "engine/launch/scheduler_file.h"
 #include "engine/launch/walltime.h"
+#include "engine/sched/resources.h"
 
 /* Ranks of a machine share its memory. */
 static ncg_context_options worker_context(const ncg_context_options *from,
@@ -106,6 +107,8 @@ ncg_status ncg_worker_serve(const ncg_worker_options *o, ncg_error *err)
         return nci_fail(err, NCG_EINVAL, "a worker needs a scheduler file");
     if (o->lifetime < 0 || o->death_timeout < 0)
         return nci_fail(err, NCG_EINVAL, "a negative time");
+    nci_resources resources;
+    NCI_TRY(nci_resources_read(o->resources, &resources, err));
     double timeout =
         o->death_timeout > 0 ? o->death_timeout : NCI_DEATH_TIMEOUT;
     NCI_TRY(nci_handover_take(&who, err));
@@ -115,6 +118,7 @@ ncg_status ncg_worker_serve(const ncg_worker_options *o, ncg_error *err)
                             .scheduler_file = o->scheduler_file,
                             .interface = o->interface,
                             .checkpoint_directory = o->checkpoint_directory,
+                            .resources = o->resources,
                             .death_timeout = timeout,
                             .lifetime = seconds_until(who.end)};
     return nci_process_work(&who, o->context, &how, err);

@@ -32,6 +32,7 @@ typedef struct nci_options {
     const char *http;
     const char *name;
     const char *checkpoint_dir;
+    const char *resources;
     ncg_wire_options wire;
     double lifetime;      /* seconds; 0: open */
     double death_timeout; /* seconds; 0: the library's */

@@ -103,6 +103,7 @@ ncg_status nci_cmd_worker(const nci_command *cmd, ncg_error *err)
     how.name = o->name;
     how.interface = o->interface;
     how.checkpoint_directory = o->checkpoint_dir;
+    how.resources = o->resources;
     how.lifetime = o->lifetime;
     how.death_timeout = o->death_timeout;
     return ncg_worker_serve(&how, err);

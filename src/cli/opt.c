@@ -242,6 +242,8 @@ static const option_def defs[] = {
     TEXT(0, "name", "NAME", name, "worker: its name in messages"),
     TEXT(0, "checkpoint-dir", "DIR", checkpoint_dir,
          "worker: shared disk for chunks of those who leave"),
+    TEXT(0, "resources", "LIST", resources,
+         "worker: what calls may ask it for: GPU=2,TAPE=1"),
     CALL(0, "lifetime", "TIME", set_lifetime,
          "worker: leave before so long (90s 15min 2h)"),
     CALL(0, "death-timeout", "TIME", set_death_timeout,

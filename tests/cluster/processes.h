@@ -48,12 +48,13 @@ static inline bool processes_serve(int argc, char **argv, int *code)
         *code = processes_end(ncg_cluster_serve(&o, &err), &err);
         return true;
     }
-    if (argc == 4 && !strcmp(argv[1], "worker")) {
+    if ((argc == 4 || argc == 5) && !strcmp(argv[1], "worker")) {
         ncg_worker_options o = NCG_WORKER_OPTIONS_INIT;
         o.context = &c;
         o.scheduler_file = argv[2];
         o.interface = "127.0.0.1";
         o.name = argv[3];
+        o.resources = argv[4]; /* or NULL */
         o.restarts = -1;
         *code = processes_end(ncg_worker_serve(&o, &err), &err);
         return true;
@@ -61,8 +62,8 @@ static inline bool processes_serve(int argc, char **argv, int *code)
     return false;
 }
 
-static inline void processes_start(processes *p, const char *role,
-                                   const char *name)
+static inline void processes_start_with(processes *p, const char *role,
+                                        const char *name, const char *has)
 {
     pid_t test = getpid(), pid = fork();
     assert_true(pid >= 0 && p->n < MOST_PROCESSES);
@@ -71,11 +72,17 @@ static inline void processes_start(processes *p, const char *role,
         prctl(PR_SET_PDEATHSIG, SIGTERM); /* also when the test crashes */
         if (getppid() != test)
             _exit(0);
-        execl("/proc/self/exe", "test", role, p->file, name, (char *)NULL);
+        execl("/proc/self/exe", "test", role, p->file, name, has, (char *)NULL);
         _exit(127);
     }
     setpgid(pid, pid);
     p->pids[p->n++] = pid;
+}
+
+static inline void processes_start(processes *p, const char *role,
+                                   const char *name)
+{
+    processes_start_with(p, role, name, NULL);
 }
 
 /* How often a word stands in the status of the cluster. */
@@ -116,12 +123,18 @@ static inline void processes_await(const processes *p, const char *word,
     }
 }
 
-static inline void processes_worker(processes *p, const char *name)
+static inline void processes_worker_with(processes *p, const char *name,
+                                         const char *has)
 {
     char word[64];
     snprintf(word, sizeof word, "\"name\": \"%s\"", name);
-    processes_start(p, "worker", name);
+    processes_start_with(p, "worker", name, has);
     processes_await(p, word, 1);
+}
+
+static inline void processes_worker(processes *p, const char *name)
+{
+    processes_worker_with(p, name, NULL);
 }
 
 static inline void processes_begin(processes *p)

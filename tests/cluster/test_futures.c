@@ -265,6 +265,40 @@ static void bound_to_a_worker(void **state)
     ncg_future_release(&f);
 }
 
+/* Two workers have none, the third one two: at most two calls at a time, there. */
+static void calls_that_take_resources(void **state)
+{
+    ncg_error err;
+    void *data = NULL;
+    size_t size = 0;
+    ncg_future_options o = NCG_FUTURE_OPTIONS_INIT;
+    ncg_future *all[4];
+    (void)state;
+    o.resources = "LENS=1";
+    for (int i = 0; i < 4; i++)
+        all[i] = submit("test.name/1", text(""), NULL, 0, &o);
+    assert_int_equal(ncg_future_wait(all[0], 0.3), NCG_RUN_RUNNING);
+    processes_worker_with(&cluster, "lens", "LENS=2");
+    for (int i = 0; i < 4; i++) {
+        CHECK_OK(ncg_future_result(all[i], &data, &size, &err));
+        assert_int_equal(size, 4);
+        assert_memory_equal(data, "lens", 4);
+        ncg_free(data);
+        ncg_future_release(&all[i]);
+    }
+    o.worker = "a";
+    all[0] = submit("test.name/1", text(""), NULL, 0, &o);
+    CHECK_STATUS(NCG_ENOTFOUND,
+                 ncg_future_result(all[0], &data, &size, &err));
+    ncg_future_release(&all[0]);
+    o.resources = "LENS";
+    CHECK_STATUS(NCG_EINVAL,
+                 ncg_future_submit(ctx, "test.name/1", text(""), NULL, 0, &o,
+                                   &all[0], &err));
+    CHECK_OK(ncg_cluster_retire(cluster.file, "lens", &err));
+    processes_await(&cluster, "\"name\": \"lens\"", 0);
+}
+
 static void as_completed_and_cancel(void **state)
 {
     char slow[300], ended[320];
@@ -443,7 +477,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         NCG_TEST(values_feed_calls),       NCG_TEST(scattered_values),
         NCG_TEST(errors_come_back),        NCG_TEST(retries),
-        NCG_TEST(bound_to_a_worker),       NCG_TEST(as_completed_and_cancel),
+        NCG_TEST(bound_to_a_worker),
+        NCG_TEST(calls_that_take_resources),       NCG_TEST(as_completed_and_cancel),
         NCG_TEST(functions_at_once),       NCG_TEST(clients_come_and_go),
         NCG_TEST(bad_arguments),           NCG_TEST(workers_leave_and_die)};
     if (argc > 1)

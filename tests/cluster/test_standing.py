@@ -61,13 +61,13 @@ class Standing(clustertest.TestCase):
     def test_status_and_retire(self):
         cluster = self.cluster("--exclusive")
         workers = [self.worker(name, "--nthreads", threads,
-                               "--local-directory=.")
+                               "--local-directory=.", "--resources", "GPU=2")
                    for name, threads in (("one", 3), ("two", 2))]
         status = lambda: json.loads(self.ok(
             "cluster", "status", "--scheduler-file", "s.json").out)
-        self.assertEqual(sorted((w["name"], w["threads"])
+        self.assertEqual(sorted((w["name"], w["threads"], w["resources"])
                                 for w in status()["workers"]),
-                         [("one", 3), ("two", 2)])
+                         [("one", 3, "GPU=2"), ("two", 2, "GPU=2")])
         self.assertEqual(status()["computations"], [])
         self.fails(3, "cluster", "retire", "nobody", "--scheduler-file",
                    "s.json", says="'nobody'")
@@ -174,6 +174,8 @@ class Standing(clustertest.TestCase):
         self.assertEqual(cluster.wait(timeout=30), 0, self.log())
 
     def test_usage(self):
+        self.fails(2, "worker", "--scheduler-file", "s.json", "--resources",
+                   "GPU", says=("'GPU'", "GPU=2"))
         self.fails(2, "cluster", says="--scheduler-file")
         self.fails(2, "worker", says="--scheduler-file")
         self.fails(2, "cluster", "dance", "--scheduler-file", "x", says="dance")

@@ -211,6 +211,7 @@ static void pack_locked(nci_pack *pack, const nci_future_spec *spec,
                         .ninputs = spec->ninputs};
     strcpy(call.name, spec->function);
     strcpy(call.where, spec->worker ? spec->worker : "");
+    strcpy(call.needs, spec->resources ? spec->resources : "");
     nci_service_pack(pack, &call);
     for (size_t i = 0; i < spec->ninputs; i++) {
         nci_service_input input = {.id = spec->inputs[i]->number};
@@ -226,6 +227,8 @@ static ncg_status check_spec(const nci_futures *t, const nci_future_spec *spec,
         return nci_fail(err, NCG_EINVAL, "a name is too long");
     if (spec->retries < 0)
         return nci_fail(err, NCG_EINVAL, "a negative number of retries");
+    nci_resources needs;
+    NCI_TRY(nci_resources_read(spec->resources, &needs, err));
     for (size_t i = 0; i < spec->ninputs; i++)
         if (!spec->inputs[i] || spec->inputs[i]->table != t)
             return nci_fail(err, NCG_EINVAL,

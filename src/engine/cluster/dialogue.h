@@ -42,6 +42,7 @@
  * The worker's number is not in a record: the connection tells it.
  */
 #include "engine/net/net.h"
+#include "engine/sched/resources.h"
 #include "engine/sched/sched.h"
 #include "graph/pack.h"
 #include "io/io.h"
@@ -87,6 +88,7 @@ typedef struct nci_joining {
     int64_t bandwidth; /* bytes a second, 0: not known */
     char checkpoint[NCI_FOLDER_SIZE]; /* its directory for checkpoints, empty:
                                          none */
+    char resources[NCI_RESOURCES_TEXT]; /* as sched/resources.h reads them */
 } nci_joining;
 
 /* WELCOME: everybody who may be fetched from. */

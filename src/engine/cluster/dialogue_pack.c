@@ -44,6 +44,7 @@ void nci_joining_pack(nci_pack *pack, const nci_joining *j)
     nci_pack_i64(pack, j->left);
     nci_pack_i64(pack, j->bandwidth);
     nci_pack_string(pack, j->checkpoint);
+    nci_pack_string(pack, j->resources);
 }
 
 ncg_status nci_joining_unpack(nci_unpack *in, nci_joining *out, ncg_error *err)
@@ -57,6 +58,7 @@ ncg_status nci_joining_unpack(nci_unpack *in, nci_joining *out, ncg_error *err)
     out->left = nci_unpack_i64(in, -1, INT64_MAX);
     out->bandwidth = nci_unpack_i64(in, 0, INT64_MAX);
     nci_unpack_string(in, out->checkpoint, sizeof out->checkpoint);
+    nci_unpack_string(in, out->resources, sizeof out->resources);
     return ended(in, "a worker's greeting", err);
 }
 

@@ -19,6 +19,7 @@ typedef struct nci_future_spec {
     size_t ninputs;
     const char *worker; /* NULL: any */
     int retries;
+    const char *resources; /* that it takes while it runs; NULL: none */
 } nci_future_spec;
 
 /* nci_future_submit asks for n calls in as few messages as fit; `out` has room

@@ -29,6 +29,7 @@ typedef struct nci_roll {
     nci_conn_id conn;
     uint32_t number; /* never used again */
     nci_joining who;
+    nci_resources resources;
     int64_t end;     /* when it ends, on our clock; 0: open */
     bool is_leaving;
     bool has_no_values; /* that anybody needs; leaving */

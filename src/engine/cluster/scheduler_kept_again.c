@@ -15,7 +15,7 @@
 enum { MOST_BODIES = 16 << 20 /* bytes of a memo */ };
 static const int64_t early_ns = INT64_C(3000000000);
 
-/* ---- what workers remember ------------------------------------------------ */
+/* ---- what workers remember ----------------------------------------------- */
 
 /* The message of a set, without which what is lost cannot be made again. */
 enum { NO_BODY, OWN_BODY, LAST_BODY /* that of the set before */ };
@@ -98,7 +98,7 @@ bool nci_kept_are_made_of(nci_scheduler *s, const nci_token *spaces,
     return set && set->packed == s->packs;
 }
 
-/* ---- what they tell -------------------------------------------------------- */
+/* ---- what they tell ------------------------------------------------------ */
 
 static nci_token unpack_token(nci_unpack *in)
 {
@@ -193,7 +193,7 @@ void nci_kept_have(nci_scheduler *s, const nci_roll *roll,
         nci_kept_drop_there(s, roll->number, told->space, told->key);
 }
 
-/* ---- going on --------------------------------------------------------------- */
+/* ---- going on ------------------------------------------------------------ */
 
 bool nci_kept_is_early(const nci_scheduler *s)
 {
@@ -203,7 +203,8 @@ bool nci_kept_is_early(const nci_scheduler *s)
     return s->restored && ns < s->restored + early_ns;
 }
 
-/* The set with the next higher number; NULL: none. Sets come and go meanwhile. */
+/* The set with the next higher number; NULL: none. Sets come and go meanwhile.
+ */
 static kept_set *set_after(const nci_scheduler *s, uint32_t serial)
 {
     kept_set *found = NULL;

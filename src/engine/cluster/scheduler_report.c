@@ -67,6 +67,7 @@ static void add_worker(const nci_scheduler *s, const nci_roll *roll,
                              .is_silent = roll->is_silent};
     snprintf(w->name, sizeof w->name, "%s", roll->who.name);
     snprintf(w->host, sizeof w->host, "%s", roll->who.host);
+    snprintf(w->resources, sizeof w->resources, "%s", roll->who.resources);
     for (const nci_plan_run *r = s->runs; r; r = r->next) {
         nci_member_stats m = {0};
         if (r->state != NCI_RUN_RUNNING ||

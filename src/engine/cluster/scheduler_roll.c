@@ -64,6 +64,7 @@ ncg_status nci_roll_enrol(nci_scheduler *s, nci_conn_id conn, nci_unpack *in,
 {
     nci_roll roll = {.conn = conn};
     NCI_TRY(nci_joining_unpack(in, &roll.who, err));
+    NCI_TRY(nci_resources_read(roll.who.resources, &roll.resources, err));
     if (nci_roll_of(s, conn))
         return nci_fail(err, NCG_ENET, "a worker joins twice");
     if (!nci_grow(&s->rolls, &s->rolls_capacity, s->nrolls + 1,

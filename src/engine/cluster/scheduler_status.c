@@ -16,6 +16,8 @@ void nci_scheduler_describe(const nci_scheduler *s, nci_text *text)
         nci_text_add_json(text, roll->who.name);
         nci_text_add(text, ", \"host\": ");
         nci_text_add_json(text, roll->who.host);
+        nci_text_add(text, ", \"resources\": ");
+        nci_text_add_json(text, roll->who.resources);
         int64_t count = 0;
         int64_t held = nci_values_held(s->values, roll->number, &count);
         nci_text_add(text,

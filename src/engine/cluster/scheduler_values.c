@@ -193,8 +193,10 @@ ncg_status nci_scheduler_value(nci_scheduler *s, const nci_value_event *event,
 void nci_scheduler_value_of(nci_scheduler *s, nci_value_event_kind kind,
                             const nci_roll *roll)
 {
-    nci_value_event event = {
-        .kind = kind, .worker = roll->number, .threads = roll->who.threads};
+    nci_value_event event = {.kind = kind,
+                             .worker = roll->number,
+                             .threads = roll->who.threads,
+                             .resources = &roll->resources};
     nci_scheduler_value(s, &event, NULL);
 }
 
@@ -232,6 +234,8 @@ ncg_status nci_calls_take(nci_scheduler *s, nci_conn_id conn,
                           ncg_error *err)
 {
     uint32_t serial = serial_of(s, conn);
+    nci_resources needs;
+    NCI_TRY(nci_resources_read(ask->needs, &needs, err));
     service_call *c = nci_calloc(1, sizeof *c);
     if (!c || !serial) {
         nci_free(c);
@@ -254,7 +258,8 @@ ncg_status nci_calls_take(nci_scheduler *s, nci_conn_id conn,
                                                    : NCI_NO_WORKER,
                              .inputs = c->inputs,
                              .ninputs = c->ninputs,
-                             .retries = (int)(ask->bytes & INT16_MAX)};
+                             .retries = (int)(ask->bytes & INT16_MAX),
+                             .resources = &needs};
     nci_task_map_put(&s->calls, c->id, c);
     st = nci_scheduler_value(s, &event, err);
     /* Unless what is missing is only what could not be said. */

@@ -16,6 +16,7 @@ void nci_service_pack(nci_pack *pack, const nci_service *s)
     nci_pack_string(pack, s->error.status ? s->error.message : "");
     nci_pack_string(pack, s->name);
     nci_pack_string(pack, s->where);
+    nci_pack_string(pack, s->needs);
     nci_pack_bytes(pack, s->data, s->ndata);
     nci_pack_i64(pack, (int64_t)s->ninputs);
 }
@@ -49,6 +50,7 @@ ncg_status nci_service_unpack(nci_unpack *in, nci_service *out, ncg_error *err)
     nci_unpack_string(in, out->error.message, sizeof out->error.message);
     nci_unpack_string(in, out->name, sizeof out->name);
     nci_unpack_string(in, out->where, sizeof out->where);
+    nci_unpack_string(in, out->needs, sizeof out->needs);
     out->data = nci_unpack_bytes(in, &out->ndata);
     out->ninputs = (size_t)nci_unpack_i64(in, 0, INT32_MAX);
     if (out->ninputs > in->size - in->at) /* each takes a byte at least */

@@ -6,7 +6,7 @@
  * messages, whose payload is one or more services, each packed in the same way:
  *
  *     kind, id, key, attempt, bytes, space (2), status, text of the error,
- *     name, where, data, count of inputs; of each: id, bytes, where
+ *     name, where, needs, data, count of inputs; of each: id, bytes, where
  *
  *     client                   scheduler                      worker
  *       | CALL (id: own number)  --> |                            |
@@ -33,7 +33,7 @@
 
 typedef enum nci_service_kind {
     NCI_SERVICE_CALL = 1, /* id, name: function, where: worker, bytes: retries,
-                             data: argument, inputs: ids */
+                             needs: resources, data: argument, inputs: ids */
     NCI_SERVICE_RELEASE,  /* id */
     NCI_SERVICE_CANCEL,   /* id */
     NCI_SERVICE_RUN_ON,   /* id, name: function, where: worker, "*": all, "":
@@ -84,6 +84,7 @@ typedef struct nci_service {
     ncg_error error;
     char name[NCI_WORD_SIZE];
     char where[NCI_NET_ADDRESSES];
+    char needs[NCI_RESOURCES_TEXT];
     const void *data;
     size_t ndata;
     size_t ninputs;

@@ -45,6 +45,8 @@ static void joining_of(const nci_hand *hand, nci_joining *out)
                  (long)getpid());
     memcpy(out->addresses, hand->addresses, sizeof out->addresses);
     memcpy(out->checkpoint, hand->checkpoint, sizeof out->checkpoint);
+    if (o->resources)
+        snprintf(out->resources, sizeof out->resources, "%s", o->resources);
     if (o->lifetime > 0) {
         double left = hand->begin + o->lifetime - seconds();
         out->left = left > 0 ? (int64_t)(left * 1e9) : 0;

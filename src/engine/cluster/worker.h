@@ -19,6 +19,7 @@ typedef struct nci_work_options {
     const char *name;      /* NULL: host and process id */
     const char *interface; /* to listen on: a host or number; NULL: all */
     const char *checkpoint_directory; /* NULL: none; seen by all workers */
+    const char *resources; /* of this worker, sched/resources.h; NULL: none */
     double death_timeout; /* s to wait for a scheduler that does not answer */
     bool is_bound; /* the scheduler was there before: where nobody listens any
                       more, all is over, and well */

@@ -58,6 +58,8 @@ static void json_worker(const nci_report_worker *w, nci_text *text)
     nci_text_add(text, ", \"host\": ");
     nci_text_add_json(text, w->host);
     add_number(text, "pid", w->pid);
+    nci_text_add(text, ", \"resources\": ");
+    nci_text_add_json(text, w->resources);
     add_number(text, "threads", w->threads);
     add_number(text, "memory_limit", w->limit);
     add_number(text, "memory", w->memory);

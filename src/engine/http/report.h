@@ -12,6 +12,7 @@ enum { NCI_REPORT_HOST = 256 };
 
 typedef struct nci_report_worker {
     char name[NCI_NAME_SIZE + 1], host[NCI_REPORT_HOST];
+    char resources[NCI_REPORT_HOST]; /* "": none */
     int64_t pid;
     int threads;
     int64_t limit;

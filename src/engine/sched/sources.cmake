@@ -21,6 +21,7 @@ list(APPEND engine_sched_sources
   sched/peak.c
   sched/place.c
   sched/record.c
+  sched/resources.c
   sched/room.c
   sched/sched.c
   sched/spill.c
@@ -29,6 +30,7 @@ list(APPEND engine_sched_sources
   sched/values.c
   sched/values_call.c
   sched/values_check.c
+  sched/values_class.c
   sched/values_member.c
   sched/values_record.c
   sched/worker.c

@@ -22,6 +22,7 @@ static void answer(nci_values *s, nci_value_member *m, nci_value *v,
     bool is_due = v && v->state == NCI_VALUE_RUNNING && v->at == m &&
                   v->attempt == e->attempt;
     m->busy -= m->busy > 0;
+    nci_value_give_back(s, m, e->id, e->attempt);
     nci_value_set_free(s, m);
     if (!is_due && e->kind == NCI_VALUE_DONE && (!v || v->at != m))
         nci_values_say(s, (nci_value_action){.kind = NCI_VALUE_DROP,
@@ -136,12 +137,18 @@ void nci_values_free(nci_values **slot)
         return;
     for (size_t i = 0; i < s->records.capacity; i++) {
         nci_value *v = s->records.slots[i].value;
-        if (v)
-            nci_free(v->inputs);
+        if (!v)
+            continue;
+        nci_value_class_release(s, v->class);
+        nci_free(v->inputs);
         nci_free(v);
     }
-    for (size_t i = 0; i < s->members.capacity; i++)
-        nci_free(s->members.slots[i].value);
+    for (size_t i = 0; i < s->members.capacity; i++) {
+        nci_value_member *m = s->members.slots[i].value;
+        if (m)
+            nci_value_give_all_back(s, m);
+        nci_free(m);
+    }
     nci_task_map_fini(&s->records);
     nci_task_map_fini(&s->members);
     nci_free(s);

@@ -16,7 +16,8 @@
  *
  * A worker has as many calls at a time as it has threads. A call goes to the
  * worker that holds most of its inputs, where that has a thread, else to the
- * one that has waited longest. Each RUN and TAKE is answered exactly once,
+ * one that has waited longest; one that needs resources only where there are
+ * enough that no other call has. Each RUN and TAKE is answered exactly once,
  * unless the worker leaves; answers of older attempts change nothing.
  *
  * A worker that drains gets no calls; its values move to others (TAKE); CLEAR
@@ -27,18 +28,20 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "engine/sched/resources.h"
 #include "engine/sched/sched.h"
 
 typedef struct nci_values nci_values;
 
 typedef enum nci_value_event_kind {
-    NCI_VALUE_JOINED,  /* worker, threads */
+    NCI_VALUE_JOINED,  /* worker, threads, resources */
     NCI_VALUE_LEFT,    /* worker */
     NCI_VALUE_SILENT,  /* worker: nothing new until BACK */
     NCI_VALUE_BACK,    /* worker */
     NCI_VALUE_DRAIN,   /* worker */
-    NCI_VALUE_CALL,    /* id (not known yet), inputs, retries; worker:
-                          NCI_NO_WORKER for any. It is held from now on */
+    NCI_VALUE_CALL,    /* id (not known yet), inputs, retries, resources that
+                          it takes; worker: NCI_NO_WORKER for any. It is held
+                          from now on */
     NCI_VALUE_KEPT,    /* worker, id, bytes: a chunk is there, and held */
     NCI_VALUE_RELEASE, /* id: not held any more */
     NCI_VALUE_CANCEL,  /* id */
@@ -61,6 +64,7 @@ typedef struct nci_value_event {
     const int64_t *inputs; /* known ids */
     size_t ninputs;
     int retries;
+    const nci_resources *resources; /* NULL: none */
 } nci_value_event;
 
 typedef enum nci_value_action_kind {

@@ -12,24 +12,38 @@ static void queue(nci_values *s, nci_value *v)
     nci_value_member *bound = NULL;
     if (v->target != NCI_NO_WORKER) {
         bound = nci_task_map_get(&s->members, v->target);
-        if (!bound || bound->is_draining) {
+        bool is_able =
+            bound &&
+            (!v->class || nci_resources_have(&bound->all, &v->class->needs));
+        if (!is_able || bound->is_draining) {
             nci_value_fail(s, v, NCG_ENOTFOUND, v->id);
             return;
         }
     }
     v->state = NCI_VALUE_QUEUED;
-    nci_value_link(bound ? &bound->queue : &s->queue, v);
+    nci_value_link(bound      ? &bound->queue
+                   : v->class ? &v->class->queue
+                              : &s->queue,
+                   v);
 }
 
-/* The worker with a thread that holds most of the inputs, else the one that
- * has waited longest. */
+bool nci_value_fits(const nci_value_member *m, const nci_value *v)
+{
+    return m->is_free &&
+           (!v->class || nci_resources_have(&m->left, &v->class->needs));
+}
+
+/* The worker that can do it and holds most of the inputs, else the one that has
+ * waited longest. NULL: none. */
 static nci_value_member *place(const nci_values *s, const nci_value *v)
 {
     nci_value_member *best = s->free;
     int64_t most = 0;
+    while (best && !nci_value_fits(best, v))
+        best = best->next;
     for (size_t i = 0; i < v->ninputs; i++) {
         const nci_value *input = v->inputs[i].input;
-        if (input->at->is_free && input->bytes > most) {
+        if (nci_value_fits(input->at, v) && input->bytes > most) {
             best = input->at;
             most = input->bytes;
         }
@@ -37,8 +51,11 @@ static nci_value_member *place(const nci_values *s, const nci_value *v)
     return best;
 }
 
-static void start(nci_values *s, nci_value *v, nci_value_member *m)
+/* False: memory is out. */
+static bool start(nci_values *s, nci_value *v, nci_value_member *m)
 {
+    if (!nci_value_take(m, v))
+        return false;
     nci_value_unlink(v);
     v->state = NCI_VALUE_RUNNING;
     v->at = m;
@@ -53,17 +70,29 @@ static void start(nci_values *s, nci_value *v, nci_value_member *m)
                                          .worker = m->number,
                                          .id = v->id,
                                          .attempt = ++v->attempt});
+    return true;
+}
+
+static void feed(nci_values *s, const nci_value_list *queue)
+{
+    bool goes_on = true;
+    while (goes_on && s->free && queue->first) {
+        nci_value_member *m = place(s, queue->first);
+        goes_on = m && start(s, queue->first, m);
+    }
 }
 
 void nci_values_feed(nci_values *s)
 {
     for (nci_value_member *m = s->bound ? s->free : NULL, *next; m; m = next) {
         next = m->next;
-        while (m->is_free && m->queue.first)
-            start(s, m->queue.first, m);
+        while (m->queue.first && nci_value_fits(m, m->queue.first))
+            if (!start(s, m->queue.first, m))
+                break;
     }
-    while (s->free && s->queue.first)
-        start(s, s->queue.first, place(s, s->queue.first));
+    for (nci_value_class *c = s->classes; c; c = c->next)
+        feed(s, &c->queue);
+    feed(s, &s->queue);
 }
 
 /* ---- beginning ----------------------------------------------------------- */
@@ -233,8 +262,8 @@ void nci_value_lose(nci_values *s, nci_value *v)
         }
     }
     if (is_kept) {
-        nci_values_say(s, (nci_value_action){.kind = NCI_VALUE_LOST,
-                                             .id = v->id});
+        nci_values_say(s,
+                       (nci_value_action){.kind = NCI_VALUE_LOST, .id = v->id});
         nci_value_fail(s, v, NCG_ENOTFOUND, v->id);
         v->is_held = false;
         nci_value_review(s, v);

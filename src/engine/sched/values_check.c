@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Counts of values that stay, and what must be true of them after each event. */
+/* Counts of values that stay, and what must be true of them after each event.
+ */
 #include "engine/sched/values_internal.h"
 
 int64_t nci_values_held(const nci_values *s, uint32_t worker, int64_t *count)
@@ -36,8 +37,8 @@ static bool check_record(const nci_values *s, const nci_value *v,
     for (const nci_value_edge *e = v->users; e; e = e->next)
         open += nci_value_is_open(e->user);
     const char *wrong = NULL;
-    bool has_place = v->state == NCI_VALUE_RUNNING ||
-                     v->state == NCI_VALUE_THERE;
+    bool has_place =
+        v->state == NCI_VALUE_RUNNING || v->state == NCI_VALUE_THERE;
     if (open != v->open_users)
         wrong = "its open users are miscounted";
     else if (v->state == NCI_VALUE_OPENING)
@@ -72,18 +73,29 @@ static bool check_member(const nci_values *s, const nci_value_member *m,
 {
     int64_t bytes = 0;
     int moving = 0;
+    bool is_over = false, waits = false;
+    nci_resources left = m->all;
     for (const nci_value *v = m->there.first; v; v = v->next) {
         bytes += v->bytes;
         moving += v->to != NULL;
     }
+    for (const nci_value_use *use = m->uses; use; use = use->next)
+        nci_resources_add(&left, &use->class->needs, -1);
+    for (int i = 0; i < left.count; i++)
+        is_over = is_over || left.items[i].amount < 0;
+    for (const nci_value_class *c = s->classes; c; c = c->next)
+        waits = waits || (c->queue.first && nci_value_fits(m, c->queue.first));
     const char *wrong = NULL;
-    if (bytes != m->bytes)
+    if (is_over || !nci_resources_equal(&left, &m->left))
+        wrong = "its resources are miscounted";
+    else if (bytes != m->bytes)
         wrong = "its bytes are miscounted";
     else if (moving != m->moving)
         wrong = "what moves off it is miscounted";
     else if (m->busy > m->threads || m->running.count > m->busy)
         wrong = "it has more calls than threads";
-    else if (m->is_free && (s->queue.first || m->queue.first))
+    else if (waits || (m->is_free && s->queue.first) ||
+             (m->queue.first && nci_value_fits(m, m->queue.first)))
         wrong = "it has a thread and work waits";
     if (wrong)
         nci_fail(err, NCG_EBUG, "worker %u: %s", m->number, wrong);

@@ -4,8 +4,8 @@
 /*
  * values.c: events and life. values_member.c: workers, what moves between them.
  * values_record.c: records, and when they go. values_call.c: calls from waiting
- * to their end, what is lost with a worker. values_check.c: counts and
- * invariants.
+ * to their end, what is lost with a worker. values_class.c: resources.
+ * values_check.c: counts and invariants.
  */
 #include "engine/sched/task_map.h"
 #include "engine/sched/values.h"
@@ -37,8 +37,25 @@ typedef struct nci_value_list {
     int64_t count;
 } nci_value_list;
 
+/* Calls that need the same resources. */
+typedef struct nci_value_class {
+    nci_resources needs;
+    nci_value_list queue; /* may run anywhere */
+    int64_t users;        /* records, and uses */
+    struct nci_value_class *next;
+} nci_value_class;
+
+/* What a call has taken of a worker's resources, until it is answered. */
+typedef struct nci_value_use {
+    int64_t id;
+    uint32_t attempt;
+    nci_value_class *class;
+    struct nci_value_use *next;
+} nci_value_use;
+
 struct nci_value {
     int64_t id, bytes;
+    nci_value_class *class; /* NULL: it needs no resources */
     nci_value_state state;
     uint32_t attempt;
     uint32_t target; /* NCI_NO_WORKER: any */
@@ -65,6 +82,8 @@ struct nci_value_member {
     int64_t bytes;
     bool is_silent, is_draining, is_clear;
     bool is_free; /* in the list of those with a thread */
+    nci_resources all, left;
+    nci_value_use *uses;
     nci_value_member *next, *prev;   /* of that list */
     nci_value_member *after, *ahead; /* of all */
     nci_value_list running, there, queue; /* queue: bound to this worker */
@@ -72,7 +91,8 @@ struct nci_value_member {
 
 struct nci_values {
     nci_task_map records, members;
-    nci_value_list queue; /* may run anywhere */
+    nci_value_list queue; /* may run anywhere, need no resources */
+    nci_value_class *classes; /* of calls that do */
     nci_value_member *all, *free, *last_free;
     nci_value *unseen; /* to be looked at: may go, or must fail */
     nci_value_member *turn; /* next to take what moves */
@@ -141,5 +161,20 @@ void nci_value_fail(nci_values *s, nci_value *v, ncg_status status,
 void nci_value_lose(nci_values *s, nci_value *v);
 /* nci_values_feed gives calls to threads. */
 void nci_values_feed(nci_values *s);
+/* nci_value_fits: the member has a thread and the resources that it needs. */
+bool nci_value_fits(const nci_value_member *m, const nci_value *v);
+
+/* ---- values_class.c */
+/* nci_value_class_of: *out: nci_value_class_release, with the record; NULL: it
+ * needs nothing. */
+ncg_status nci_value_class_of(nci_values *s, const nci_resources *needs,
+                              nci_value_class **out, ncg_error *err);
+void nci_value_class_release(nci_values *s, nci_value_class *c);
+/* nci_value_take books what the next attempt of a call takes; false: without
+ * memory. nci_value_give_back ends that. */
+bool nci_value_take(nci_value_member *m, const nci_value *v);
+void nci_value_give_back(nci_values *s, nci_value_member *m, int64_t id,
+                         uint32_t attempt);
+void nci_value_give_all_back(nci_values *s, nci_value_member *m);
 
 #endif

@@ -66,6 +66,8 @@ ncg_status nci_value_join(nci_values *s, const nci_value_event *e,
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     }
     *m = (nci_value_member){.number = e->worker, .threads = e->threads};
+    if (e->resources)
+        m->all = m->left = *e->resources;
     nci_task_map_put(&s->members, e->worker, m);
     m->after = s->all;
     if (s->all)
@@ -224,5 +226,6 @@ void nci_value_leave(nci_values *s, nci_value_member *m)
             nci_value_requeue(s, v);
     }
     forget_moves_to(s, m);
+    nci_value_give_all_back(s, m);
     nci_free(m);
 }

@@ -64,6 +64,7 @@ static void free_record(nci_values *s, nci_value *v)
         nci_value_review(s, e->input);
     }
     nci_task_map_remove(&s->records, v->id);
+    nci_value_class_release(s, v->class);
     s->bound -= v->target != NCI_NO_WORKER;
     nci_free(v->inputs);
     nci_free(v);
@@ -141,13 +142,16 @@ static ncg_status make_record(nci_values *s, const nci_value_event *e,
                             (long long)e->inputs[i]);
     nci_value *v = nci_calloc(1, sizeof *v);
     nci_value_edge *inputs = nci_calloc(e->ninputs + 1, sizeof *inputs);
-    if (!v || !inputs || !nci_task_map_reserve(&s->records)) {
+    nci_value_class *class = NULL;
+    if (!v || !inputs || !nci_task_map_reserve(&s->records) ||
+        nci_value_class_of(s, e->resources, &class, err)) {
         nci_free(v);
         nci_free(inputs);
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     }
     *v = (nci_value){.id = e->id,
                      .bytes = e->bytes,
+                     .class = class,
                      .target = e->worker,
                      .retries = e->retries,
                      .is_held = true,
