@@ -27,6 +27,8 @@
 
 enum {
     ARITY = 4,
+    FEW = 2, /* of states that are large, with a row for each group */
+    LARGE = 16 << 20,
     POOL_ARITY = 16, /* of groups whose deviations are pooled */
     CELL_BYTES = 12 /* of a mean's state: groups do not depend on the operation,
                        so that several can fold them in one read */
@@ -406,6 +408,18 @@ static ncg_status fill_combine(nci_layer *layer, const nci_layer *below,
     return NCG_OK;
 }
 
+/* A task needs all that it merges at once. */
+static int arity_of(const nci_layer *below, const nci_reduce *r, bool is_fold,
+                    bool pools)
+{
+    const nci_fold *fold = is_fold ? &below->fused.fold : &below->combine.fold;
+    if (pools)
+        return POOL_ARITY;
+    size_t nbytes =
+        nci_state_layout_of(fold, nci_plan_most_cells(below)).nbytes;
+    return r->pools && nbytes > LARGE ? FEW : ARITY;
+}
+
 static ncg_status make_level(const nci_layer *below, const nci_reduce *r,
                              bool is_fold, level *lv, ncg_error *err)
 {
@@ -414,7 +428,7 @@ static ncg_status make_level(const nci_layer *below, const nci_reduce *r,
         return NCG_OK;
     if (lv->axis != r->label_axis || lv->pools)
         return plain_level(below->grid.axis[lv->axis].nchunks,
-                           lv->pools ? POOL_ARITY : ARITY, lv, err);
+                           arity_of(below, r, is_fold, lv->pools), lv, err);
     const nci_rows *rows =
         is_fold ? &below->fused.rows : &below->combine.out_rows;
     return label_level(rows, r->nlabels, lv, err);
