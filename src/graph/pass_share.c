@@ -138,15 +138,29 @@ static bool is_read_of(const nci_layer *layer, const nci_access *source)
     return true;
 }
 
-/* Packed integers would be added up as they are stored, which chunks of a layer
- * are not. */
+/* Whether chunks of a layer give the bits that the source gives. They are
+ * rounded to their dtype, what is unpacked as another class is not; and packed
+ * integers are added up as they are stored. */
 static bool takes_chunks(const nci_fused *f)
 {
     const nci_access *access = &f->operands[0];
-    return f->noperands < NCI_MAX_OPERANDS &&
-           (f->nsteps ||
-            (nci_dtype_is_float(access->dtype) &&
-             access->stored == (int64_t)ncg_dtype_size(access->dtype)));
+    bool is_float = nci_dtype_is_float(access->dtype);
+    if (f->noperands == NCI_MAX_OPERANDS)
+        return false;
+    if (f->nsteps)
+        return !is_float || access->load == nci_class_of(access->dtype);
+    return is_float && access->stored == (int64_t)ncg_dtype_size(access->dtype);
+}
+
+/* Tiles come one after the other: values of one cell that lie along two axes
+ * would come in another order. */
+static bool has_one_order(const nci_layer *layer)
+{
+    const nci_fused *f = &layer->fused;
+    int naxes = 0;
+    for (int d = 0; d < f->rank; d++)
+        naxes += f->over[d] && nci_axis_longest(&layer->grid.axis[d]) > 1;
+    return naxes < 2;
 }
 
 /* Every cell gets its values one by one, in their order, however the tiles are
@@ -155,7 +169,7 @@ static bool follows_cells(const nci_layer *layer)
 {
     const nci_fused *f = &layer->fused;
     int last = f->rank - 1;
-    bool follows = last >= 0 && !f->over[last];
+    bool follows = last >= 0 && !f->over[last] && has_one_order(layer);
     const nci_axis *axis = follows ? &layer->grid.axis[last] : NULL;
     for (int64_t i = 0; follows && i < axis->nchunks; i++)
         follows = axis->edge[i + 1] - axis->edge[i] >= LONG_ROW;

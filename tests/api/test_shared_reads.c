@@ -286,6 +286,36 @@ static void products_share_their_reads(void **state)
     }
 }
 
+/* Tiles of y, which come in another order than those of x, are cut otherwise.
+ */
+static void products_of_other_chunks_have_their_bits(void **state)
+{
+    const way both = {.axes = {0, 1}, .naxes = 2};
+    cube c = {
+        .shape = {3, 33, 64}, .chunk = {2, 18, 64}, .dtype = NCG_DTYPE_F64};
+    cube other = {
+        .shape = {3, 33, 64}, .chunk = {1, 13, 64}, .dtype = NCG_DTYPE_F64};
+    ncg_context *ctx = new_context(1, 0);
+    ncg_array *x = source(ctx, &c), *y = source(ctx, &other);
+    ncg_array *of[] = {product(x, y), product(y, y)}, *in[2], *all[2];
+    (void)state;
+    for (size_t i = 0; i < 2; i++)
+        in[i] = reduced(of[i], &both, NCG_OP_SUM);
+    compute(ctx, in, 2, all);
+    for (size_t i = 0; i < 2; i++) {
+        ncg_array *alone = NULL;
+        compute(ctx, &in[i], 1, &alone);
+        check_same(alone, all[i]);
+        ncg_array_release(&alone);
+        ncg_array_release(&all[i]);
+        ncg_array_release(&in[i]);
+        ncg_array_release(&of[i]);
+    }
+    ncg_array_release(&x);
+    ncg_array_release(&y);
+    ncg_context_destroy(&ctx);
+}
+
 /* Long rows that are kept, chunks beyond the caches: each chunk once. */
 static void columns_read_both_arrays_once(void **state)
 {
@@ -434,6 +464,7 @@ static void anomalies_by_month_are_read_once(void **state)
 NCG_TESTS(NCG_TEST(reductions_share_their_read),
           NCG_TEST(other_axes_are_read_apart),
           NCG_TEST(products_share_their_reads),
+          NCG_TEST(products_of_other_chunks_have_their_bits),
           NCG_TEST(columns_read_both_arrays_once),
           NCG_TEST(products_of_large_chunks_are_right),
           NCG_TEST(departures_from_a_mean_wait_for_it),

@@ -22,6 +22,20 @@ def test_integers(opened):
         assert fn(lazy.n).dtype == fn(ds.n).dtype
 
 
+def test_packed_values_read_with_others_have_their_bits(rng, tmp_path):
+    pack = {"dtype": "i2", "scale_factor": np.float32(.013),
+            "add_offset": np.float32(3.7), "_FillValue": -999}
+    xr.Dataset({"x": (("a", "b"), rng.normal(size=(9, 64)).astype("f4")),
+                "y": (("a", "b"), rng.normal(size=(9, 64)).astype("f4"))}
+               ).to_netcdf(tmp_path / "packed.nc", encoding={"y": pack})
+    lazy = ncg.open_dataset(tmp_path / "packed.nc")
+    x, y = lazy.x.data, lazy.y.data
+    assert y.dtype == "f4"
+    both = [(x * y).sum(axis=0), (y.astype("f8") * y).sum(axis=0)]
+    for together, alone in zip(ncg.compute(*both), both):
+        np.testing.assert_array_equal(together, alone.compute())
+
+
 def test_dask_beside_us(files):
     ds, paths = files
     pytest.importorskip("dask")
