@@ -1651,6 +1651,28 @@ NCG_API ncg_run *ncg_run_retain(ncg_run *run);
 /* ncg_run_release releases the handle; the run goes on unless canceled. */
 NCG_API void ncg_run_release(ncg_run **run);
 
+/* ---- what ran ------------------------------------------------------------ */
+
+/* One task that a thread of this process ran. Texts live as long as it. */
+typedef struct ncg_task_note {
+    char token[33];     /* of its layer */
+    const char *name;   /* of its layer, for people */
+    const char *kind, *kernel; /* as ncg_layer_info has them */
+    int64_t number;     /* of the task in its layer */
+    double start, stop; /* seconds since 1970 */
+    uint64_t thread;
+    size_t nbytes; /* of what it left */
+    ncg_status status;
+} ncg_task_note;
+
+/* ncg_task_log_start makes the process remember the last `most` tasks that it
+ * runs from now on, in whichever context, as a worker of a cluster, too, and
+ * forget those before; 0: none, as at the start. */
+NCG_API ncg_status ncg_task_log_start(size_t most, ncg_error *err);
+/* ncg_task_log stores up to `room` of the tasks that ended at `since` or
+ * later, in the order in which they ended, and returns how many there are. */
+NCG_API size_t ncg_task_log(double since, ncg_task_note *out, size_t room);
+
 /* ---- calls on a cluster -----------------------------------------------------
  *
  * A program may have functions called by the workers of a cluster: bytes in,

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "graph/collect.h"
+#include "graph/dump.h"
 
 /* ---- the view: common
  * ----------------------------------------------------------- */
@@ -225,32 +226,6 @@ static ncg_status lower(const ncg_graph *graph, nci_plan **out, ncg_error *err)
     return st;
 }
 
-static const char *layer_kind(const nci_layer *layer)
-{
-    static const char *const names[] = {[NCI_LAYER_FUSED] = "fused",
-                                        [NCI_LAYER_COMBINE] = "combine",
-                                        [NCI_LAYER_BLOCK] = "block",
-                                        [NCI_LAYER_STORE] = "store",
-                                        [NCI_LAYER_TASKS] = "tasks"};
-    return names[layer->kind];
-}
-
-static const char *layer_kernel(const nci_layer *layer)
-{
-    switch (layer->kind) {
-    case NCI_LAYER_FUSED:
-        return layer->fused.folds ? op_name(layer->fused.fold.op) : "read";
-    case NCI_LAYER_COMBINE:
-        return op_name(layer->combine.fold.op);
-    case NCI_LAYER_BLOCK:
-        return layer->block.kernel;
-    case NCI_LAYER_TASKS:
-        return "functions of the program";
-    default:
-        return "store";
-    }
-}
-
 /* Levels of one reduction share a token; here each gets its own. */
 static nci_token distinct(const nci_view *view, nci_token token)
 {
@@ -278,8 +253,8 @@ static ncg_status add_planned(nci_view *view, const nci_layer *from,
         return nci_fail(err, NCG_ENOMEM, "out of memory");
     layer->token = token;
     layer->name = from->name;
-    layer->kind = layer_kind(from);
-    layer->kernel = layer_kernel(from);
+    layer->kind = nci_layer_kind_name(from);
+    layer->kernel = nci_layer_kernel(from);
     layer->layer = from;
     layer->grid = &from->grid;
     layer->dtype = from->array.rank || from->kind == NCI_LAYER_STORE

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "engine/kernel/team.h"
+#include "engine/task_log.h"
 
 typedef struct gather_ctx {
     const nci_task_map *store;
@@ -92,6 +93,7 @@ ncg_status nci_lane_run_task(const nci_lane_run *r, nci_lane *lane,
                         .fills = r->fills ? &r->fills[layer - r->plan->layers]
                                           : &lane->fills};
     atomic_store_explicit(&lane->fills, 0, memory_order_relaxed);
+    double start = nci_task_log_now();
     ncg_status st = r->work->run(r->work->ctx, &env, task, inputs->deps,
                                  (int64_t)inputs->count, out, err);
     nci_team_end(threads);
@@ -99,5 +101,8 @@ ncg_status nci_lane_run_task(const nci_lane_run *r, nci_lane *lane,
         trim_scratch(r, lane, task);
     if (!st && layer->kind == NCI_LAYER_STORE && r->encode)
         st = encode(r, layer, task, out, err);
+    if (start > 0)
+        nci_task_log_note(r->plan, task, start, st ? 0 : nci_buf_size(*out),
+                          st);
     return st;
 }

@@ -23,6 +23,7 @@ list(APPEND engine_sources
   source_reshape.c
   source_spill.c
   source_table.c
+  task_log.c
   tile_cache.c)
 list(APPEND engine_sources serial.c)
 set_source_files_properties(generate.c PROPERTIES COMPILE_OPTIONS "-O3")

@@ -18,6 +18,32 @@ static const char *op_name(ncg_op op)
     return (unsigned)op < NCG_OP_COUNT_ ? names[op] : "?";
 }
 
+const char *nci_layer_kind_name(const nci_layer *layer)
+{
+    static const char *const names[] = {[NCI_LAYER_FUSED] = "fused",
+                                        [NCI_LAYER_COMBINE] = "combine",
+                                        [NCI_LAYER_BLOCK] = "block",
+                                        [NCI_LAYER_STORE] = "store",
+                                        [NCI_LAYER_TASKS] = "tasks"};
+    return names[layer->kind];
+}
+
+const char *nci_layer_kernel(const nci_layer *layer)
+{
+    switch (layer->kind) {
+    case NCI_LAYER_FUSED:
+        return layer->fused.folds ? op_name(layer->fused.fold.op) : "read";
+    case NCI_LAYER_COMBINE:
+        return op_name(layer->combine.fold.op);
+    case NCI_LAYER_BLOCK:
+        return layer->block.kernel;
+    case NCI_LAYER_TASKS:
+        return "functions of the program";
+    default:
+        return "store";
+    }
+}
+
 /* What one task of the layer does, in one line. */
 static void add_work(const nci_layer *layer, nci_text *out)
 {

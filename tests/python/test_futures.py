@@ -162,8 +162,8 @@ def test_unpicklable_calls(client):
         client.submit(double, lock)
     with pytest.raises(TypeError, match="cannot be sent"):
         client.submit(lambda: lock)
-    assert isinstance(client.submit(threading.Lock).exception(WAIT),
-                      Exception)
+    with pytest.raises(TypeError, match="value, a lock, cannot be sent"):
+        client.submit(threading.Lock).result(WAIT)
 
 
 def attempts(path, n):

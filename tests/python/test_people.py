@@ -46,6 +46,20 @@ def test_explain_shows_the_tree(array):
     assert depths[0] == 0 and all(d > 0 for d in depths[1:])
 
 
+def test_explain_takes_xarray_objects(tmp_path):
+    xr = pytest.importorskip("xarray")
+    ds = xr.Dataset({"a": ("x", np.arange(6.)), "b": ("x", np.arange(6))}) \
+        .chunk(x=2, chunked_array_type="ncgraph")
+    both = ncg.explain((ds + 1).mean("x"))
+    assert both.count("mean") >= 2
+    two = ncg.explain(ds.a.mean("x"), ds.b.max("x").variable)
+    assert "combine mean" in two and "combine max" in two
+    path = ncg.visualize(ds.sum(), filename=tmp_path / "g.dot")
+    assert "sum" in (tmp_path / "g.dot").read_text() and path
+    with pytest.raises(ValueError, match="no lazy array"):
+        ncg.explain(ds.compute())
+
+
 def test_visualize_draws(array, tmp_path):
     if not shutil.which("dot"):
         pytest.skip("Graphviz is not installed")

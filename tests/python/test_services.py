@@ -165,6 +165,26 @@ def test_computations_are_in_the_stream(client, tmp_path):
     assert "3 computations" in text
 
 
+def test_tasks_of_kernels_are_in_the_stream(client, tmp_path):
+    path = tmp_path / "report.html"
+    x = ncg.ones((40, 50), chunks=10)
+    with ncg.performance_report(filename=str(path)) as report:
+        begin = time.time()
+        (x.rechunk((40, 25)).cumsum(axis=0) + 1).map_blocks(double).sum() \
+            .compute()
+        end = time.time()
+    tasks = [row for row in report.data if row["kind"] == "task"]
+    assert {row["worker"] for row in tasks} <= {"0", "1"}
+    assert len({row["key"] for row in tasks}) == len(tasks) > 3
+    assert {row["key"].split("-")[0] for row in tasks} >= {"ncg.scan/1", "sum"}
+    for row in tasks:
+        span = row["startstops"][0]
+        assert begin - 1 < span["start"] <= span["stop"] < end + 1
+    calls = [row for row in report.data if row["kind"] == "call"]
+    assert {row["key"].split("-")[0] for row in calls} == {"double"}
+    assert f"{len(tasks)} tasks of kernels" in path.read_text()
+
+
 def test_what_is_stored_in_pieces_is_in_the_stream(client, monkeypatch):
     monkeypatch.setattr("ncgraph._store.TOGETHER", 0)
     target = np.zeros((40, 50))
@@ -191,7 +211,7 @@ def test_workers_whose_clocks_are_ahead(client, monkeypatch, tmp_path):
     end = time.time() + 3600
     monkeypatch.setattr(
         "ncgraph._services.run_on_workers", lambda *_: {
-            "0": [("double-1", end - 1, end, 1, 8, "OK")]})
+            "0": ([("double-1", end - 1, end, 1, 8, "OK")], [])})
     path = tmp_path / "stream.html"
     with client.get_task_stream(plot="save", filename=str(path)) as stream:
         pass

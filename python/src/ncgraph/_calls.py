@@ -169,12 +169,20 @@ def called(row: tuple, inputs: Sequence[Any] = ()) -> bytes:
     from ._services import note
     start, status = time.time(), "OK"
     try:
-        made = dumps(call_row(row, inputs))
+        made = _packed(call_row(row, inputs))
     except BaseException as exc:
         made, status = dumps(Failed(exc)), "error"
     if row[1] not in ("group", "run"):
         note(row[1], start, time.time(), len(made), status)
     return made
+
+
+def _packed(value: Any) -> bytes:
+    try:
+        return dumps(value)
+    except Exception as exc:
+        raise TypeError(f"the function's value, a {type(value).__name__}, "
+                        f"cannot be sent to the client: {exc}") from exc
 
 
 def call_each(rows: Sequence[tuple]) -> list[bytes]:

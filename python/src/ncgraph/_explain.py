@@ -39,7 +39,7 @@ def layers(*arrays: Array, optimized: bool = True) -> list[dict[str, Any]]:
     kernel = KERNEL.decode()
     sources = {node.token for node in order_of([a._node for a in arrays])
                if node.op == "fill"}
-    graph = _graph(list(arrays), optimized)
+    graph = _graph(_lazy_in(arrays), optimized)
     count, err = ffi.new("size_t *"), ffi.new("ncg_error *")
     _lib.check(lib.ncg_graph_nlayers(graph.ptr, count, err), err)
     out = []
@@ -83,16 +83,30 @@ def kind_of(*arrays: Array) -> str:
     return "mixed" if works else "Python"
 
 
-def explain(array: Array, optimized: bool = True) -> str:
-    """Describe an expression as a tree, the result first.
+def _lazy_in(values: tuple) -> list[Array]:
+    """The arrays among arrays and xarray objects, each once."""
+    found: dict[int, Array] = {}
+    for value in values:
+        variables = getattr(value, "variables", None)
+        rows = [value] if isinstance(value, Array) else \
+            [v._data for v in variables.values()] if variables is not None \
+            else [getattr(getattr(value, "variable", value), "_data", None)]
+        found.update((id(r), r) for r in rows if isinstance(r, Array))
+    if not found:
+        raise ValueError("there is no lazy array of ncgraph in it")
+    return list(found.values())
+
+
+def explain(*arrays: Any, optimized: bool = True) -> str:
+    """Describe expressions as trees, results first.
 
     Parameters
     ----------
-    array : Array
+    *arrays : Array or xarray object
     optimized : bool
-        As it will run; otherwise as it was written.
+        As they will run; otherwise as they were written.
     """
-    rows = layers(array, optimized=optimized)
+    rows = layers(*_lazy_in(arrays), optimized=optimized)
     lines: list[str] = []
     users = {i for row in rows for i in row["inputs"]}
     shown: set[int] = set()
@@ -120,13 +134,14 @@ def explain(array: Array, optimized: bool = True) -> str:
     return "\n".join(lines)
 
 
-def visualize(*arrays: Array, filename: Any = "ncgraph.svg",
+def visualize(*arrays: Any, filename: Any = "ncgraph.svg",
               optimized: bool = True, optimize_graph: Any = None,
               format: Any = None, **kwargs: Any) -> Any:
     """Draw the graph of arrays.
 
     Parameters
     ----------
+    *arrays : Array or xarray object
     filename : str
         Its ending says how: .svg, .png, .pdf (Graphviz draws), .dot, .json.
 

@@ -66,7 +66,8 @@ def page(rows: list[dict[str, Any]], start: float, end: float,
          info: dict[str, Any]) -> str:
     """Return the page."""
     calls = [row for row in rows if row["kind"] == "call"]
-    runs = [row for row in rows if row["kind"] != "call"]
+    tasks = [row for row in rows if row["kind"] == "task"]
+    runs = [row for row in rows if row["kind"] == "computation"]
     workers = [[name, w.get("host", ""), w.get("nthreads", ""),
                 size_text(w.get("memory_limit") or 0)]
                for name, w in info["workers"].items()]
@@ -75,10 +76,12 @@ def page(rows: list[dict[str, Any]], start: float, end: float,
 <style>body {{ font-family: sans-serif; margin: 2em }}
 td, th {{ text-align: left; padding-right: 1em }}</style></head><body>
 <h1>ncgraph report</h1>
-<p>{len(calls)} calls of functions and {len(runs)} computations in
-{end - start:.3f} s on {len(workers)} workers.</p>
+<p>{len(calls)} calls of functions, {len(tasks)} tasks of kernels and
+{len(runs)} computations in {end - start:.3f} s on {len(workers)} workers.</p>
 <h2>Calls of functions</h2>
 {_table(["Name", "Calls", "Seconds", "Results", "Failed"], _sums(calls))}
+<h2>Tasks of kernels</h2>
+{_table(["Name", "Tasks", "Seconds", "Results", "Failed"], _sums(tasks))}
 <h2>Computations</h2>
 {_table(["Name", "Computations", "Seconds", "Results", "Failed"], _sums(runs))}
 <h2>Task stream</h2>

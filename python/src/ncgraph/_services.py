@@ -32,8 +32,31 @@ def note(key: str, start: float, stop: float, nbytes: int,
 
 
 def notes_since(start: float) -> list[tuple]:
-    """What ended in this process after a time."""
+    """What was called in this process and ended after a time."""
     return [row for row in list(_log) if row[2] >= start]
+
+
+def tasks_since(start: float) -> list[tuple]:
+    """Tasks of the engine's own kernels that ended in this process after a
+    time; functions of Python are among the calls."""
+    from ._python import KERNEL
+    room = lib.ncg_task_log(start, ffi.NULL, 0)
+    rows = ffi.new("ncg_task_note[]", room + 1)
+    count = min(lib.ncg_task_log(start, rows, room), room)
+    made = []
+    for row in ffi.unpack(rows, count):
+        kernel = _string(row.kernel)
+        if kernel == KERNEL.decode() or _string(row.kind) == "tasks":
+            continue
+        key = f"{kernel}-{_string(row.token)}-{row.number}"
+        made.append((key, row.start, row.stop, row.thread, row.nbytes,
+                     "error" if row.status else "OK"))
+    return made
+
+
+def done_since(start: float) -> tuple[list[tuple], list[tuple]]:
+    """Calls and tasks that ended in this process after a time."""
+    return notes_since(start), tasks_since(start)
 
 
 def called_of(keys: Sequence[str]) -> list[str]:
@@ -82,8 +105,10 @@ def ncgpy_function(call: Any, payload: Any, err: Any) -> int:
 
 
 def register() -> None:
-    """Make such calls known in this process, before it joins a cluster."""
+    """Make such calls known in this process, before it joins a cluster, and
+    begin to remember its tasks."""
     err = ffi.new("ncg_error *")
+    _lib.check(lib.ncg_task_log_start(_log.maxlen, err), err)
     _lib.check(lib.ncg_function_register(RUN, lib.ncgpy_function, ffi.NULL,
                                          err), err)
 

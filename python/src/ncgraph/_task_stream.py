@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What workers did, and when: functions of Python one by one, computations of
-the engine's kernels as a whole.
+"""What workers did, and when: functions of Python and tasks of the engine one by
+one, and whole computations.
 """
 from __future__ import annotations
 
@@ -45,13 +45,15 @@ def moment(value: Any) -> float | None:
     return time.time() - float(found[1]) * _UNITS[found[2]]
 
 
-def calls(client: Any, start: float, stop: float) -> list[dict[str, Any]]:
-    """Rows of functions of Python that workers called."""
+def done(client: Any, start: float, stop: float) -> list[dict[str, Any]]:
+    """Rows of functions of Python that workers called, and of tasks of the
+    engine that they ran."""
     answers = _services.run_on_workers(client._linked(),
-                                       _services.notes_since, (start,))
-    return [_row(key, worker, thread, status, nbytes, begin, end, "call")
-            for worker, found in answers.items()
-            if not isinstance(found, Exception)
+                                       _services.done_since, (start,))
+    return [_row(key, worker, thread, status, nbytes, begin, end, kind)
+            for worker, both in answers.items()
+            if not isinstance(both, Exception)
+            for kind, found in zip(("call", "task"), both)
             for key, begin, end, thread, nbytes, status in found
             if end <= stop]
 
@@ -78,9 +80,9 @@ class TaskStream(Sequence):
 
     In a ``with`` statement: between its beginning and its end. Each entry is
     a dict of ``key``, ``worker``, ``thread``, ``status``, ``nbytes``,
-    ``startstops`` and ``kind``. A function of Python is a "call"; what was
-    computed for this client, by kernels of the engine or by functions, is a
-    "computation" by the worker "all".
+    ``startstops`` and ``kind``. A function of Python is a "call", what a kernel
+    of the engine did a "task", for whichever client; what was computed for
+    this client is, as a whole, a "computation" by the worker "all".
 
     Attributes
     ----------
@@ -104,7 +106,7 @@ class TaskStream(Sequence):
 
     def _ask(self, stop: float) -> None:
         start = self._start or 0.0
-        rows = calls(self._client, start, stop) + \
+        rows = done(self._client, start, stop) + \
             computations(self._client, start, stop)
         rows.sort(key=lambda row: row["startstops"][0]["stop"])
         if self._count is not None:
