@@ -272,6 +272,23 @@ def test_errors():
         bool(x)
 
 
+def test_settings_that_cannot_be_leave_things_as_they_are():
+    for name in ("memory_limit", "array.chunk-size"):
+        before = ncg.config.get(name)
+        with pytest.raises(ValueError, match="lots"):
+            ncg.config.set({name: "lots", "progress": False})
+        assert ncg.config.get(name) == before
+        assert ncg.config.get("progress") == "auto"
+
+
+def test_remedies_are_pythons():
+    x = ncg.ones((2000, 2000), chunks=2000)
+    with ncg.config.set(memory_limit="1 MiB"), \
+            pytest.raises(MemoryError, match="config.set.memory_limit="):
+        np.sort(x + 1, axis=1).compute()
+    assert np.sort(x[:2], axis=1).compute().shape == (2, 2000)
+
+
 def test_fallback_warns():
     x = ncg.from_array(np.arange(5.0), chunks=2)
     with pytest.warns(ncg.FallbackWarning):

@@ -26,6 +26,14 @@ def test_map_blocks(rng):
     np.testing.assert_array_equal(added, v[None])
 
 
+def test_blocks_of_another_shape_are_refused():
+    x = ncg.ones((4, 6), chunks=(2, 3))
+    with pytest.raises(ValueError, match=r"shape \(1, 3\) where \(2, 3\)"):
+        x.map_blocks(lambda b: b[:1]).compute()
+    one = x.map_blocks(lambda b: 5.0, dtype="f8")  # one value for all of it
+    np.testing.assert_array_equal(one, np.full((4, 6), 5.0))
+
+
 def test_block_info():
     def where(block, block_id=None, block_info=None):
         assert block_info[0]["chunk-location"] == block_id

@@ -287,7 +287,7 @@ class Operation:
 
     def _python(self, index: tuple[int, ...], box: tuple[slice, ...],
                 inputs: list) -> np.ndarray:
-        from ._python import Block, Call
+        from ._python import Block, Call, fitting
         function, _, reaches = self.params
         blocks, where = [], []
         for (shape, _, dtype), rows, reach in zip(self.inputs, inputs,
@@ -313,9 +313,7 @@ class Operation:
         out = Block(index, tuple(k.start for k in box),
                     tuple(k.stop - k.start for k in box))
         made = np.asarray(function.call(blocks, Call(out, where)))
-        if made.shape != out.shape:
-            made = np.broadcast_to(made, out.shape)
-        return made.astype(self.dtype, copy=False)
+        return fitting(made, out.shape).astype(self.dtype, copy=False)
 
 
 def _cut(row: tuple[tuple[int, ...], np.ndarray], shape: tuple[int, ...],

@@ -39,7 +39,7 @@ def layers(*arrays: Array, optimized: bool = True) -> list[dict[str, Any]]:
     kernel = KERNEL.decode()
     sources = {node.token for node in order_of([a._node for a in arrays])
                if node.op == "fill"}
-    graph = _graph(_lazy_in(arrays), optimized)
+    graph = _graph(list(arrays), optimized)
     count, err = ffi.new("size_t *"), ffi.new("ncg_error *")
     _lib.check(lib.ncg_graph_nlayers(graph.ptr, count, err), err)
     out = []
@@ -155,7 +155,7 @@ def visualize(*arrays: Any, filename: Any = "ncgraph.svg",
         filename = f"{filename}.{format}"
     if "." not in filename.rpartition("/")[2]:
         filename += ".svg"
-    graph = _graph(list(arrays), optimized if optimize_graph is None
+    graph = _graph(_lazy_in(arrays), optimized if optimize_graph is None
                    else bool(optimize_graph))
     err = ffi.new("ncg_error *")
     _lib.check(lib.ncg_graph_draw(graph.ptr, filename.encode(), err), err)

@@ -67,6 +67,20 @@ def fail(err: Any, exc: BaseException) -> int:
     return lib.NCG_EKERNEL
 
 
+# Remedies that the library names as the command's options.
+_REMEDIES = {"(--mem)": "(ncgraph.config.set(memory_limit=...))",
+             "(--spill-dir)": "(ncgraph.config.set(spill_directory=...))",
+             "(--overlap first or last": "(overlap='first' or 'last'",
+             "write doubles with --dtype f8":
+                 "convert to doubles by .astype('f8') first"}
+
+
+def _in_python(message: str) -> str:
+    for theirs, ours in _REMEDIES.items():
+        message = message.replace(theirs, ours)
+    return message
+
+
 def check(status: int, err: Any, what: type[Exception] | None = None) -> None:
     """Raise the exception that a status stands for.
 
@@ -98,7 +112,7 @@ def check(status: int, err: Any, what: type[Exception] | None = None) -> None:
     cls = _CLASSES.get(status, NcgraphError)
     if what is not None and status == lib.NCG_EINVAL:
         cls = what
-    raise cls(message)
+    raise cls(_in_python(message))
 
 
 def failure_known(mark: str) -> BaseException | None:

@@ -179,20 +179,26 @@ def _run(function: Function, call: Any) -> None:
     index = tuple(call.index[0:out.rank])
     place = _block_of(out, storage(function.dtype).width, index)
     result = np.asarray(function.call(blocks, Call(place, places)))
-    if result.shape != place.shape:
-        try:
-            result = np.broadcast_to(result, place.shape)
-        except ValueError:
-            raise ValueError(
-                f"a function gave a block of shape {result.shape} where "
-                f"{place.shape} was expected; tell the chunks of the result "
-                "by chunks=, drop_axis= or new_axis=") from None
+    result = fitting(result, place.shape)
     if result.dtype != function.dtype:
         result = result.astype(function.dtype)
     stored = to_storage(result)
     target = _values_of(out)
     if target.size:
         target[...] = stored
+
+
+def fitting(block: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A function's block, which has this shape, or is one value for all of
+    it."""
+    if block.shape == shape:
+        return block
+    if block.ndim:
+        raise ValueError(
+            f"a function gave a block of shape {block.shape} where {shape} was "
+            "expected; tell the chunks of the result by chunks=, drop_axis= or "
+            "new_axis=")
+    return np.broadcast_to(block, shape)
 
 
 def register(context: Any = None) -> None:

@@ -66,11 +66,13 @@ class set:  # noqa: A001 - the name is dask's
 
 
 def _apply(wanted: dict[str, Any]) -> None:
-    _values.update(wanted)
     engine = {name: wanted[name] for name in _ENGINE if name in wanted}
+    for name in ("memory_limit", "array.chunk-size"):
+        if name in wanted:  # before anything is changed
+            nbytes = _chunks.parse_bytes(wanted[name] or 0)
+            if name in engine:
+                engine[name] = nbytes
+    _values.update(wanted)
     if engine:
         from . import _lib
-        if "memory_limit" in engine:
-            engine["memory_limit"] = _chunks.parse_bytes(
-                engine["memory_limit"] or 0)
         _lib.configure(**engine)
