@@ -259,3 +259,12 @@ def test_results_are_the_callers(chunks):
         made, = dask.compute(x, scheduler=scheduler)
         made[0] = 42
         assert values[0] == 0 and x[0].compute() == 0
+
+
+def test_chunks_of_unknown_size_are_refused():
+    import dask.array as da
+    x = da.ones(6, chunks=2)
+    with pytest.raises(ValueError, match="compute_chunk_sizes"):
+        ncg.from_array(x[x > 0])
+    with pytest.raises(ValueError, match="unknown size"):
+        ncg.from_delayed(dask.delayed(np.ones)(3), (np.nan,), float)

@@ -93,6 +93,10 @@ def rebuild(dsk: Any, name: str, chunks: Chunks, dtype: np.dtype,
 def foreign(dsk: Any, name: str, chunks: Chunks, dtype: Any) -> Array:
     """Make an array of the tasks of somebody's graph."""
     from ._creation import _in_chunks
+    if any(c != c for sizes in chunks for c in sizes):
+        raise ValueError("chunks of unknown size: every size must be known "
+                         "here; for an array of dask's, call "
+                         "compute_chunk_sizes() on it first")
     source = Foreign(dsk, name, chunks, np.dtype(dtype))
     return _in_chunks("fill", (source, source.shape, source.dtype), chunks,
                       source.dtype)
@@ -100,9 +104,6 @@ def foreign(dsk: Any, name: str, chunks: Chunks, dtype: Any) -> Array:
 
 def from_dask_array(x: Any) -> Array:
     """Make an array of one of dask's, with its graph and its chunks."""
-    if any(c != c for sizes in x.chunks for c in sizes):
-        raise ValueError("the dask array's chunks have unknown sizes: call "
-                         "compute_chunk_sizes() on it first")
     return foreign(x.__dask_graph__(), x.name, x.chunks, x.dtype)
 
 
