@@ -4,7 +4,8 @@
 
 tests/README.md names property tests for each function of the header that makes
 an array or a data set, or computes one; the tests are there, and draw from all
-operations that the header lists.
+operations that the header lists. Every function that can fail is among those
+that are tried with each allocation failing, but for those of clusters.
 """
 import re
 import sys
@@ -59,6 +60,26 @@ def same_words(what, header_words, test_words):
                      f"draw from {list(test_words)}")
 
 
+def tried_without_memory():
+    """What the tests name that make allocations fail."""
+    texts = [path.read_text(encoding="utf-8")
+             for path in (root / "tests").glob("*/test_*.c")]
+    return set(re.findall(r"ncg_\w+", " ".join(
+        text for text in texts
+        if "fail_each_allocation(" in text or "nci_mem_fail_at(n" in text)))
+
+
+def can_fail():
+    """All functions that return a status, but for those of clusters."""
+    text = re.sub(r"/\*.*?\*/", "", header, flags=re.S)
+    found = re.findall(r"^NCG_API ncg_status\s+(ncg_\w+)\(", text, flags=re.M)
+    return {name for name in found if not re.match(
+        r"ncg_(cluster|worker|function|future|run_on|launch|context_connect)",
+        name)}
+
+
+for name in sorted(can_fail() - tried_without_memory()):
+    wrong.append(f"{name} is in no test of allocations that fail")
 table = rows()
 for name in sorted(operations() - set(table)):
     wrong.append(f"{name} has no row in tests/README.md")

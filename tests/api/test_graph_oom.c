@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Memory that runs out while graphs are made and looked into, keys, lists of
- * tasks, results, data sets, and while collections are computed, kept and
- * submitted. */
+ * tasks, results, and while collections are computed, kept and submitted. */
 #include "api/files.h"
 #include "api/oom.h"
 
@@ -310,54 +309,6 @@ static ncg_status step_named(void *arg, ncg_error *err)
     return st;
 }
 
-/* ---- data sets ----------------------------------------------------------------- */
-
-static ncg_status step_select(void *arg, ncg_error *err)
-{
-    const char *first[] = {"time=0:2"}, *north[] = {"lat=0..90"};
-    ncg_dataset *part = NULL, *some = NULL;
-    ncg_status st = ncg_dataset_isel(((bed *)arg)->all, first, 1, &part, err);
-    MADE(st, part);
-    if (!st) {
-        st = ncg_dataset_sel(part, north, 1, &some, err);
-        MADE(st, some);
-    }
-    ncg_dataset_release(&some);
-    ncg_dataset_release(&part);
-    return st;
-}
-
-static ncg_status step_dataset(void *arg, ncg_error *err)
-{
-    const double q[] = {0.5};
-    ncg_reduce_options how = NCG_REDUCE_OPTIONS_INIT;
-    ncg_dataset *out = NULL, *anomaly = NULL;
-    char *text = NULL, *plan = NULL, *dot = NULL;
-    how.dims = "time";
-    ncg_status st = ncg_dataset_quantile(((bed *)arg)->all, q, 1, "linear",
-                                         &how, &out, err);
-    MADE(st, out);
-    if (!st) {
-        st = ncg_dataset_anomaly(((bed *)arg)->all, NULL, &anomaly, err);
-        MADE(st, anomaly);
-    }
-    if (!st) {
-        st = ncg_dataset_describe(anomaly, &text, err);
-        MADE(st, text);
-    }
-    if (!st) {
-        st = ncg_dataset_explain(out, NULL, NULL, &plan, &dot, err);
-        MADE(st, plan);
-        MADE(st, dot);
-    }
-    ncg_free(dot);
-    ncg_free(plan);
-    ncg_free(text);
-    ncg_dataset_release(&anomaly);
-    ncg_dataset_release(&out);
-    return st;
-}
-
 /* ---- collections ----------------------------------------------------------------- */
 
 enum { BOTH = 2 };
@@ -527,13 +478,6 @@ static void oom_of_results(void **state)
     fail_each_allocation("named tasks", step_named, *state);
 }
 
-static void oom_of_data_sets(void **state)
-{
-    fail_each_allocation("isel, sel", step_select, *state);
-    fail_each_allocation("quantile, anomaly, describe, explain", step_dataset,
-                         *state);
-}
-
 static void oom_of_collections(void **state)
 {
     fail_each_allocation("compute", step_compute, *state);
@@ -551,7 +495,6 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         NCG_TEST(oom_of_graphs), NCG_TEST(oom_of_results),
-        NCG_TEST(oom_of_data_sets),
         NCG_TEST(oom_of_collections), NCG_TEST(oom_of_runs)};
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
