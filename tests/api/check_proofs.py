@@ -5,7 +5,8 @@
 tests/README.md names property tests for each function of the header that makes
 an array or a data set, or computes one; the tests are there, and draw from all
 operations that the header lists. Every function that can fail is among those
-that are tried with each allocation failing, but for those of clusters.
+that are tried with each allocation failing, but for those of clusters and the
+log of tasks.
 """
 import re
 import sys
@@ -70,11 +71,12 @@ def tried_without_memory():
 
 
 def can_fail():
-    """All functions that return a status, but for those of clusters."""
+    """All functions that return a status, but for these."""
     text = re.sub(r"/\*.*?\*/", "", header, flags=re.S)
     found = re.findall(r"^NCG_API ncg_status\s+(ncg_\w+)\(", text, flags=re.M)
     return {name for name in found if not re.match(
-        r"ncg_(cluster|worker|function|future|run_on|launch|context_connect)",
+        r"ncg_(cluster|worker|function|future|run_on|launch|context_connect|"
+        r"task_log)",
         name)}
 
 
