@@ -114,6 +114,15 @@ int64_t nci_axis_longest(const nci_axis *axis)
     return longest;
 }
 
+int64_t nci_axis_shortest(const nci_axis *axis)
+{
+    int64_t shortest = nci_axis_size(axis);
+    for (int64_t i = 0; i < axis->nchunks; i++)
+        if (axis->edge[i + 1] - axis->edge[i] < shortest)
+            shortest = axis->edge[i + 1] - axis->edge[i];
+    return shortest;
+}
+
 int64_t nci_axis_find(const nci_axis *axis, int64_t position)
 {
     int64_t low = 0, high = axis->nchunks;

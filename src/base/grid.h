@@ -49,6 +49,8 @@ void nci_axis_fini(nci_axis *axis);
 int64_t nci_axis_size(const nci_axis *axis);
 /* nci_axis_longest returns the positions of the longest chunk, at least 1. */
 int64_t nci_axis_longest(const nci_axis *axis);
+/* nci_axis_shortest returns those of the shortest one; 0: there is none. */
+int64_t nci_axis_shortest(const nci_axis *axis);
 /* nci_axis_find returns the chunk that holds `position`. */
 int64_t nci_axis_find(const nci_axis *axis, int64_t position);
 bool nci_axis_equal(const nci_axis *a, const nci_axis *b);

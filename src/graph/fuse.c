@@ -168,6 +168,9 @@ static ncg_status add_operand(builder *b, nci_node *node, const view *v,
         access->kind = NCI_OPERAND_SOURCE;
         access->source = node->source;
         access->stored = node->stored;
+        if (node->rank)
+            access->narrowest =
+                nci_axis_shortest(&node->grid.axis[node->rank - 1]);
         access->data = nci_buf_retain(node->data); /* keeps the source */
         b->has_source = true;
     }

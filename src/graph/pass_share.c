@@ -163,16 +163,28 @@ static bool has_one_order(const nci_layer *layer)
     return naxes < 2;
 }
 
-/* Every cell gets its values one by one, in their order, however the tiles are
- * cut: rows of many cells are kept. */
-static bool follows_cells(const nci_layer *layer)
+/* All of the last axis is read, in its order and by tiles that are not narrow.
+ */
+static bool has_long_rows(const nci_access *access, int rank)
+{
+    int last = access->rank - 1;
+    const nci_pick *pick = last >= 0 ? &access->picks[last] : NULL;
+    return pick && access->from[last] == rank - 1 && !pick->index &&
+           pick->step == 1 && pick->count == access->shape[last] &&
+           access->narrowest >= LONG_ROW;
+}
+
+/* Every cell gets its values one by one, in their order, however the tiles of
+ * its own source, or of one that leads instead, are cut: rows of many cells are
+ * kept. */
+static bool follows_cells(const nci_layer *layer, const nci_access *lead)
 {
     const nci_fused *f = &layer->fused;
     int last = f->rank - 1;
-    bool follows = last >= 0 && !f->over[last] && has_one_order(layer);
-    const nci_axis *axis = follows ? &layer->grid.axis[last] : NULL;
-    for (int64_t i = 0; follows && i < axis->nchunks; i++)
-        follows = axis->edge[i + 1] - axis->edge[i] >= LONG_ROW;
+    bool follows = last >= 0 && !f->over[last] && has_one_order(layer) &&
+                   nci_axis_shortest(&layer->grid.axis[last]) >= LONG_ROW &&
+                   has_long_rows(&f->operands[0], f->rank) &&
+                   has_long_rows(lead, f->rank);
     for (int i = 0; follows && i <= f->nmore; i++)
         follows = takes_chunks(nci_fused_part(f, i));
     return follows;
@@ -184,7 +196,7 @@ static int find_read(const nci_plan *plan, const nci_layer *a,
 {
     const nci_fused *f = &a->fused;
     const nci_access *wanted = &b->fused.operands[0];
-    if (!follows_cells(b))
+    if (!follows_cells(b, &f->operands[0]))
         return -1;
     for (int k = 1; k < f->noperands; k++) {
         const nci_access *access = &f->operands[k];

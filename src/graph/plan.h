@@ -76,6 +76,7 @@ typedef struct nci_access {
     nci_buf *data;
     ncg_dtype dtype;
     int64_t stored; /* SOURCE: bytes of a value where it is stored */
+    int64_t narrowest; /* SOURCE: the shortest storage chunk of its last axis */
     nci_class load; /* as what it comes into its register, where there are
                        steps */
     bool has_missing;

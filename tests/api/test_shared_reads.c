@@ -286,21 +286,14 @@ static void products_share_their_reads(void **state)
     }
 }
 
-/* Tiles of y, which come in another order than those of x, are cut otherwise.
- */
-static void products_of_other_chunks_have_their_bits(void **state)
+/* x y and y y together, then each alone. */
+static void check_product_alone(cube *c, cube *other, const way *how)
 {
-    const way both = {.axes = {0, 1}, .naxes = 2};
-    cube c = {
-        .shape = {3, 33, 64}, .chunk = {2, 18, 64}, .dtype = NCG_DTYPE_F64};
-    cube other = {
-        .shape = {3, 33, 64}, .chunk = {1, 13, 64}, .dtype = NCG_DTYPE_F64};
     ncg_context *ctx = new_context(1, 0);
-    ncg_array *x = source(ctx, &c), *y = source(ctx, &other);
+    ncg_array *x = source(ctx, c), *y = source(ctx, other);
     ncg_array *of[] = {product(x, y), product(y, y)}, *in[2], *all[2];
-    (void)state;
     for (size_t i = 0; i < 2; i++)
-        in[i] = reduced(of[i], &both, NCG_OP_SUM);
+        in[i] = reduced(of[i], how, NCG_OP_SUM);
     compute(ctx, in, 2, all);
     for (size_t i = 0; i < 2; i++) {
         ncg_array *alone = NULL;
@@ -314,6 +307,33 @@ static void products_of_other_chunks_have_their_bits(void **state)
     ncg_array_release(&x);
     ncg_array_release(&y);
     ncg_context_destroy(&ctx);
+}
+
+/* Tiles of y, which come in another order than those of x, are cut otherwise.
+ */
+static void products_of_other_chunks_have_their_bits(void **state)
+{
+    const way both = {.axes = {0, 1}, .naxes = 2};
+    cube c = {
+        .shape = {3, 33, 64}, .chunk = {2, 18, 64}, .dtype = NCG_DTYPE_F64};
+    cube other = {
+        .shape = {3, 33, 64}, .chunk = {1, 13, 64}, .dtype = NCG_DTYPE_F64};
+    (void)state;
+    check_product_alone(&c, &other, &both);
+}
+
+/* Tiles of few cells are folded otherwise than rows of many, whichever array
+ * has them. */
+static void products_of_narrow_chunks_have_their_bits(void **state)
+{
+    const way steps = {.axes = {0}, .naxes = 1};
+    cube narrow = {
+        .shape = {100, 1, 64}, .chunk = {100, 1, 1}, .dtype = NCG_DTYPE_F64};
+    cube wide = {
+        .shape = {100, 1, 64}, .chunk = {100, 1, 64}, .dtype = NCG_DTYPE_F64};
+    (void)state;
+    check_product_alone(&narrow, &wide, &steps);
+    check_product_alone(&wide, &narrow, &steps);
 }
 
 /* Long rows that are kept, chunks beyond the caches: each chunk once. */
@@ -465,6 +485,7 @@ NCG_TESTS(NCG_TEST(reductions_share_their_read),
           NCG_TEST(other_axes_are_read_apart),
           NCG_TEST(products_share_their_reads),
           NCG_TEST(products_of_other_chunks_have_their_bits),
+          NCG_TEST(products_of_narrow_chunks_have_their_bits),
           NCG_TEST(columns_read_both_arrays_once),
           NCG_TEST(products_of_large_chunks_are_right),
           NCG_TEST(departures_from_a_mean_wait_for_it),
