@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "api/oom.h"
 #include "ncgraph.h"
 #include "test.h"
 
@@ -98,12 +99,36 @@ static void the_last_ones_are_kept(void **state)
     assert_int_equal(ncg_task_log(0, notes, ROOM), 0);
 }
 
+static ncg_status step_start(void *arg, ncg_error *err)
+{
+    (void)arg;
+    return ncg_task_log_start(2 * ROOM, err);
+}
+
+/* Without memory for another log the one that is there goes on. */
+static void no_memory_leaves_the_log(void **state)
+{
+    ncg_task_note notes[ROOM];
+    ncg_error err;
+    (void)state;
+    CHECK_OK(ncg_task_log_start(ROOM, &err));
+    sort_some();
+    size_t n = ncg_task_log(0, notes, ROOM);
+    assert_true(n > 0);
+    nci_mem_fail_at(1);
+    assert_int_equal(step_start(NULL, &err), NCG_ENOMEM);
+    nci_mem_fail_at(0);
+    assert_int_equal(ncg_task_log(0, notes, ROOM), n);
+    fail_each_allocation("task log", step_start, NULL);
+    CHECK_OK(ncg_task_log_start(0, &err));
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         NCG_TEST(nothing_is_noted_unless_asked_for),
         NCG_TEST(tasks_are_noted_in_the_order_of_their_ends),
-        NCG_TEST(the_last_ones_are_kept)};
+        NCG_TEST(the_last_ones_are_kept), NCG_TEST(no_memory_leaves_the_log)};
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, set_up, tear_down);
