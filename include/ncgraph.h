@@ -212,8 +212,9 @@ typedef struct ncg_context_options {
 NCG_API ncg_status ncg_context_create(const ncg_context_options *options,
                                       ncg_context **out, ncg_error *err);
 /* ncg_context_destroy waits for a running computation, stops the threads and
- * sets *ctx to NULL; not from a function that a computation calls. Data sets and arrays of the context keep what they need
- * and may be released later, not computed. NULL is accepted. */
+ * sets *ctx to NULL; not from a function that a computation calls. Data sets and
+ * arrays of the context keep what they need and may be released later, not
+ * computed. NULL is accepted. */
 NCG_API void ncg_context_destroy(ncg_context **ctx);
 /* ncg_context_cancel makes the running computation end with ECANCELED, where
  * none runs the next one. Safe in a signal handler. */
@@ -987,9 +988,10 @@ NCG_API ncg_status ncg_array_rechunk_to(ncg_array *array,
  * min, max, first and last keep the dtype; only where integers of at most four
  * bytes have no missing value and a result may be missing (too few values for
  * min_count, a group without positions) they become the next wider signed one:
- * none of the values is then taken for what is missing. Of no positions at all sum and count are 0, prod 1, any false, all true, mean,
- * std and var NaN, whatever min_count is up to 1; EINVAL: min, max, range, first,
- * last, argmin or argmax of no positions. */
+ * none of the values is then taken for what is missing. Of no positions at all
+ * sum and count are 0, prod 1, any false, all true, mean, std and var NaN,
+ * whatever min_count is up to 1; EINVAL: min, max, range, first, last, argmin or
+ * argmax of no positions. */
 NCG_API ncg_status ncg_array_reduce(ncg_array *array, const int *axes,
                                     size_t naxes,
                                     const ncg_reduce_options *options,

@@ -134,7 +134,7 @@ ncg_status ncg_future_map(ncg_context *ctx, const char *function,
                                      .argument = arguments[i],
                                      .worker = options->worker,
                                      .retries = options->retries,
-                            .resources = options->resources};
+                                     .resources = options->resources};
     ncg_status st = submit(client, specs, n, out, err);
     nci_free(specs);
     return st;
