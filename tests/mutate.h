@@ -6,8 +6,10 @@
  * their seeds run alike with every compiler and every time.
  */
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static uint64_t random_state;
 
@@ -76,6 +78,21 @@ static size_t mutate(uint8_t *data, size_t size)
                 size = 1 + draw(size);
         }
     }
+    return size;
+}
+
+/* The bytes of a seed that is written as a file, at most `most`; 0: none. */
+static inline size_t seed_bytes(void (*write_seed)(int, const char *),
+                                int number, uint8_t *out, size_t most)
+{
+    char path[] = "/tmp/ncg_seed_XXXXXX";
+    close(mkstemp(path));
+    write_seed(number, path);
+    FILE *file = fopen(path, "rb");
+    size_t size = file ? fread(out, 1, most, file) : 0;
+    if (file)
+        fclose(file);
+    unlink(path);
     return size;
 }
 

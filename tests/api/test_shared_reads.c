@@ -185,24 +185,32 @@ static void reductions_share_their_read(void **state)
     }
 }
 
+/* Two together, then each alone; releases them. */
+static void check_pair(ncg_context *ctx, ncg_array **in)
+{
+    ncg_array *both[2];
+    compute(ctx, in, 2, both);
+    for (size_t i = 0; i < 2; i++) {
+        ncg_array *alone = NULL;
+        compute(ctx, &in[i], 1, &alone);
+        check_same(alone, both[i]);
+        ncg_array_release(&alone);
+        ncg_array_release(&both[i]);
+        ncg_array_release(&in[i]);
+    }
+}
+
 /* Over other axes the groups are others: each has its own read. */
 static void other_axes_are_read_apart(void **state)
 {
     ncg_context *ctx = new_context(2, 0);
     cube c = {.shape = {8, 6, 40}, .chunk = {2, 3, 40}, .dtype = NCG_DTYPE_F64};
     const way by_first = {.axes = {0}, .naxes = 1}, all = {.naxes = 0};
-    ncg_array *x = source(ctx, &c), *in[2], *alone[2], *both[2];
+    ncg_array *x = source(ctx, &c), *in[2];
     (void)state;
     in[0] = reduced(x, &by_first, NCG_OP_MEAN);
     in[1] = reduced(x, &all, NCG_OP_MEAN);
-    compute(ctx, in, 2, both);
-    for (int i = 0; i < 2; i++) {
-        compute(ctx, &in[i], 1, &alone[i]);
-        check_same(alone[i], both[i]);
-        ncg_array_release(&alone[i]);
-        ncg_array_release(&both[i]);
-        ncg_array_release(&in[i]);
-    }
+    check_pair(ctx, in);
     ncg_array_release(&x);
     ncg_context_destroy(&ctx);
 }
@@ -291,19 +299,12 @@ static void check_product_alone(cube *c, cube *other, const way *how)
 {
     ncg_context *ctx = new_context(1, 0);
     ncg_array *x = source(ctx, c), *y = source(ctx, other);
-    ncg_array *of[] = {product(x, y), product(y, y)}, *in[2], *all[2];
+    ncg_array *of[] = {product(x, y), product(y, y)}, *in[2];
     for (size_t i = 0; i < 2; i++)
         in[i] = reduced(of[i], how, NCG_OP_SUM);
-    compute(ctx, in, 2, all);
-    for (size_t i = 0; i < 2; i++) {
-        ncg_array *alone = NULL;
-        compute(ctx, &in[i], 1, &alone);
-        check_same(alone, all[i]);
-        ncg_array_release(&alone);
-        ncg_array_release(&all[i]);
-        ncg_array_release(&in[i]);
+    check_pair(ctx, in);
+    for (size_t i = 0; i < 2; i++)
         ncg_array_release(&of[i]);
-    }
     ncg_array_release(&x);
     ncg_array_release(&y);
     ncg_context_destroy(&ctx);
@@ -387,7 +388,7 @@ static void departures_from_a_mean_wait_for_it(void **state)
     ncg_context *ctx = new_context(2, 0);
     cube c = {
         .shape = {12, 6, 40}, .chunk = {3, 6, 40}, .dtype = NCG_DTYPE_F64};
-    ncg_array *x = source(ctx, &c), *in[2], *alone[2], *both[2];
+    ncg_array *x = source(ctx, &c), *in[2];
     ncg_array *departures = NULL;
     ncg_error err;
     (void)state;
@@ -395,14 +396,7 @@ static void departures_from_a_mean_wait_for_it(void **state)
     ncg_array *pair[2] = {x, in[0]};
     CHECK_OK(ncg_array_map("subtract", pair, 2, &departures, &err));
     in[1] = reduced(departures, &steps, NCG_OP_MAX);
-    compute(ctx, in, 2, both);
-    for (int i = 0; i < 2; i++) {
-        compute(ctx, &in[i], 1, &alone[i]);
-        check_same(alone[i], both[i]);
-        ncg_array_release(&alone[i]);
-        ncg_array_release(&both[i]);
-        ncg_array_release(&in[i]);
-    }
+    check_pair(ctx, in);
     ncg_array_release(&departures);
     ncg_array_release(&x);
     ncg_context_destroy(&ctx);

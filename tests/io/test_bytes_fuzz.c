@@ -17,25 +17,12 @@
 
 enum { CLASSIC_ROUNDS = 20000, FILTER_ROUNDS = 20000, MOST = 1 << 16 };
 
-static size_t classic_bytes(int number, uint8_t *out)
-{
-    char path[] = "/tmp/ncg_seed_XXXXXX";
-    close(mkstemp(path));
-    seed_classic(number, path);
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    size_t size = fread(out, 1, MOST, file);
-    fclose(file);
-    unlink(path);
-    return size;
-}
-
 static void classic_files_of_any_bytes(void **state)
 {
     static uint8_t seed[MOST];
     (void)state;
     for (int i = 0; i < CLASSIC_SEEDS; i++) {
-        size_t size = classic_bytes(i, seed);
+        size_t size = seed_bytes(seed_classic, i, seed, MOST);
         assert_true(size > 0);
         random_state = 40 + (uint64_t)i;
         mutate_and_run(classic_entry, seed, size, CLASSIC_ROUNDS);

@@ -19,26 +19,14 @@
 
 enum { SECONDS = 4, ROUNDS = 60000, MOST = 1 << 20 };
 
-static size_t read_seed(int number, uint8_t *out)
-{
-    char path[] = "/tmp/ncg_seed_XXXXXX";
-    close(mkstemp(path));
-    seed_write(number, path);
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    size_t size = fread(out, 1, MOST, file);
-    fclose(file);
-    unlink(path);
-    return size;
-}
-
 static void fuzz(int (*entry)(const uint8_t *, size_t))
 {
     time_t end = time(NULL) + SECONDS;
     int rounds = 0;
     for (int seed = 0; seed < HDF5_SEEDS; seed++) {
         static uint8_t original[MOST];
-        size_t size = read_seed(seed, original);
+        size_t size = seed_bytes(seed_write, seed, original, MOST);
+        assert_true(size > 0);
         random_state = 2026 + (uint64_t)seed;
         entry(original, size);
         time_t stop = time(NULL) + (end - time(NULL)) / (HDF5_SEEDS - seed);
