@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Functions that a computation calls and that themselves compute, wait or
  * cancel in the same context: none of them may hang. */
+#include <sched.h>
+#include <stdatomic.h>
+
 #include "api/files.h"
 
 enum { SIZE = 6, CHUNK = 2 };
@@ -159,11 +162,15 @@ static void other_contexts_compute(void **state)
 /* ---- waiting and cancelling inside
  * --------------------------------------------- */
 
-static ncg_run *run;
+static _Atomic(ncg_run *) submitted;
 
+/* May be called before ncg_submit is back. */
 static void wait_for_run(const ncg_key *key, void *payload)
 {
+    ncg_run *run;
     (void)key;
+    while (!(run = atomic_load(&submitted)))
+        sched_yield();
     *(ncg_run_state *)payload = ncg_run_wait(run, -1);
 }
 
@@ -173,11 +180,13 @@ static void waiting_for_oneself_ends(void **state)
     ncg_run_state seen = NCG_RUN_QUEUED;
     ncg_array *x = numbers();
     ncg_collection c = ncg_array_collection(x);
+    ncg_run *run = NULL;
     ncg_error err;
     (void)state;
     options.key_done = wait_for_run;
     options.key_done_payload = &seen;
     CHECK_OK(ncg_submit(ctx, &c, 1, &options, &run, &err));
+    atomic_store(&submitted, run);
     assert_int_equal(ncg_run_wait(run, -1), NCG_RUN_DONE);
     assert_int_equal(seen, NCG_RUN_RUNNING);
     ncg_run_release(&run);
