@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """xarray's operations on a cluster, compared with NumPy: imported by tests, and
 a script for mpirun. Some of the operations, so that it stays short."""
+import sys
 import warnings
 
 import numpy as np
@@ -30,6 +31,8 @@ def check(step):
 
 if __name__ == "__main__":
     client = ncgraph.mpi.initialize(threads=1, memory_limit="200 MiB")
+    # What there is to do may be done before the last has joined.
+    client.wait_for_workers(int(sys.argv[1]))
     count = check(6)
     workers = client.scheduler_info()["workers"]
     assert set(workers) == set(client.run(int))

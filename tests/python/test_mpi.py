@@ -65,7 +65,7 @@ def test_a_script_on_four_ranks(tmp_path):
 def test_xarray_on_four_ranks():
     pytest.importorskip("xarray")
     done = mpirun(4, os.path.join(os.path.dirname(__file__),
-                                  "operations_on_cluster.py"))
+                                  "operations_on_cluster.py"), "4")
     assert done.returncode == 0, done.stderr
     words = done.stdout.split()
     assert words[0] == "operations" and int(words[1]) >= 15
