@@ -3,6 +3,7 @@
 #define NCI_ENGINE_SOURCE_INTERNAL_H
 /* What the kinds of sources share while they are made and walked. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "engine/source_remote.h"
@@ -15,6 +16,7 @@ typedef struct nci_source_place {
 } nci_source_place;
 
 struct nci_source_table {
+    atomic_int_fast64_t refs; /* its owner, and the sources that are counted */
     pthread_mutex_t lock; /* guards all of it, and where held chunks are */
     nci_source_place *places;
     size_t count, capacity;

@@ -2,8 +2,10 @@
 /*
  * The table of sources. Those of files stay until the table ends; others are
  * counted by the arrays and plans that read them, through a buffer whose
- * release takes them out. Places are used again. All of it under one lock,
- * which nobody holds while a source is read.
+ * release takes them out. Chunks that are views of a caller's array count, too,
+ * and may outlive the plan and the table's owner, in a queue of the network for
+ * instance: the table itself ends with the last of them. Places are used again.
+ * All of it under one lock, which nobody holds while a source is read.
  */
 #include "base/dtype.h"
 #include "base/mem.h"
@@ -16,6 +18,7 @@ ncg_status nci_source_table_create(nci_source_table **out, ncg_error *err)
     nci_source_table *table = nci_calloc(1, sizeof *table);
     if (!table)
         return nci_fail(err, NCG_ENOMEM, "out of memory");
+    atomic_init(&table->refs, 1);
     pthread_mutex_init(&table->lock, NULL);
     *out = table;
     return NCG_OK;
@@ -43,18 +46,43 @@ void nci_source_free(nci_source **slot)
     nci_free(source);
 }
 
-void nci_source_table_free(nci_source_table **slot)
+static void release_table(nci_source_table *table)
 {
-    nci_source_table *table = *slot;
-    *slot = NULL;
-    if (!table)
+    if (atomic_fetch_sub_explicit(&table->refs, 1, memory_order_acq_rel) != 1)
         return;
-    for (size_t i = 0; i < table->count; i++)
-        nci_source_free(&table->places[i].source);
     nci_free(table->places);
     nci_spill_file_free(&table->spill);
     pthread_mutex_destroy(&table->lock);
     nci_free(table);
+}
+
+/* The next that nobody counts, out of its place; NULL: no more are left. */
+static nci_source *take_uncounted(nci_source_table *table, size_t *at)
+{
+    nci_source *source = NULL;
+    pthread_mutex_lock(&table->lock);
+    while (!source && *at < table->count) {
+        nci_source_place *place = &table->places[(*at)++];
+        if (!place->source || place->source->handle)
+            continue;
+        source = place->source;
+        place->source = NULL;
+    }
+    pthread_mutex_unlock(&table->lock);
+    return source;
+}
+
+void nci_source_table_free(nci_source_table **slot)
+{
+    nci_source_table *table = *slot;
+    nci_source *source;
+    size_t at = 0;
+    *slot = NULL;
+    if (!table)
+        return;
+    while ((source = take_uncounted(table, &at)))
+        nci_source_free(&source);
+    release_table(table);
 }
 
 /* ---- form ---------------------------------------------------------------- */
@@ -125,7 +153,7 @@ ncg_status nci_source_create(const nci_source_form *form,
     return NCG_OK;
 }
 
-/* ---- adding and taking out ------------------------------------------------- */
+/* ---- adding and taking out ----------------------------------------------- */
 
 static ncg_status add_locked(nci_source_table *table, nci_source *source,
                              uint32_t *id, ncg_error *err)
@@ -180,10 +208,13 @@ static void take_out(nci_source *source)
 static void drop_source(void *memory, void *payload)
 {
     nci_source *source = payload;
+    nci_source_table *table = source->handle ? source->table : NULL;
     (void)memory;
-    if (source->table)
+    if (table)
         take_out(source);
     nci_source_free(&source);
+    if (table)
+        release_table(table);
 }
 
 static ncg_status make_node(nci_source *source, nci_node **out, ncg_error *err)
@@ -212,13 +243,17 @@ ncg_status nci_source_table_node(nci_source_table *table,
     }
     source->handle = handle;
     st = nci_source_table_put(table, source, &id, err);
-    if (!st)
+    if (st) {
+        source->handle = NULL; /* it has no place to be taken out of */
+    } else {
+        atomic_fetch_add_explicit(&table->refs, 1, memory_order_relaxed);
         st = make_node(source, out, err);
+    }
     nci_buf_release(&handle);
     return st;
 }
 
-/* ---- looking up -------------------------------------------------------------- */
+/* ---- looking up ---------------------------------------------------------- */
 
 const nci_source *nci_source_table_get(const nci_source_table *table,
                                        uint32_t id)

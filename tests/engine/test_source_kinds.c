@@ -123,6 +123,39 @@ static void memory_is_read_where_it_lies(void **state)
     nci_source_table_free(&table);
 }
 
+/* A chunk that is a view of an array may still lie in a queue of the network
+ * when its plan and the plan's sources are gone. */
+static void views_outlive_the_table(void **state)
+{
+    ncg_error err;
+    double values[4] = {1, 2, 3, 4};
+    int64_t shape[1] = {4};
+    nci_source_table *table = new_table();
+    nci_grid grid = new_grid(1, shape, shape);
+    nci_source_form form = {"x", NCG_DTYPE_F64, &grid, NULL};
+    nci_buf *data, *chunk;
+    nci_node *node, *other;
+    (void)state;
+    releases = 0;
+    CHECK_OK(
+        nci_buf_wrap(values, sizeof values, count_release, NULL, &data, &err));
+    CHECK_OK(nci_source_from_buffer(table, &form, data, &node, &err));
+    CHECK_OK(
+        nci_source_from_sent(table, &form, node->token, data, &other, &err));
+    nci_buf_release(&data);
+    CHECK_OK(
+        nci_buf_view(node->data, values + 1, 2 * sizeof *values, &chunk, &err));
+    nci_node_release(&node);
+    nci_node_release(&other);
+    assert_int_equal(nci_source_table_held(table), 0);
+    nci_source_table_free(&table);
+    assert_int_equal(releases, 0);
+    assert_true(((const double *)nci_buf_data(chunk))[0] == 2);
+    nci_buf_release(&chunk);
+    assert_int_equal(releases, 1);
+    nci_grid_fini(&grid);
+}
+
 static void equal_memory_is_equal_work(void **state)
 {
     ncg_error err;
@@ -634,6 +667,7 @@ static void no_memory_leaves_nothing(void **state)
 }
 
 NCG_TESTS(NCG_TEST(memory_is_read_where_it_lies),
+          NCG_TEST(views_outlive_the_table),
           NCG_TEST(equal_memory_is_equal_work),
           NCG_TEST(wrong_memory_is_refused),
           NCG_TEST(held_chunks_are_found_and_counted),
