@@ -153,6 +153,9 @@ class Faults(clustertest.TestCase):
         if workers:
             os.kill(workers[0][0], signal.SIGKILL)
         self.finish(p)
+        if workers:
+            self.assertIn("a worker (process %d) was ended by signal 9 "
+                          % workers[0][0], self.log())
 
 
 class DefaultFills(clustertest.TestCase):

@@ -180,6 +180,27 @@ static void forget(nci_child *child, int status)
     child->fd = -1;
 }
 
+static const char *role_of(const nci_child *child)
+{
+    if (child->how.role == NCI_CHILD_WORKER)
+        return "a worker";
+    return child->how.role == NCI_CHILD_SCHEDULER ? "the scheduler"
+                                                  : "the program";
+}
+
+/* Nobody else would tell: the computation goes on with the others. */
+static void tell_crash(const nci_child *child, pid_t pid, int number)
+{
+    if (number == SIGINT || number == SIGTERM || number == SIGHUP ||
+        number == SIGPIPE)
+        return; /* somebody wanted it to end */
+    fprintf(stderr,
+            "ncgraph: %s (process %ld) was ended by signal %d (%s)%s%s\n",
+            role_of(child), (long)pid, number, strsignal(number),
+            number == SIGKILL ? ", as happens where memory runs out" : "",
+            child->restarts > 0 ? "; it starts again" : "");
+}
+
 static void pause_ms(long milliseconds)
 {
     struct timespec wait = {milliseconds / 1000,
@@ -204,11 +225,13 @@ static void restart(nci_child *child, bool is_over)
 static void collect(nci_child *children, int n, bool is_over)
 {
     for (int i = 0; i < n; i++) {
+        pid_t pid = children[i].pid;
         int status;
-        if (children[i].pid <= 0 ||
-            waitpid(children[i].pid, &status, WNOHANG) != children[i].pid)
+        if (pid <= 0 || waitpid(pid, &status, WNOHANG) != pid)
             continue;
         forget(&children[i], status);
+        if (WIFSIGNALED(status) && !is_over)
+            tell_crash(&children[i], pid, WTERMSIG(status));
         restart(&children[i], is_over);
     }
 }
