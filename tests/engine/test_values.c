@@ -157,6 +157,14 @@ static int64_t begun(const laboratory *l, uint32_t *worker)
     return -1;
 }
 
+static void ended(laboratory *l, int64_t id, uint32_t worker)
+{
+    tell(l, (nci_value_event){.kind = NCI_VALUE_DONE,
+                              .worker = worker,
+                              .id = id,
+                              .attempt = 1});
+}
+
 /* Two at a time on the worker that has two; others go past them. */
 static void calls_wait_for_resources(void **state)
 {
@@ -185,21 +193,50 @@ static void calls_wait_for_resources(void **state)
     tell(&l, (nci_value_event){.kind = NCI_VALUE_RELEASE, .id = 0});
     assert_int_equal(count(&l.actions, NCI_VALUE_FORGOTTEN), 1);
     assert_int_equal(begun(&l, &at), -1);
-    tell(&l, (nci_value_event){.kind = NCI_VALUE_DONE,
-                               .worker = 2,
-                               .id = 0,
-                               .attempt = 1});
+    ended(&l, 0, 2);
     assert_int_equal(begun(&l, &at), 3); /* bound ones first */
-    tell(&l, (nci_value_event){.kind = NCI_VALUE_DONE,
-                               .worker = 2,
-                               .id = 1,
-                               .attempt = 1});
+    ended(&l, 1, 2);
     assert_true(begun(&l, &at) == 2 && at == 2);
     call(&l, 7, NCI_NO_WORKER, "GPU=3");
     assert_int_equal(begun(&l, &at), -1);
     join(&l, 3, "GPU=3");
     assert_true(begun(&l, &at) == 7 && at == 3);
     tell(&l, (nci_value_event){.kind = NCI_VALUE_LEFT, .worker = 3});
+    assert_int_equal(begun(&l, &at), -1);
+    nci_values_free(&l.values);
+    nci_free(l.actions.items);
+}
+
+/* Of the calls for one worker those that need what is left do not wait for
+ * those that need more; what all need goes by age. */
+static void bound_calls_go_past_each_other(void **state)
+{
+    laboratory l = {0};
+    ncg_error err;
+    uint32_t at = 0;
+    (void)state;
+    CHECK_OK(nci_values_create(&l.values, &err));
+    join(&l, 1, "GPU=1 TAPE=1");
+    call(&l, 0, 1, "GPU=1");
+    assert_int_equal(begun(&l, &at), 0);
+    call(&l, 9, 1, "GPU=1");
+    assert_int_equal(begun(&l, &at), -1);
+    call(&l, 2, 1, "TAPE=1");
+    assert_int_equal(begun(&l, &at), 2);
+    call(&l, 3, 1, NULL);
+    assert_int_equal(begun(&l, &at), 3);
+    call(&l, 4, 1, "GPU=1 TAPE=1");
+    assert_int_equal(begun(&l, &at), -1);
+    call(&l, 5, 1, "GPU=1");
+    ended(&l, 2, 1);
+    assert_int_equal(begun(&l, &at), -1);
+    ended(&l, 0, 1);
+    assert_int_equal(begun(&l, &at), 9); /* it came first */
+    ended(&l, 9, 1);
+    assert_int_equal(begun(&l, &at), 4);
+    /* What waits for the worker fails with it, also where it ran there. */
+    tell(&l, (nci_value_event){.kind = NCI_VALUE_LEFT, .worker = 1});
+    assert_int_equal(count(&l.actions, NCI_VALUE_ERRED), 6);
     assert_int_equal(begun(&l, &at), -1);
     nci_values_free(&l.values);
     nci_free(l.actions.items);
@@ -235,4 +272,5 @@ static void bad_events(void **state)
 
 NCG_TESTS(NCG_TEST(seeds_keep_the_promises), NCG_TEST(faults_are_noticed),
           NCG_TEST(long_chains), NCG_TEST(resources_are_read),
-          NCG_TEST(calls_wait_for_resources), NCG_TEST(bad_events))
+          NCG_TEST(calls_wait_for_resources),
+          NCG_TEST(bound_calls_go_past_each_other), NCG_TEST(bad_events))

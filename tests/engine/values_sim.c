@@ -4,7 +4,8 @@
  * invented workers and messages that keep their order on a connection and no
  * other. Workers join, die, leave; the scheduler is started again; clients
  * call, keep, cancel and let go. Every value is a hash of its inputs, so that
- * a wrong one is seen. Everything comes from the seed.
+ * a wrong one is seen. Some workers have resources, some calls need them; more
+ * than there is must never be in use. Everything comes from the seed.
  */
 #include "values_sim.h"
 
@@ -13,7 +14,13 @@
 
 #include "base/mem.h"
 
-enum { MOST_WORKERS = 24, MOST_VALUES = 400, MOST_INPUTS = 3, LOADS = 64 };
+enum {
+    MOST_WORKERS = 24,
+    MOST_VALUES = 400,
+    MOST_INPUTS = 3,
+    LOADS = 64,
+    KINDS = 2 /* of resources */
+};
 
 typedef struct message {
     nci_value_action order; /* to a worker */
@@ -34,7 +41,7 @@ typedef struct hand {
     channel in, out;
     message run[LOADS]; /* under way */
     size_t nrun;
-    int most;
+    int most, has_of[KINDS];
 } hand;
 
 typedef struct call {
@@ -42,6 +49,7 @@ typedef struct call {
     ncg_status status;
     int64_t inputs[MOST_INPUTS];
     size_t ninputs;
+    int needs[KINDS];
     uint32_t where;
 } call;
 
@@ -149,6 +157,33 @@ static void tell(world *w, nci_value_event event)
         is_broken(w, err.message, event.id);
 }
 
+/* ---- resources ----------------------------------------------------------- */
+
+static nci_resources resources_of(world *w, const int amounts[KINDS])
+{
+    ncg_error err;
+    nci_resources made = {.count = 0};
+    char text[64] = "";
+    for (int k = 0; k < KINDS; k++)
+        if (amounts[k])
+            snprintf(text + strlen(text), sizeof text - strlen(text), " R%d=%d",
+                     k, amounts[k]);
+    if (nci_resources_read(text, &made, &err))
+        is_broken(w, err.message, -1);
+    return made;
+}
+
+static void check_use(world *w, const hand *h)
+{
+    int used[KINDS] = {0};
+    for (size_t i = 0; i < h->nrun; i++)
+        for (int k = 0; k < KINDS; k++)
+            used[k] += w->calls[h->run[i].order.id].needs[k];
+    for (int k = 0; k < KINDS; k++)
+        if (used[k] > h->has_of[k])
+            is_broken(w, "more in use than a worker has", -1);
+}
+
 /* ---- workers ------------------------------------------------------------- */
 
 static void answer(world *w, hand *h, const message *m,
@@ -199,6 +234,7 @@ static void obey(world *w, hand *h)
             is_broken(w, "more calls than threads", m.order.id);
         else
             h->run[h->nrun++] = m;
+        check_use(w, h);
         break;
     case NCI_VALUE_TAKE:
         if (from && from->has[m.order.id]) {
@@ -220,7 +256,16 @@ static void obey(world *w, hand *h)
     }
 }
 
-static void join(world *w)
+static void tell_joined(world *w, const hand *h)
+{
+    nci_resources has = resources_of(w, h->has_of);
+    tell(w, (nci_value_event){.kind = NCI_VALUE_JOINED,
+                              .worker = h->number,
+                              .threads = h->most,
+                              .resources = &has});
+}
+
+static void join(world *w, bool has_all)
 {
     if (w->nhands == MOST_WORKERS)
         return;
@@ -228,9 +273,9 @@ static void join(world *w)
     h->is_alive = true;
     h->number = w->numbers++;
     h->most = 1 + (int)below(w, 4);
-    tell(w, (nci_value_event){.kind = NCI_VALUE_JOINED,
-                              .worker = h->number,
-                              .threads = h->most});
+    for (int k = 0; k < KINDS; k++)
+        h->has_of[k] = has_all ? 2 : (int)below(w, 3);
+    tell_joined(w, h);
 }
 
 static hand *any_hand(world *w)
@@ -297,8 +342,12 @@ static void make_call(world *w)
                          .ninputs = c->ninputs,
                          .retries = 20};
     const hand *h = any_hand(w);
-    if (h && below(w, 20) == 0)
+    if (h && below(w, 8) == 0)
         e.worker = h->number;
+    for (int k = 0; k < KINDS; k++)
+        c->needs[k] = below(w, 4) ? 0 : 1 + (int)below(w, 2);
+    nci_resources needs = resources_of(w, c->needs);
+    e.resources = &needs;
     c->is_known = c->is_held = true;
     tell(w, e);
 }
@@ -345,9 +394,7 @@ static void restart(world *w)
         h->number = w->numbers++;
         h->in.count = h->out.count = h->nrun = 0;
         h->may_leave = false;
-        tell(w, (nci_value_event){.kind = NCI_VALUE_JOINED,
-                                  .worker = h->number,
-                                  .threads = h->most});
+        tell_joined(w, h);
         for (int64_t id = 0; id < w->ncalls; id++) {
             h->has[id] = h->has[id] && w->calls[id].is_held;
             if (h->has[id])
@@ -419,10 +466,10 @@ static void disturb(world *w, bool restarts)
     switch (below(w, 40)) {
     case 0:
         kill_hand(w, h);
-        join(w);
+        join(w, false);
         break;
     case 1:
-        join(w);
+        join(w, false);
         break;
     case 2:
         if (h)
@@ -462,6 +509,19 @@ static void wake_all(world *w)
                                       .worker = w->hands[i].number});
 }
 
+/* One who stays, and has what any call needs, so that everything can end. */
+static void join_for_good(world *w)
+{
+    hand *last = &w->hands[MOST_WORKERS - 1];
+    if (w->nhands == MOST_WORKERS) {
+        if (last->is_alive)
+            kill_hand(w, last);
+        memset(last, 0, sizeof *last);
+        w->nhands--;
+    }
+    join(w, true);
+}
+
 const char *values_sim_play(world *w, uint64_t seed, unsigned faults)
 {
     ncg_error err;
@@ -472,20 +532,14 @@ const char *values_sim_play(world *w, uint64_t seed, unsigned faults)
         is_broken(w, err.message, -1);
     nci_values_break(w->values, faults);
     for (int64_t n = 1 + below(w, 4); n; n--)
-        join(w);
+        join(w, false);
     for (int i = 0; i < 1500 && !*w->broken; i++) {
         if (below(w, 5) == 0)
             disturb(w, seed % 3 == 0);
         else
             step(w);
     }
-    /* One who stays, so that everything can end. */
-    if (w->nhands == MOST_WORKERS && !w->hands[MOST_WORKERS - 1].is_alive)
-        w->nhands--;
-    if (w->nhands < MOST_WORKERS) {
-        memset(&w->hands[w->nhands], 0, sizeof *w->hands);
-        join(w);
-    }
+    join_for_good(w);
     wake_all(w);
     settle(w);
     if (!*w->broken)

@@ -21,14 +21,11 @@ static void answer(nci_values *s, nci_value_member *m, nci_value *v,
 {
     bool is_due = v && v->state == NCI_VALUE_RUNNING && v->at == m &&
                   v->attempt == e->attempt;
+    bool is_done = e->kind == NCI_VALUE_DONE;
     m->busy -= m->busy > 0;
     nci_value_give_back(s, m, e->id, e->attempt);
     nci_value_set_free(s, m);
-    if (!is_due && e->kind == NCI_VALUE_DONE && (!v || v->at != m))
-        nci_values_say(s, (nci_value_action){.kind = NCI_VALUE_DROP,
-                                             .worker = m->number,
-                                             .id = e->id});
-    if (is_due && e->kind == NCI_VALUE_DONE) {
+    if (is_due && is_done) {
         nci_value_done(s, v, m, e->bytes);
         if (m->is_draining)
             nci_value_move(s, v);
@@ -41,6 +38,8 @@ static void answer(nci_values *s, nci_value_member *m, nci_value *v,
     } else if (is_due) {
         nci_value_fail(s, v, e->status ? e->status : NCG_ENET, v->id);
     }
+    if (is_done ? !is_due : e->attempt > 1)
+        nci_value_drop_stray(s, m, v, e->id);
     nci_value_try_clear(s, m);
 }
 

@@ -9,28 +9,34 @@
 
 static void queue(nci_values *s, nci_value *v)
 {
-    nci_value_member *bound = NULL;
-    if (v->target != NCI_NO_WORKER) {
-        bound = nci_task_map_get(&s->members, v->target);
-        bool is_able =
-            bound &&
-            (!v->class || nci_resources_have(&bound->all, &v->class->needs));
-        if (!is_able || bound->is_draining) {
-            nci_value_fail(s, v, NCG_ENOTFOUND, v->id);
-            return;
-        }
+    nci_value_class *c = v->class;
+    bool is_able = !c || !c->is_bound ||
+                   (c->home && !c->home->is_draining &&
+                    nci_resources_have(&c->home->all, &c->needs));
+    if (!is_able) {
+        nci_value_fail(s, v, NCG_ENOTFOUND, v->id);
+        return;
     }
     v->state = NCI_VALUE_QUEUED;
-    nci_value_link(bound      ? &bound->queue
-                   : v->class ? &v->class->queue
-                              : &s->queue,
-                   v);
+    v->place = s->places++;
+    nci_value_link(c ? &c->queue : &s->queue, v);
 }
 
 bool nci_value_fits(const nci_value_member *m, const nci_value *v)
 {
     return m->is_free &&
            (!v->class || nci_resources_have(&m->left, &v->class->needs));
+}
+
+nci_value *nci_value_due(const nci_value_member *m)
+{
+    nci_value *first = NULL;
+    for (const nci_value_class *c = m->classes; c; c = c->next) {
+        nci_value *v = c->queue.first;
+        if (v && nci_value_fits(m, v) && (!first || v->place < first->place))
+            first = v;
+    }
+    return first;
 }
 
 /* The worker that can do it and holds most of the inputs, else the one that has
@@ -85,10 +91,10 @@ static void feed(nci_values *s, const nci_value_list *queue)
 void nci_values_feed(nci_values *s)
 {
     for (nci_value_member *m = s->bound ? s->free : NULL, *next; m; m = next) {
+        nci_value *due = nci_value_due(m);
         next = m->next;
-        while (m->queue.first && nci_value_fits(m, m->queue.first))
-            if (!start(s, m->queue.first, m))
-                break;
+        while (due && start(s, due, m))
+            due = nci_value_due(m);
     }
     for (nci_value_class *c = s->classes; c; c = c->next)
         feed(s, &c->queue);

@@ -94,8 +94,7 @@ static bool check_member(const nci_values *s, const nci_value_member *m,
         wrong = "what moves off it is miscounted";
     else if (m->busy > m->threads || m->running.count > m->busy)
         wrong = "it has more calls than threads";
-    else if (waits || (m->is_free && s->queue.first) ||
-             (m->queue.first && nci_value_fits(m, m->queue.first)))
+    else if (waits || (m->is_free && s->queue.first) || nci_value_due(m))
         wrong = "it has a thread and work waits";
     if (wrong)
         nci_fail(err, NCG_EBUG, "worker %u: %s", m->number, wrong);

@@ -1,28 +1,47 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Calls that need resources. Those that need the same wait in one list, so that
- * one for which there is nothing left holds up no others. What a call takes is
- * given back when its RUN is answered, also where nobody wants it any more.
+ * Calls that need resources, or one worker. Those that need the same wait in
+ * one list, so that one for which there is nothing left holds up no others.
+ * What a call takes is given back when its RUN is answered, also where nobody
+ * wants it any more.
  */
 #include "base/mem.h"
 #include "engine/sched/values_internal.h"
 
-ncg_status nci_value_class_of(nci_values *s, const nci_resources *needs,
+/* NULL: none are there, and none can be. */
+static nci_value_class **classes_of(nci_values *s, bool is_bound,
+                                    nci_value_member *home)
+{
+    if (!is_bound)
+        return &s->classes;
+    return home ? &home->classes : NULL;
+}
+
+ncg_status nci_value_class_of(nci_values *s, const nci_value_event *e,
                               nci_value_class **out, ncg_error *err)
 {
+    static const nci_resources none;
+    const nci_resources *needs = e->resources ? e->resources : &none;
+    bool is_bound = e->worker != NCI_NO_WORKER;
+    nci_value_member *home =
+        is_bound ? nci_value_member_of(s, e->worker) : NULL;
+    nci_value_class **list = classes_of(s, is_bound, home);
+    nci_value_class *c = list ? *list : NULL;
     *out = NULL;
-    if (!needs || !needs->count)
+    if (!is_bound && !needs->count)
         return NCG_OK;
-    nci_value_class *c = s->classes;
     while (c && !nci_resources_equal(&c->needs, needs))
         c = c->next;
     if (!c) {
-        c = nci_calloc(1, sizeof *c);
+        c = nci_alloc(sizeof *c);
         if (!c)
             return nci_fail(err, NCG_ENOMEM, "out of memory");
-        c->needs = *needs;
-        c->next = s->classes;
-        s->classes = c;
+        *c = (nci_value_class){
+            .needs = *needs, .is_bound = is_bound, .home = home};
+        if (list) {
+            c->next = *list;
+            *list = c;
+        }
     }
     c->users++;
     *out = c;
@@ -33,11 +52,22 @@ void nci_value_class_release(nci_values *s, nci_value_class *c)
 {
     if (!c || --c->users)
         return;
-    nci_value_class **at = &s->classes;
-    while (*at != c)
+    nci_value_class **at = classes_of(s, c->is_bound, c->home);
+    while (at && *at != c)
         at = &(*at)->next;
-    *at = c->next;
+    if (at)
+        *at = c->next;
     nci_free(c);
+}
+
+void nci_value_class_part(nci_value_member *m)
+{
+    while (m->classes) {
+        nci_value_class *c = m->classes;
+        m->classes = c->next;
+        c->home = NULL;
+        c->next = NULL;
+    }
 }
 
 bool nci_value_take(nci_value_member *m, const nci_value *v)

@@ -4,7 +4,7 @@
 /*
  * values.c: events and life. values_member.c: workers, what moves between them.
  * values_record.c: records, and when they go. values_call.c: calls from waiting
- * to their end, what is lost with a worker. values_class.c: resources.
+ * to their end, what is lost with a worker. values_class.c: who may run what.
  * values_check.c: counts and invariants.
  */
 #include "engine/sched/task_map.h"
@@ -37,11 +37,13 @@ typedef struct nci_value_list {
     int64_t count;
 } nci_value_list;
 
-/* Calls that need the same resources. */
+/* Calls that need the same resources, and the same worker or any. */
 typedef struct nci_value_class {
     nci_resources needs;
-    nci_value_list queue; /* may run anywhere */
-    int64_t users;        /* records, and uses */
+    bool is_bound;          /* to one worker: */
+    nci_value_member *home; /* NULL: it is gone */
+    nci_value_list queue;
+    int64_t users; /* records, and uses */
     struct nci_value_class *next;
 } nci_value_class;
 
@@ -55,10 +57,10 @@ typedef struct nci_value_use {
 
 struct nci_value {
     int64_t id, bytes;
-    nci_value_class *class; /* NULL: it needs no resources */
+    int64_t place;          /* QUEUED: grows with the time of that */
+    nci_value_class *class; /* NULL: any worker, no resources */
     nci_value_state state;
     uint32_t attempt;
-    uint32_t target; /* NCI_NO_WORKER: any */
     int retries, strikes, misses;
     bool is_held, is_kept;
     int64_t cause; /* BROKEN: whose failure it is */
@@ -68,7 +70,7 @@ struct nci_value {
     nci_value_edge *inputs;
     size_t ninputs, missing; /* inputs that are not there */
     nci_value_edge *users;
-    size_t open_users; /* that have not ended */
+    size_t open_users;    /* that have not ended */
     nci_value_list *list; /* that it is in */
     nci_value *next, *prev;
     nci_value *unseen; /* in a list of those to be looked at */
@@ -86,18 +88,20 @@ struct nci_value_member {
     nci_value_use *uses;
     nci_value_member *next, *prev;   /* of that list */
     nci_value_member *after, *ahead; /* of all */
-    nci_value_list running, there, queue; /* queue: bound to this worker */
+    nci_value_class *classes;        /* of calls for this worker */
+    nci_value_list running, there;
 };
 
 struct nci_values {
     nci_task_map records, members;
-    nci_value_list queue; /* may run anywhere, need no resources */
-    nci_value_class *classes; /* of calls that do */
+    nci_value_list queue;     /* may run anywhere, need no resources */
+    nci_value_class *classes; /* of calls that do, and may run anywhere */
     nci_value_member *all, *free, *last_free;
-    nci_value *unseen; /* to be looked at: may go, or must fail */
-    nci_value_member *turn; /* next to take what moves */
+    nci_value *unseen;          /* to be looked at: may go, or must fail */
+    nci_value_member *turn;     /* next to take what moves */
     nci_value_actions *actions; /* of the event under way */
-    int64_t bound; /* records of calls that are for one worker */
+    int64_t bound;              /* records of calls that are for one worker */
+    int64_t places;
     bool is_starved; /* an action had no room */
     unsigned faults;
 };
@@ -143,6 +147,10 @@ void nci_value_put(nci_value *v, nci_value_member *m);
 /* nci_value_move begins to take a value off a member that drains. */
 void nci_value_move(nci_values *s, nci_value *v);
 void nci_value_end_move(nci_value *v);
+/* nci_value_drop_stray: m may have a copy from an older attempt, which goes
+ * unless the value (NULL: not known any more) is there or about to be. */
+void nci_value_drop_stray(nci_values *s, const nci_value_member *m,
+                          const nci_value *v, int64_t id);
 /* nci_value_moved: m was to take v (NULL: not known any more), and tells how it
  * went. */
 void nci_value_moved(nci_values *s, nci_value_member *m, nci_value *v,
@@ -163,13 +171,18 @@ void nci_value_lose(nci_values *s, nci_value *v);
 void nci_values_feed(nci_values *s);
 /* nci_value_fits: the member has a thread and the resources that it needs. */
 bool nci_value_fits(const nci_value_member *m, const nci_value *v);
+/* nci_value_due: of the calls for this worker alone that it could begin, the
+ * one that has waited longest. */
+nci_value *nci_value_due(const nci_value_member *m);
 
 /* ---- values_class.c */
-/* nci_value_class_of: *out: nci_value_class_release, with the record; NULL: it
- * needs nothing. */
-ncg_status nci_value_class_of(nci_values *s, const nci_resources *needs,
+/* nci_value_class_of the call that an event brings. *out:
+ * nci_value_class_release, with the record; NULL: it needs nothing. */
+ncg_status nci_value_class_of(nci_values *s, const nci_value_event *e,
                               nci_value_class **out, ncg_error *err);
 void nci_value_class_release(nci_values *s, nci_value_class *c);
+/* nci_value_class_part: the classes of a worker that is gone have none. */
+void nci_value_class_part(nci_value_member *m);
 /* nci_value_take books what the next attempt of a call takes; false: without
  * memory. nci_value_give_back ends that. */
 bool nci_value_take(nci_value_member *m, const nci_value *v);

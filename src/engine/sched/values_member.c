@@ -128,8 +128,10 @@ void nci_value_try_clear(nci_values *s, nci_value_member *m)
 /* Those who wait for a worker that will not do it. */
 static void fail_bound(nci_values *s, nci_value_member *m)
 {
-    while (m->queue.first)
-        nci_value_fail(s, m->queue.first, NCG_ENOTFOUND, m->queue.first->id);
+    for (nci_value_class *c = m->classes; c; c = c->next)
+        while (c->queue.first)
+            nci_value_fail(s, c->queue.first, NCG_ENOTFOUND,
+                           c->queue.first->id);
 }
 
 void nci_value_drain(nci_values *s, nci_value_member *m)
@@ -146,16 +148,25 @@ void nci_value_drain(nci_values *s, nci_value_member *m)
     nci_value_try_clear(s, m);
 }
 
+/* Where a newer order for it is on its way to m, a DROP would come after what
+ * that brings. */
+void nci_value_drop_stray(nci_values *s, const nci_value_member *m,
+                          const nci_value *v, int64_t id)
+{
+    if (v && (v->at == m || v->to == m))
+        return;
+    nci_values_say(s, (nci_value_action){.kind = NCI_VALUE_DROP,
+                                         .worker = m->number,
+                                         .id = id});
+}
+
 void nci_value_moved(nci_values *s, nci_value_member *m, nci_value *v,
                      const nci_value_event *e)
 {
     bool is_due = v && v->to == m && v->attempt == e->attempt;
     bool came = e->kind == NCI_VALUE_TAKEN;
     if (!is_due) {
-        if (came && (!v || v->at != m))
-            nci_values_say(s, (nci_value_action){.kind = NCI_VALUE_DROP,
-                                                 .worker = m->number,
-                                                 .id = e->id});
+        nci_value_drop_stray(s, m, v, e->id);
         return;
     }
     nci_value_member *from = v->at;
@@ -174,6 +185,7 @@ void nci_value_moved(nci_values *s, nci_value_member *m, nci_value *v,
         if (m->is_draining)
             nci_value_move(s, v);
     } else {
+        nci_value_drop_stray(s, m, v, v->id);
         nci_value_move(s, v);
     }
     nci_value_try_clear(s, from);
@@ -207,6 +219,7 @@ void nci_value_leave(nci_values *s, nci_value_member *m)
         m->after->ahead = m->ahead;
     nci_task_map_remove(&s->members, m->number);
     fail_bound(s, m);
+    nci_value_class_part(m);
     while (m->there.first) {
         nci_value *v = m->there.first;
         nci_value_end_move(v);

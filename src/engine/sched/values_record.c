@@ -64,8 +64,8 @@ static void free_record(nci_values *s, nci_value *v)
         nci_value_review(s, e->input);
     }
     nci_task_map_remove(&s->records, v->id);
+    s->bound -= v->class && v->class->is_bound;
     nci_value_class_release(s, v->class);
-    s->bound -= v->target != NCI_NO_WORKER;
     nci_free(v->inputs);
     nci_free(v);
 }
@@ -144,7 +144,7 @@ static ncg_status make_record(nci_values *s, const nci_value_event *e,
     nci_value_edge *inputs = nci_calloc(e->ninputs + 1, sizeof *inputs);
     nci_value_class *class = NULL;
     if (!v || !inputs || !nci_task_map_reserve(&s->records) ||
-        nci_value_class_of(s, e->resources, &class, err)) {
+        nci_value_class_of(s, e, &class, err)) {
         nci_free(v);
         nci_free(inputs);
         return nci_fail(err, NCG_ENOMEM, "out of memory");
@@ -152,13 +152,12 @@ static ncg_status make_record(nci_values *s, const nci_value_event *e,
     *v = (nci_value){.id = e->id,
                      .bytes = e->bytes,
                      .class = class,
-                     .target = e->worker,
                      .retries = e->retries,
                      .is_held = true,
                      .inputs = inputs,
                      .ninputs = e->ninputs};
     nci_task_map_put(&s->records, v->id, v);
-    s->bound += v->target != NCI_NO_WORKER;
+    s->bound += class && class->is_bound;
     for (size_t i = 0; i < v->ninputs; i++) {
         nci_value_edge *edge = &inputs[i];
         nci_value *input = nci_value_of(s, e->inputs[i]);
@@ -190,10 +189,7 @@ ncg_status nci_value_keep(nci_values *s, const nci_value_event *e,
     if (!m)
         return NCG_OK; /* it is gone again */
     if (v) {
-        if (v->at != m)
-            nci_values_say(s, (nci_value_action){.kind = NCI_VALUE_DROP,
-                                                 .worker = m->number,
-                                                 .id = e->id});
+        nci_value_drop_stray(s, m, v, e->id);
         return NCG_OK;
     }
     made.ninputs = 0;
