@@ -214,20 +214,20 @@ static kept_set *set_after(const nci_scheduler *s, uint32_t serial)
     return found;
 }
 
-/* Its computation had not begun when the scheduler before was lost. */
+/* Its computation had not begun when the scheduler before was lost. A message
+ * that makes other sets, or none, is no computation of it. */
 static void make_whole(nci_scheduler *s, kept_set *set)
 {
-    ncg_status st = NCG_OK;
+    int64_t id = nci_kept_id(set, 0);
     ncg_error err;
+    nci_fail(&err, NCG_ENET, "its computation was lost with the scheduler");
     if (set->body)
-        st = nci_run_make(s, set->body, &err);
-    else
-        st = nci_fail(&err, NCG_ENET,
-                      "its computation was lost with the scheduler");
-    if (!st)
+        nci_run_make(s, set->body, &err);
+    set = nci_kept_of_id(s, id);
+    if (!set || set->maker || set->is_complete)
         return;
     set->broken = err;
-    set->is_complete = true;
+    set->is_complete = s->has_arrived = true;
 }
 
 /* Who had something has come, or will not. */
