@@ -1,9 +1,29 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Settings of the package's tests."""
+import glob
+import os
+
 import numpy as np
 import pytest
 
 WAIT = 60  # seconds: a loaded machine is slow
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_reports():
+    """Under a sanitizer: of no process, nor of one that was started again."""
+    prefix = os.environ.get("NCG_SANITIZER_REPORTS")
+    if not prefix:
+        yield
+        return
+    for old in glob.glob(prefix + ".*"):
+        os.unlink(old)
+    yield
+    texts = []
+    for path in glob.glob(prefix + ".*"):
+        with open(path, errors="replace") as file:
+            texts.append(file.read())
+    assert not texts, "\n".join(texts)
 
 
 @pytest.fixture
